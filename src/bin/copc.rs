@@ -1,0 +1,2 @@
+//! `copc`: the tool for authors.
+fn main() {}
