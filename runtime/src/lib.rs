@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The execution system of a node: keeps published programs, runs them, remembers what they answered.
+//!
+//! It runs bytecode and never source, and it knows nothing of HTTP connections, sockets or peers: `net` and `gateway` hand it
+//! bytes through [`Execution`], the one door.
+//!
+//! In the order a newcomer should read:
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`hash`] | the 32-byte name of content, and its text |
+//! | [`address`] | who publishes, and under which name |
+//! | [`answer`] | what goes in and comes out of a run |
+//! | [`failure`] | everything that can go wrong with a request, in one table |
+//! | [`execution`] | the door: publish, run, list, health |
+
+pub mod address;
+pub mod answer;
+pub mod execution;
+pub mod failure;
+pub mod hash;
+
+pub use address::{Address, ProgramName};
+pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
+pub use execution::{
+    Execution, ExecutionConfig, Health, OpenError, ProgramKind, ProgramListing, Published,
+    ReleaseInfo,
+};
+pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};
+pub use hash::Hash;
