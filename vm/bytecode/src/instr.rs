@@ -209,8 +209,13 @@ pub enum Instr {
     Drop(Value),
     /// Defines the same value, the cell in own slot `slot` copied first if it is shared.
     Unique { value: Value, slot: u32 },
-    /// Consumes a product (or tuple), or a sum known to be of `variant`; defines its parts.
-    Open { value: Value, variant: u32 },
+    /// Consumes a product (or tuple), or a sum known to be of `variant`; defines its `parts` parts. (The
+    /// count follows from the type; it stands here so that values can be numbered without types.)
+    Open {
+        value: Value,
+        variant: u32,
+        parts: u32,
+    },
     /// Number of the variant of a sum, as `i64`.
     Tag(Value),
 
@@ -223,8 +228,13 @@ pub enum Instr {
 
     /// Calls a function of the package.
     Call { function: u32, args: Vec<Value> },
-    /// Calls a closure, which is lent.
-    CallValue { callee: Value, args: Vec<Value> },
+    /// Calls a closure, which is lent. Defines the result, then `changed` more values: one for each mutable
+    /// parameter, in order. (The count follows from the type, as with `Open`.)
+    CallValue {
+        callee: Value,
+        args: Vec<Value>,
+        changed: u32,
+    },
     /// Makes a closure of the function (whose first parameters are the captures); captures are consumed.
     Closure {
         ty: TypeId,
