@@ -114,6 +114,7 @@ pub enum Step {
 
 /// An instruction. The text name, opcode byte, price and one-line meaning of each stand in [`crate::table`].
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // The fields are named for what the variant's comment says of them.
 pub enum Instr {
     /// Defines an `i64`.
     ConstI64(i64),

@@ -10,6 +10,7 @@
 pub mod cost;
 pub mod hash;
 pub mod instr;
+pub mod layout;
 pub mod limits;
 pub mod numbering;
 pub mod package;
@@ -19,6 +20,7 @@ pub mod types;
 
 pub use hash::Hash;
 pub use instr::{Function, Instr, Mode, Own, Param, Step, Value, ValueType};
+pub use layout::{Layout, Layouts};
 pub use package::{Constant, Entry, HostFunction, Package};
 pub use table::{Op, UpdateOp};
 pub use trap::TrapKind;
