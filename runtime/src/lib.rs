@@ -15,9 +15,11 @@
 
 pub mod address;
 pub mod answer;
+pub mod codec;
 pub mod execution;
 pub mod failure;
 pub mod hash;
+pub mod keys;
 
 pub use address::{Address, ProgramName};
 pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
