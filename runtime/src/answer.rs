@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::address::{Address, ProgramName};
-use crate::hash::Hash;
+use cop_bytecode::Hash;
 
 /// One run, named by 16 random bytes, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::address::{Address, ProgramName};
 use crate::answer::{ProgramRef, WebAnswer, WebRequest};
 use crate::failure::{Failure, FailureCode};
-use crate::hash::Hash;
+use cop_bytecode::Hash;
 
 /// What a node grants and keeps. Everything here can only refuse, delay or slow down; it never changes an outcome.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct ExecutionConfig {
 impl Default for ExecutionConfig {
     fn default() -> ExecutionConfig {
         ExecutionConfig {
-            network: Hash::tagged("cop network 1", b"local"),
+            network: Hash::tagged("cop network 1", &[b"local"]),
             workers: 0,
             queue: 0,
             fuel_max: 1_000_000_000_000,

@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use cop_bytecode::Hash;
 use k256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use k256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::address::{Address, ProgramName};
-use crate::hash::Hash;
 
 const MAGIC: &[u8; 4] = b"copk";
 const VERSION: u8 = 1;
@@ -66,8 +66,7 @@ impl PublicKey {
         let Ok(signature) = Signature::from_slice(signature) else {
             return false;
         };
-        signature.normalize_s() == signature
-            && key.verify_prehash(hash.as_bytes(), &signature).is_ok()
+        signature.normalize_s() == signature && key.verify_prehash(&hash.0, &signature).is_ok()
     }
 }
 
@@ -110,7 +109,7 @@ impl SecretKey {
     pub fn sign(&self, hash: &Hash) -> [u8; 64] {
         let signature: Signature = self
             .0
-            .sign_prehash(hash.as_bytes())
+            .sign_prehash(&hash.0)
             .expect("a hash of 32 bytes can be signed");
         let mut bytes = [0; 64];
         bytes.copy_from_slice(&signature.normalize_s().to_bytes());
@@ -361,8 +360,8 @@ fn seal(key: &SecretKey, password: &str, salt_and_nonce: &[u8; 40]) -> Result<Ve
         .map_err(|_| KeyError::System("cannot encrypt the key".to_owned()))?;
     secret.as_mut_slice().zeroize();
     file.extend_from_slice(&sealed);
-    let checksum = Hash::tagged(CHECKSUM_TAG, &file);
-    file.extend_from_slice(checksum.as_bytes());
+    let checksum = Hash::tagged(CHECKSUM_TAG, &[&file]);
+    file.extend_from_slice(&checksum.0);
     Ok(file)
 }
 
@@ -393,7 +392,7 @@ fn public_part(path: &Path, bytes: &[u8]) -> Result<PublicKey, KeyError> {
             bytes.len()
         )));
     }
-    if Hash::tagged(CHECKSUM_TAG, &bytes[..CHECKSUM_AT]).as_bytes() != &bytes[CHECKSUM_AT..] {
+    if Hash::tagged(CHECKSUM_TAG, &[&bytes[..CHECKSUM_AT]]).0 != bytes[CHECKSUM_AT..] {
         return Err(damaged("its checksum does not match".to_owned()));
     }
     let mut public = [0; 33];
@@ -510,8 +509,8 @@ mod tests {
         let mut forged = sealed[..CHECKSUM_AT].to_vec();
         let other = SecretKey::from_bytes(&[8; 32]).unwrap().public();
         forged[PUBLIC_AT..SECRET_AT].copy_from_slice(other.as_bytes());
-        let checksum = Hash::tagged(CHECKSUM_TAG, &forged);
-        forged.extend_from_slice(checksum.as_bytes());
+        let checksum = Hash::tagged(CHECKSUM_TAG, &[&forged]);
+        forged.extend_from_slice(&checksum.0);
         assert!(matches!(
             unseal(Path::new("f"), &forged, "p"),
             Err(KeyError::WrongPassword { .. })
@@ -521,11 +520,14 @@ mod tests {
     #[test]
     fn signatures_are_deterministic_and_have_one_form() {
         let key = sample_key();
-        let hash = Hash::of(b"message");
+        let hash = Hash::tagged("t", &[b"message"]);
         let signature = key.sign(&hash);
         assert_eq!(signature, key.sign(&hash));
         assert!(key.public().verify(&hash, &signature));
-        assert!(!key.public().verify(&Hash::of(b"other"), &signature));
+        assert!(
+            !key.public()
+                .verify(&Hash::tagged("t", &[b"other"]), &signature)
+        );
         assert!(
             !SecretKey::from_bytes(&[9; 32])
                 .unwrap()

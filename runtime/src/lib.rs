@@ -7,7 +7,6 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`hash`] | the 32-byte name of content, and its text |
 //! | [`address`] | who publishes, and under which name |
 //! | [`answer`] | what goes in and comes out of a run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
@@ -18,14 +17,13 @@ pub mod answer;
 pub mod codec;
 pub mod execution;
 pub mod failure;
-pub mod hash;
 pub mod keys;
 
 pub use address::{Address, ProgramName};
 pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
+pub use cop_bytecode::Hash;
 pub use execution::{
     Execution, ExecutionConfig, Health, OpenError, ProgramKind, ProgramListing, Published,
     ReleaseInfo,
 };
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};
-pub use hash::Hash;
