@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::address::{Address, ProgramName};
 use crate::answer::{ProgramRef, WebAnswer, WebRequest};
 use crate::failure::{Failure, FailureCode};
+use crate::manifest::ProgramKind;
 use cop_bytecode::Hash;
 
 /// What a node grants and keeps. Everything here can only refuse, delay or slow down; it never changes an outcome.
@@ -122,28 +123,6 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
-
-/// What a program is, by its entry point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProgramKind {
-    /// `fn main`: run by its user.
-    Command,
-    /// `fn handle`: answers requests.
-    Web,
-    /// No entry point: used by other packages.
-    Library,
-}
-
-impl ProgramKind {
-    /// `command`, `web` or `library`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ProgramKind::Command => "command",
-            ProgramKind::Web => "web",
-            ProgramKind::Library => "library",
-        }
-    }
-}
 
 /// A publication that is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,22 +8,33 @@
 //! | module | noun |
 //! |---|---|
 //! | [`address`] | who publishes, and under which name |
+//! | [`codec`] | canonical bytes, read and written |
+//! | [`keys`] | publishers' keys and their encrypted files |
+//! | [`manifest`], [`bundle`] | what is published |
+//! | [`release`], [`records`] | what publishers and homes sign |
 //! | [`answer`] | what goes in and comes out of a run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
 //! | [`execution`] | the door: publish, run, list, health |
 
 pub mod address;
 pub mod answer;
+pub mod bundle;
 pub mod codec;
 pub mod execution;
 pub mod failure;
 pub mod keys;
+pub mod manifest;
+pub mod records;
+pub mod release;
 
 pub use address::{Address, ProgramName};
 pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
+pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
-    Execution, ExecutionConfig, Health, OpenError, ProgramKind, ProgramListing, Published,
-    ReleaseInfo,
+    Execution, ExecutionConfig, Health, OpenError, ProgramListing, Published, ReleaseInfo,
 };
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};
+pub use keys::{KeyStore, PublicKey, SecretKey};
+pub use manifest::{Manifest, ProgramKind};
+pub use release::{Release, SignedRelease};
