@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The public face of a node: HTTP in, answers of programs out.
+//!
+//! Only this crate speaks HTTP. It knows the communication system (`net`), which it asks for every answer, and nothing of how an
+//! answer comes to be. A request passes through the modules in this order:
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`serve`] | the accept loop: sockets, bounds, deadlines, drain |
+//! | [`limits`] | what a client is granted before it is refused |
+//! | `asked` | the head of a request, checked |
+//! | `target` | what host and path name: the three URL forms |
+//! | `body` | a request's body, within its limits |
+//! | `gateway` | the routes: from a request to an answer |
+//! | `answer`, `caching`, `figures` | from a program's answer to a response: headers, caches, what the run cost |
+//! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
+//! | `page`, `links`, `listing` | our own pages and lists |
+
+mod answer;
+mod asked;
+mod body;
+mod caching;
+mod figures;
+mod gateway;
+pub mod limits;
+mod links;
+mod listing;
+mod page;
+mod refusal;
+mod reply;
+pub mod serve;
+mod target;
+
+pub use gateway::{Gateway, GatewayConfig};
+pub use limits::Limits;
+pub use serve::Server;

@@ -1,0 +1,102 @@
+//! The page that a browser shows when a request has no answer.
+
+use std::fmt::Write;
+
+use cop_runtime::{Failure, TrapReport};
+
+use super::{Escaped, layout};
+use crate::target::RESERVED;
+
+/// The page for a failure. Where in a program it trapped is shown on this machine only.
+pub(crate) fn problem(failure: &Failure, local: bool) -> String {
+    let status = failure.code.http_status();
+    let mut main = format!(
+        "<p class=\"kicker\"><b>{status}</b> · <a href=\"{RESERVED}failures#{code}\"><code>{code}</code></a></p>\n\
+         <h1>{title}</h1>\n<p class=\"lead\">{detail}</p>\n",
+        code = failure.code,
+        title = Escaped(sentence(&failure.title)),
+        detail = Escaped(sentence(&failure.detail)),
+    );
+    if let Some(hint) = &failure.hint {
+        add(
+            &mut main,
+            format_args!(
+                "<div class=\"card advice\"><h3>What you can do</h3><p>{}</p></div>\n",
+                Escaped(sentence(hint))
+            ),
+        );
+    }
+    if let Some(seconds) = failure.retry_after_s {
+        add(
+            &mut main,
+            format_args!("<p>Trying again makes sense in {seconds} s.</p>\n"),
+        );
+    }
+    if let Some(trap) = &failure.trap {
+        add_trap(&mut main, trap, local);
+    }
+    if !failure.tried.is_empty() {
+        main.push_str("<h2>What was tried</h2>\n<ul>\n");
+        for tried in &failure.tried {
+            add(&mut main, format_args!("<li>{}</li>\n", Escaped(tried)));
+        }
+        main.push_str("</ul>\n");
+    }
+    if let Some(run) = failure.run {
+        add(
+            &mut main,
+            format_args!(
+                "<h2>For whoever looks into it</h2>\n<dl><dt>Run</dt><dd><code>{run}</code></dd></dl>\n"
+            ),
+        );
+    }
+    layout(&failure.title, &main)
+}
+
+fn add_trap(main: &mut String, trap: &TrapReport, local: bool) {
+    add(
+        main,
+        format_args!(
+            "<h2>The trap</h2>\n<dl>\n<dt>Name</dt><dd><code>{}</code></dd>\n",
+            Escaped(&trap.name)
+        ),
+    );
+    if local {
+        add(
+            main,
+            format_args!("<dt>Message</dt><dd>{}</dd>\n", Escaped(&trap.message)),
+        );
+        if let (Some(file), Some(line), Some(column)) = (&trap.file, trap.line, trap.column) {
+            add(
+                main,
+                format_args!(
+                    "<dt>Place</dt><dd><code>{}:{line}:{column}</code></dd>\n",
+                    Escaped(file)
+                ),
+            );
+        }
+        for call in &trap.backtrace {
+            add(
+                main,
+                format_args!(
+                    "<dt>Called from</dt><dd><code>{}</code></dd>\n",
+                    Escaped(call)
+                ),
+            );
+        }
+    }
+    main.push_str("</dl>\n");
+}
+
+fn add(main: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = main.write_fmt(text);
+}
+
+/// The text with a capital first letter: failures begin in lower case, headings do not.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}

@@ -1,0 +1,195 @@
+//! What phase a connection is in, and until when it may stay there.
+//!
+//! hyper has one timer for "waiting for a head", and it runs from the end of the previous answer: it cannot tell an idle
+//! connection (which may wait 75 s) from a client that sends its headers byte by byte (which may not). So the stream below hyper
+//! and the service above it both report here what they see:
+//!
+//! ```text
+//!             first byte read             service called
+//!   Idle ───────────────────► Head ───────────────────────► Busy
+//!    ▲                                                        │
+//!    └────────────── body of the answer handed over ◄─────────┘
+//! ```
+//!
+//! A new connection starts in `Head`. The same reports show two things that hyper keeps to itself: that the request line alone
+//! outgrew the buffer (414, not 431), and that a head carries both `content-length` and `transfer-encoding` (refused, since
+//! whoever stands before us may have read the other one).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::limits::Limits;
+
+/// The phase a connection is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Reading a request head; `started` once a byte of it came.
+    Head { started: bool },
+    /// A request is being answered.
+    Busy,
+    /// Between two requests.
+    Idle,
+}
+
+/// One connection's phase, shared by its stream, its service and its driver. All three run in one task; the lock only makes the
+/// sharing `Send`.
+#[derive(Debug)]
+pub(crate) struct Watch(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    deadline: Instant,
+    header_time: Duration,
+    request_time: Duration,
+    keep_alive: Duration,
+    head: HeadScan,
+}
+
+impl Watch {
+    pub(crate) fn new(limits: &Limits) -> Watch {
+        Watch(Mutex::new(State {
+            phase: Phase::Head { started: false },
+            deadline: Instant::now() + limits.header_time,
+            header_time: limits.header_time,
+            request_time: limits.request_time,
+            keep_alive: limits.keep_alive,
+            head: HeadScan::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.state().deadline
+    }
+
+    /// The stream read these bytes.
+    pub(crate) fn read(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        match state.phase {
+            _ if bytes.is_empty() => return,
+            Phase::Busy => return,
+            Phase::Idle => {
+                state.deadline = Instant::now() + state.header_time;
+                state.head = HeadScan::default();
+            }
+            Phase::Head { .. } => {}
+        }
+        state.phase = Phase::Head { started: true };
+        state.head.scan(bytes);
+    }
+
+    /// A whole head was parsed and its request goes to the service. Answers whether the head names two body lengths.
+    pub(crate) fn called(&self) -> bool {
+        let mut state = self.state();
+        state.phase = Phase::Busy;
+        state.deadline = Instant::now() + state.request_time;
+        let ambiguous = state.head.ambiguous();
+        state.head = HeadScan::default();
+        ambiguous
+    }
+
+    /// The whole answer was handed to hyper.
+    pub(crate) fn answered(&self) {
+        let mut state = self.state();
+        state.phase = Phase::Idle;
+        state.deadline = Instant::now() + state.keep_alive;
+    }
+
+    /// True if what was read of the current head is one unfinished line.
+    pub(crate) fn in_request_line(&self) -> bool {
+        self.state().head.in_request_line()
+    }
+}
+
+/// Follows the lines of one head as its bytes arrive. It judges nothing but the names of two headers: hyper is the parser.
+#[derive(Debug, Default)]
+struct HeadScan {
+    lines: usize,
+    line: [u8; LINE],
+    line_length: usize,
+    done: bool,
+    content_length: bool,
+    transfer_encoding: bool,
+}
+
+/// Bytes kept of a line: enough for the longer of the two names and its colon.
+const LINE: usize = "transfer-encoding:".len();
+
+impl HeadScan {
+    fn scan(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if self.done {
+                return;
+            }
+            if byte == b'\n' {
+                self.end_line();
+            } else if byte != b'\r' {
+                if self.line_length < LINE {
+                    self.line[self.line_length] = byte.to_ascii_lowercase();
+                }
+                self.line_length += 1;
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = &self.line[..self.line_length.min(LINE)];
+        if line.is_empty() && self.lines > 0 {
+            self.done = true;
+        } else if !line.is_empty() {
+            self.content_length |= line.starts_with(b"content-length:");
+            self.transfer_encoding |= line.starts_with(b"transfer-encoding:");
+            self.lines += 1;
+        }
+        self.line_length = 0;
+    }
+
+    fn ambiguous(&self) -> bool {
+        self.content_length && self.transfer_encoding
+    }
+
+    fn in_request_line(&self) -> bool {
+        self.lines == 0 && self.line_length > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_body_lengths_are_seen_however_the_bytes_arrive() {
+        let head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nhost: a\r\ncontent-LENGTH: 5\r\n\r\ncontent-length: 1\r\n";
+        for size in [1, 2, 7, head.len()] {
+            let watch = Watch::new(&Limits::default());
+            for chunk in head.chunks(size) {
+                watch.read(chunk);
+            }
+            assert!(watch.called(), "in chunks of {size}");
+            assert_eq!(watch.phase(), Phase::Busy);
+        }
+        let watch = Watch::new(&Limits::default());
+        watch.read(b"POST / HTTP/1.1\r\ncontent-length: 30\r\n\r\n");
+        watch.read(b"transfer-encoding: chunked\r\n\r\n");
+        assert!(!watch.called(), "a body is not part of the head");
+    }
+
+    #[test]
+    fn a_request_line_without_end_is_known() {
+        let watch = Watch::new(&Limits::default());
+        watch.read(b"GET /aaaaaaaa");
+        assert!(watch.in_request_line());
+        watch.read(b" HTTP/1.1\r\nhost");
+        assert!(!watch.in_request_line());
+    }
+}

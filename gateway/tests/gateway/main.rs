@@ -1,0 +1,8 @@
+//! The gateway over real sockets, with an execution system of the test behind it.
+
+mod answers;
+mod client;
+mod double;
+mod forms;
+mod limits;
+mod refusals;
