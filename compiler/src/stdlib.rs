@@ -9,5 +9,54 @@ pub fn source(path: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
+/// Path and text of the modules of the core, which every module sees without an import, in order of their paths.
+pub fn core() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SOURCES
+        .iter()
+        .copied()
+        .filter(|(path, _)| path.starts_with("core/"))
+}
+
+macro_rules! sources {
+    ($($path:literal)*) => {
+        &[$(($path, include_str!(concat!("../../stdlib/", $path, ".cop"))),)*]
+    };
+}
+
 /// Path and text of every module, in order of their paths.
-const SOURCES: &[(&str, &str)] = &[];
+const SOURCES: &[(&str, &str)] = sources! {
+    "core/bytes"
+    "core/char"
+    "core/data"
+    "core/eq"
+    "core/float"
+    "core/int"
+    "core/json"
+    "core/list"
+    "core/map"
+    "core/option"
+    "core/ord"
+    "core/program"
+    "core/range"
+    "core/result"
+    "core/set"
+    "core/show"
+    "core/string"
+    "core/traits"
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_sorted_and_unique() {
+        assert!(SOURCES.is_sorted_by(|(a, _), (b, _)| a < b));
+    }
+
+    #[test]
+    fn a_module_is_found_by_its_path() {
+        assert!(source("core/list").is_some_and(|text| text.contains("struct List[T]")));
+        assert_eq!(source("core/lists"), None);
+    }
+}
