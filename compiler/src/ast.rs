@@ -385,7 +385,7 @@ pub enum TypeKind {
     Unit,
     /// `(T)`.
     Paren(Box<Type>),
-    /// `(A, B)`; one part when written `(A,)`, which is an error that the parser reports.
+    /// `(A, B)`; at least two parts.
     Tuple(Vec<Type>),
     /// `fn(A, mut B) -> C`.
     Function {
@@ -513,6 +513,8 @@ pub struct If {
     pub then: Block,
     /// Done if not.
     pub otherwise: Option<Else>,
+    /// Levels of expressions below, at most [`MAX_DEPTH`].
+    pub depth: u16,
 }
 
 /// What follows `else`.
@@ -565,7 +567,7 @@ pub enum ExprKind {
     Unit,
     /// `(a)`.
     Paren(Box<Expr>),
-    /// `(a, b)`.
+    /// `(a, b)`; at least two parts.
     Tuple(Vec<Expr>),
     /// `[a, b]`.
     List(Vec<Expr>),
@@ -836,7 +838,7 @@ pub enum PatternKind {
     Unit,
     /// `(p)`.
     Paren(Box<Pattern>),
-    /// `(p, q)`.
+    /// `(p, q)`; at least two parts.
     Tuple(Vec<Pattern>),
     /// `[first, ..rest]`, with at most one `..`.
     List(Vec<ListElement>),

@@ -5,5 +5,7 @@
 pub mod ast;
 pub mod codes;
 pub mod diagnostic;
+mod lexer;
+pub mod parser;
 pub mod source;
 pub mod stdlib;

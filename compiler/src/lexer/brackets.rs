@@ -1,0 +1,215 @@
+//! Brackets in pairs.
+//!
+//! The stack of what is open decides whether line breaks count and what `}` means. A closing that does not fit closes
+//! what was opened after its partner, or is left out if it has none.
+
+use super::strings::TextBlock;
+use super::{MAX_NESTING, Scanner, Token};
+use crate::diagnostic::Diagnostic;
+use std::ops::Range;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    Paren,
+    Bracket,
+    Brace,
+    /// `${` in a string.
+    Interpolation,
+}
+
+impl Kind {
+    fn signs(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Paren => ("(", ")"),
+            Kind::Bracket => ("[", "]"),
+            Kind::Brace => ("{", "}"),
+            Kind::Interpolation => ("${", "}"),
+        }
+    }
+
+    /// The token that stands for a closing that is not there.
+    fn closing(self) -> Token {
+        match self {
+            Kind::Paren => Token::RParen,
+            Kind::Bracket => Token::RBracket,
+            Kind::Brace => Token::RBrace,
+            Kind::Interpolation => Token::StrTail("".into()),
+        }
+    }
+}
+
+/// An open bracket.
+pub struct Open {
+    pub kind: Kind,
+    pub at: Range<usize>,
+    /// The text block it stands in, if it is a `${` of one.
+    pub block: Option<TextBlock>,
+}
+
+impl Scanner<'_> {
+    /// Whether line breaks count here.
+    pub(super) fn breaks_count(&self) -> bool {
+        self.open.last().is_none_or(|open| open.kind == Kind::Brace)
+    }
+
+    pub(super) fn open(&mut self, token: Token, at: Range<usize>) {
+        let kind = match token {
+            Token::LParen => Kind::Paren,
+            Token::LBracket => Kind::Bracket,
+            _ => Kind::Brace,
+        };
+        self.push(token, at.clone());
+        self.enter(Open {
+            kind,
+            at,
+            block: None,
+        });
+    }
+
+    /// Notes an opening, and stops reading if it is one too many.
+    pub(super) fn enter(&mut self, open: Open) {
+        if self.open.len() == MAX_NESTING {
+            let found = Diagnostic::error(
+                "E0111",
+                format!("brackets are nested more than {MAX_NESTING} levels deep"),
+            )
+            .at(self.span(open.at), "the file was read up to here")
+            .help("give the inner parts names, as variables or functions");
+            self.out.found.push(found);
+            self.out.cut = true;
+        } else {
+            self.open.push(open);
+        }
+    }
+
+    pub(super) fn close(&mut self, token: Token, at: Range<usize>) {
+        let fits = |kind: Kind| match token {
+            Token::RParen => kind == Kind::Paren,
+            Token::RBracket => kind == Kind::Bracket,
+            _ => matches!(kind, Kind::Brace | Kind::Interpolation),
+        };
+        // `)` and `]` do not reach out of a `{`; a `}` closes the innermost brace, whatever was opened in it.
+        let partner = self
+            .open
+            .iter()
+            .rposition(|open| {
+                fits(open.kind) || matches!(open.kind, Kind::Brace | Kind::Interpolation)
+            })
+            .filter(|&index| fits(self.open[index].kind));
+        let Some(partner) = partner else {
+            return self.stray(at);
+        };
+        while self.open.len() > partner + 1 {
+            self.report_unclosed(self.open.len() - 1, Some(at.clone()));
+            self.close_last(at.start);
+        }
+        let Some(open) = self.open.pop() else { return };
+        if open.kind == Kind::Interpolation {
+            return self.string(false, at, open.block);
+        }
+        if open.kind == Kind::Brace && self.indentation(open.at.start) != self.indentation(at.start)
+        {
+            self.crooked.push((open.at.start, at.start));
+        }
+        self.push(token, at);
+    }
+
+    /// Closes everything by empty tokens at `at`, and reports the innermost.
+    pub(super) fn close_all(&mut self, at: usize) {
+        if let Some(innermost) = self.open.len().checked_sub(1) {
+            self.report_unclosed(innermost, None);
+        }
+        while !self.open.is_empty() {
+            self.close_last(at);
+        }
+    }
+
+    /// Closes, without a word, what was opened in the line that starts at `start`: a string that is not closed has
+    /// swallowed its closing. A text block around the string goes on in the next line.
+    pub(super) fn close_line(&mut self, start: usize, at: usize) {
+        while let Some(open) = self
+            .open
+            .pop_if(|open| open.at.start >= start && open.kind != Kind::Brace)
+        {
+            if open.block.is_some() {
+                self.out.mended.push(open.at);
+                return self.string(false, at..at, open.block);
+            }
+            self.open.push(open);
+            self.close_last(at);
+        }
+    }
+
+    fn close_last(&mut self, at: usize) {
+        if let Some(open) = self.open.pop() {
+            self.out.mended.push(open.at.clone());
+            self.out.mended.push(at..at);
+            self.line_break = None;
+            self.out.tokens.push((at, open.kind.closing(), at));
+        }
+    }
+
+    fn stray(&mut self, at: Range<usize>) {
+        self.unbalanced = true;
+        let sign = &self.text[at.clone()];
+        let mut found = Diagnostic::error("E0105", format!("`{sign}` closes nothing")).at(
+            self.span(at.clone()),
+            "no bracket is open here that this could close",
+        );
+        if sign == "}"
+            && let Some(&(open, close)) = self.crooked.last()
+        {
+            found = found
+                .also(
+                    self.span(open..open + 1),
+                    "this `{`, less or more indented,",
+                )
+                .also(self.span(close..close + 1), "was closed by this `}`");
+        }
+        self.out.found.push(found);
+        self.out.mended.push(at);
+    }
+
+    fn report_unclosed(&mut self, index: usize, at: Option<Range<usize>>) {
+        self.unbalanced = true;
+        let open = &self.open[index];
+        let (sign, closing) = open.kind.signs();
+        let mut found = Diagnostic::error("E0105", format!("`{sign}` is never closed")).at(
+            self.span(open.at.clone()),
+            format!("a `{closing}` is missing for this"),
+        );
+        if let Some(at) = at {
+            found = found.also(self.span(at), "it must come before this");
+        }
+        if open.kind == Kind::Brace
+            && let Some(&(inner, close)) = self
+                .crooked
+                .iter()
+                .rev()
+                .find(|(inner, _)| *inner > open.at.start)
+        {
+            found = found
+                .also(self.span(inner..inner + 1), "perhaps for this one,")
+                .also(
+                    self.span(close..close + 1),
+                    "which this closes, differently indented",
+                );
+        }
+        self.out.found.push(found);
+    }
+
+    /// The blanks at the start of the line in which a byte stands.
+    fn indentation(&self, at: usize) -> usize {
+        let start = self.line_start(at);
+        self.text[start..]
+            .bytes()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count()
+    }
+
+    pub(super) fn line_start(&self, at: usize) -> usize {
+        self.text[..at]
+            .rfind('\n')
+            .map_or(0, |line_break| line_break + 1)
+    }
+}

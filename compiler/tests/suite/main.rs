@@ -1,0 +1,3 @@
+//! The compiler, tested from outside.
+
+mod samples;

@@ -1,0 +1,40 @@
+//! The samples of the language's specification.
+
+use cop_compiler::diagnostic::Diagnostics;
+use cop_compiler::source::SourceMap;
+use std::fs;
+use std::path::Path;
+
+/// Path and text of every sample, in order of their names.
+pub fn all() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let mut list: Vec<(String, String)> = fs::read_dir(folder)
+        .expect("the folder of samples")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            (
+                path.display().to_string(),
+                fs::read_to_string(path).expect("a sample"),
+            )
+        })
+        .collect();
+    list.sort();
+    list
+}
+
+#[test]
+fn every_sample_parses_without_a_word() {
+    assert!(all().len() >= 14);
+    for (path, text) in all() {
+        let mut files = SourceMap::new();
+        let file = files.add(&path, &text);
+        let mut diagnostics = Diagnostics::new();
+        let tree = cop_compiler::parser::parse(file, &text, &mut diagnostics);
+        assert!(
+            diagnostics.is_empty(),
+            "{path}: {:#?}",
+            diagnostics.sorted()
+        );
+        assert!(tree.complete && !tree.items.is_empty(), "{path}");
+    }
+}
