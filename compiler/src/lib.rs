@@ -1,11 +1,20 @@
 //! The compiler of cop: source text in, bytecode and diagnostics out. It does no IO; it asks a [`source::Sources`].
 //!
-//! In the order of the pipeline, which is also a good order to read:
+//! ```text
+//!  text ── lexer ──► tokens ── parser ──► ast
+//! ```
 
-pub mod ast;
+// What all stages speak of: places in files, and messages about them.
+pub mod source;
+
 pub mod codes;
 pub mod diagnostic;
+
+// From text to the tree.
 mod lexer;
+
+pub mod ast;
 pub mod parser;
-pub mod source;
+
+// What programs import.
 pub mod stdlib;
