@@ -258,7 +258,7 @@ impl Layouts {
         if depth > limits::REGION_DEPTH || self.types.len() > limits::TYPES * 2 {
             return Err(LayoutError::TooMany);
         }
-        let mut list =
+        let list =
             |table: &mut Layouts, ids: Vec<TypeId>| -> Result<Vec<TypeId>, LayoutError> {
                 ids.into_iter()
                     .map(|t| table.substitute(t, args, depth + 1))
@@ -519,6 +519,19 @@ impl Layouts {
             variants,
         };
         Ok(laid)
+    }
+
+    /// Where the captures of a closure lie in its cell, and the cell's size: after the header come the
+    /// function's index, 4 bytes, then the captures like the parts of a product.
+    ///
+    /// # Errors
+    /// When a capture has no layout.
+    pub fn closure(&mut self, captures: &[TypeId]) -> Result<(Vec<Part>, u32), LayoutError> {
+        for ty in captures {
+            self.layout(*ty)?;
+        }
+        let (parts, _, end, _) = self.row(captures, 0, HEADER + 4)?;
+        Ok((parts, end))
     }
 
     /// Places the parts of one product or variant: slots in declaration order from `slot`, memory from

@@ -2,26 +2,41 @@
 //!
 //! A small leaf that knows nothing of source text or of running. In the order a newcomer should read:
 //! [`types`] (what values there are), [`instr`] (what a function body is), [`numbering`] (which values an
-//! instruction defines), [`table`] (every operation on
-//! one row), [`trap`], [`limits`], [`cost`] (one list per fact), [`layout`] (how values lie in slots and
-//! cells), [`package`] (the unit that has a hash), [`encode`] and [`decode`] (its canonical bytes),
-//! [`source_map`] (where instructions came from), [`print`] (text for people).
+//! instruction defines), [`table`] (every operation on one row), [`trap`], [`limits`], [`cost`] (one list per
+//! fact), [`layout`] (how values lie in slots and cells), [`typing`] (types of values in a body), [`fuel`] (what
+//! an instruction charges), [`package`] (the unit that has a hash),
+//! [`canonical`], [`mod@encode`] and [`mod@decode`] (its one order and its bytes, of the pieces in [`leb`]),
+//! [`source_map`] (where instructions came from), [`mod@print`] (text for people).
 
+pub mod canonical;
 pub mod cost;
+pub mod decode;
+pub mod encode;
+pub mod fuel;
 pub mod hash;
 pub mod instr;
 pub mod layout;
+pub mod leb;
 pub mod limits;
 pub mod numbering;
 pub mod package;
+pub mod print;
+pub mod source_map;
 pub mod table;
 pub mod trap;
 pub mod types;
+pub mod typing;
 
+pub use canonical::canonical;
+pub use decode::decode;
+pub use encode::{EncodeError, Encoded, encode, package_hash};
 pub use hash::Hash;
 pub use instr::{Function, Instr, Mode, Own, Param, Step, Value, ValueType};
 pub use layout::{Layout, Layouts};
+pub use leb::DecodeError;
 pub use package::{Constant, Entry, HostFunction, Package};
+pub use print::print;
+pub use source_map::SourceMap;
 pub use table::{Op, UpdateOp};
 pub use trap::TrapKind;
 pub use types::{DefId, Field, FnParam, Shape, Type, TypeDef, TypeId, Variant};

@@ -20,6 +20,8 @@ pub const INSTANCES: usize = 4_096;
 pub const PACKAGE_BYTES: usize = 16 << 20;
 /// Nesting of type arguments.
 pub const TYPE_NESTING: usize = 8;
+/// Nesting of types in a package's table, of any kind; keeps walks over a type's parts short.
+pub const TYPE_DEPTH: usize = 64;
 /// Types and definitions in a package, each.
 pub const TYPES: usize = 65_535;
 /// Slots that one value may have (a product is boxed beyond [`INLINE_PRODUCT_SLOTS`], so this is the bound of tuples of inline products).
@@ -56,3 +58,5 @@ pub const KEY_BYTES: usize = 1 << 10;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Entries that one scan question may return.
 pub const SCAN_ENTRIES: i64 = 1_000;
+/// The bits of the one NaN.
+pub const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
