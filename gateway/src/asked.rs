@@ -3,11 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use cop_runtime::Failure;
 use warp::http::{HeaderMap, HeaderName, Method, header};
-
-use crate::limits::Limits;
-use crate::refusal;
 
 /// The head of a request, checked.
 #[derive(Clone, Debug)]
@@ -24,98 +20,6 @@ pub(crate) struct Asked {
     pub(crate) headers: HeaderMap,
     pub(crate) peer: SocketAddr,
     pub(crate) arrived: Instant,
-}
-
-/// The parts of a head as the filters give them.
-pub(crate) struct Head {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) peer: SocketAddr,
-    pub(crate) ambiguous_length: bool,
-    /// The authority of an absolute-form target.
-    pub(crate) authority: Option<String>,
-    /// Whether the request is HTTP/1.1, which must name its host.
-    pub(crate) must_name_host: bool,
-}
-
-impl Head {
-    /// Checks the head against the limits and finds out the host.
-    ///
-    /// # Errors
-    /// The first rule that the head breaks.
-    pub(crate) fn check(self, limits: &Limits) -> Result<Asked, Failure> {
-        let url = self.path.len() + self.query.as_ref().map_or(0, |query| query.len() + 1);
-        if url > limits.url_bytes {
-            return Err(refusal::long_url(limits));
-        }
-        // Of a header line count name, value, `: ` and line end.
-        let bytes: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
-        if bytes > limits.header_bytes {
-            return Err(refusal::large_headers(limits));
-        }
-        if self.ambiguous_length {
-            return Err(refusal::ambiguous_length());
-        }
-        let host = self.host()?;
-        let (host, port) = split_port(&host);
-        Ok(Asked {
-            host: host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
-            port: port.to_owned(),
-            method: self.method,
-            path: self.path,
-            query: self.query,
-            headers: self.headers,
-            peer: self.peer,
-            arrived: Instant::now(),
-        })
-    }
-
-    fn host(&self) -> Result<String, Failure> {
-        let mut named = self.headers.get_all(header::HOST).iter();
-        let host = match (named.next(), named.next()) {
-            (Some(_), Some(_)) => return Err(refusal::bad_host("it has several `host` headers")),
-            (Some(host), None) => Some(
-                host.to_str()
-                    .map_err(|_| refusal::bad_host("its `host` header is not readable text"))?,
-            ),
-            (None, _) => None,
-        };
-        match (host, self.authority.as_deref()) {
-            (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority) => Err(
-                refusal::bad_host("its `host` header and its request line name different hosts"),
-            ),
-            (Some(host), _) | (None, Some(host)) if is_authority(host) => Ok(host.to_owned()),
-            (Some(_), _) | (None, Some(_)) => Err(refusal::bad_host(
-                "what its `host` header holds is not a host",
-            )),
-            (None, None) if self.must_name_host => {
-                Err(refusal::bad_host("it has no `host` header"))
-            }
-            (None, None) => Ok(String::new()),
-        }
-    }
-}
-
-/// True for characters that a host and port may have. It keeps what is later written into links and redirects harmless.
-fn is_authority(text: &str) -> bool {
-    text.bytes().all(|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
-    })
-}
-
-/// `host:port` cut before the colon of the port.
-fn split_port(host: &str) -> (&str, &str) {
-    match host.rfind(':') {
-        // The colons inside the brackets of an IPv6 address are its own.
-        Some(colon) if !host[colon..].contains(']') => host.split_at(colon),
-        _ => (host, ""),
-    }
 }
 
 impl Asked {
@@ -239,13 +143,5 @@ mod tests {
         ] {
             assert_eq!(is_local_host(host), local, "{host}");
         }
-    }
-
-    #[test]
-    fn ports_are_cut_off() {
-        assert_eq!(split_port("localhost:2517"), ("localhost", ":2517"));
-        assert_eq!(split_port("[::1]:80"), ("[::1]", ":80"));
-        assert_eq!(split_port("[::1]"), ("[::1]", ""));
-        assert_eq!(split_port("example.org"), ("example.org", ""));
     }
 }

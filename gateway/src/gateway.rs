@@ -10,18 +10,19 @@ use cop_net::Communication;
 use cop_runtime::{Address, Failure, FailureCode, ProgramName, ProgramRef, WebRequest};
 use futures_util::Stream;
 use serde::Serialize;
-use warp::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use warp::http::Response;
 use warp::{Filter, Rejection, Reply};
 
-use crate::asked::{Asked, Head};
+use crate::asked::Asked;
 use crate::figures::{RunBook, Seen};
+use crate::head::asked;
 use crate::limits::Limits;
 use crate::links::Links;
 use crate::listing::ProgramJson;
-use crate::reply::Reader;
-use crate::serve::{Peer, Server};
+use crate::reply::{Reader, Refused};
+use crate::serve::Server;
 use crate::target::{self, Form, OwnPage, ProgramTarget, Target};
-use crate::{answer, body, figures, page, refusal, reply};
+use crate::{answer, body, figures, own, page, refusal, reply};
 
 /// How a gateway presents itself.
 #[derive(Clone, Debug)]
@@ -74,78 +75,17 @@ impl Gateway {
     }
 }
 
-/// A failure on its way to [`recover`].
-#[derive(Debug)]
-struct Refused {
-    failure: Failure,
-    reader: Reader,
-}
-
-impl warp::reject::Reject for Refused {}
-
 /// The way of every request. Where it goes is decided by what its URL names, see [`target`].
 fn routes(
     gateway: Arc<Gateway>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let with_gateway = warp::any().map({
-        let gateway = gateway.clone();
-        move || gateway.clone()
-    });
-    asked(gateway)
+    let limits = Arc::new(gateway.config.limits.clone());
+    let with_gateway = warp::any().map(move || gateway.clone());
+    asked(limits)
         .and(warp::body::stream())
         .and(with_gateway)
         .and_then(show)
-        .recover(recover)
-}
-
-/// Reads and checks the head of a request.
-fn asked(
-    gateway: Arc<Gateway>,
-) -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone + Send + Sync + 'static {
-    let query = warp::query::raw()
-        .map(Some)
-        .or(warp::any().map(|| None))
-        .unify();
-    let facts = warp::ext::get::<Peer>();
-    warp::method()
-        .and(warp::path::full())
-        .and(query)
-        .and(warp::header::headers_cloned())
-        .and(facts)
-        .and_then(
-            move |method: Method,
-                  path: warp::path::FullPath,
-                  query: Option<String>,
-                  headers: HeaderMap,
-                  peer: Peer| {
-                let gateway = gateway.clone();
-                async move {
-                    let wants_page = headers.get(header::ACCEPT).cloned();
-                    let head = Head {
-                        method,
-                        path: path.as_str().to_owned(),
-                        query,
-                        headers,
-                        peer: peer.address,
-                        ambiguous_length: peer.ambiguous_length,
-                        authority: peer.authority,
-                        must_name_host: peer.must_name_host,
-                    };
-                    head.check(&gateway.config.limits).map_err(|failure| {
-                        let page = wants_page.is_some_and(|accept| {
-                            accept.to_str().is_ok_and(crate::asked::prefers_page)
-                        });
-                        warp::reject::custom(Refused {
-                            failure,
-                            reader: Reader {
-                                page,
-                                ..Reader::default()
-                            },
-                        })
-                    })
-                }
-            },
-        )
+        .recover(reply::recover)
 }
 
 /// Shows what the request's URL names: a program, a publisher, or a page of this node.
@@ -168,7 +108,7 @@ async fn show<B: Buf>(
         Ok(Target::Front) => show_front(&asked, &gateway),
         Ok(Target::Own(OwnPage::Node)) => show_node(&asked, &gateway),
         Ok(Target::Own(OwnPage::Failures)) => {
-            must_read(&asked).map(|()| own_page(page::failures()))
+            must_read(&asked).map(|()| own::page(page::failures()))
         }
         Ok(Target::Own(OwnPage::Run(run))) => show_run(&asked, &gateway, &run),
     };
@@ -191,7 +131,7 @@ async fn run_program<B: Buf>(
     gateway: &Gateway,
 ) -> Result<Response<Bytes>, Failure> {
     if let Some(place) = better_place(asked, target, gateway) {
-        return Ok(redirect(&place));
+        return Ok(own::redirect(&place));
     }
     if let Some(answer) = answer::preflight(asked, target.form) {
         return Ok(answer);
@@ -299,22 +239,6 @@ fn better_place(asked: &Asked, target: &ProgramTarget, gateway: &Gateway) -> Opt
         .then(|| format!("{}/{query}", target.prefix))
 }
 
-/// 307 keeps method and body, so a form sent to the path form arrives whole.
-fn redirect(place: &str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    let headers = response.headers_mut();
-    if let Ok(place) = HeaderValue::from_str(place) {
-        headers.insert(header::LOCATION, place);
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
 #[derive(Serialize)]
 struct NodeJson<'a> {
     node: &'a str,
@@ -324,7 +248,7 @@ struct NodeJson<'a> {
 /// Browsers are sent to the front program, if the node has one; everyone else gets the node's page.
 fn show_front(asked: &Asked, gateway: &Gateway) -> Result<Response<Bytes>, Failure> {
     match &gateway.config.front {
-        Some((address, name)) if asked.is_document() => Ok(redirect(
+        Some((address, name)) if asked.is_document() => Ok(own::redirect(
             &Links::new(asked, &gateway.config.label_hosts).best(address, name),
         )),
         _ => show_node(asked, gateway),
@@ -337,13 +261,13 @@ fn show_node(asked: &Asked, gateway: &Gateway) -> Result<Response<Bytes>, Failur
     let node = &gateway.config.node;
     let links = &Links::new(asked, &gateway.config.label_hosts);
     Ok(if asked.wants_page() {
-        own_page(page::node(&page::NodeView {
+        own::page(page::node(&page::NodeView {
             node,
             programs: &programs,
             links,
         }))
     } else {
-        own_json(&NodeJson {
+        own::json(&NodeJson {
             node,
             programs: programs.iter().map(ProgramJson::from).collect(),
         })
@@ -365,13 +289,13 @@ fn show_publisher(
     let programs = gateway.communication.programs(Some(address))?;
     let links = &Links::new(asked, &gateway.config.label_hosts);
     Ok(if asked.wants_page() {
-        own_page(page::publisher(&page::PublisherView {
+        own::page(page::publisher(&page::PublisherView {
             address,
             programs: &programs,
             links,
         }))
     } else {
-        own_json(&PublisherJson {
+        own::json(&PublisherJson {
             address: address.to_string(),
             programs: programs.iter().map(ProgramJson::from).collect(),
         })
@@ -390,7 +314,7 @@ fn show_run(asked: &Asked, gateway: &Gateway, run: &str) -> Result<Response<Byte
         .runs
         .find(id)
         .ok_or_else(|| refusal::no_such_run(run))?;
-    let mut response = own_json(&figures);
+    let mut response = own::json(&figures);
     // Whoever knows the id of a run was told it in that run's answer.
     answer::open_to_all(response.headers_mut());
     Ok(response)
@@ -402,37 +326,4 @@ fn must_read(asked: &Asked) -> Result<(), Failure> {
     } else {
         Err(refusal::read_only_page(asked.method.as_str()))
     }
-}
-
-fn own_page(html: String) -> Response<Bytes> {
-    finish_own(page::response(StatusCode::OK, html))
-}
-
-fn own_json(value: &impl Serialize) -> Response<Bytes> {
-    let mut response = Response::new(reply::json(value));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    finish_own(response)
-}
-
-fn finish_own(mut response: Response<Bytes>) -> Response<Bytes> {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-/// Every rejection becomes a reply here, through the one function that knows how.
-async fn recover(rejection: Rejection) -> Result<Response<Bytes>, Infallible> {
-    Ok(match rejection.find::<Refused>() {
-        Some(refused) => reply::failure(&refused.failure, &refused.reader),
-        // The filters of this file reject with `Refused` only.
-        None => reply::failure(&refusal::malformed_head(), &Reader::default()),
-    })
 }

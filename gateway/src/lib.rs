@@ -7,13 +7,14 @@
 //! |---|---|
 //! | [`serve`] | the accept loop: sockets, bounds, deadlines, drain |
 //! | [`limits`] | what a client is granted before it is refused |
-//! | `asked` | the head of a request, checked |
+//! | `head`, `asked` | the head of a request, checked |
 //! | `target` | what host and path name: the three URL forms |
 //! | `body` | a request's body, within its limits |
 //! | `gateway` | the routes: from a request to an answer |
 //! | `answer`, `caching`, `figures` | from a program's answer to a response: headers, caches, what the run cost |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
-//! | `page`, `links`, `listing` | our own pages and lists |
+//! | `page`, `own`, `links`, `listing` | our own pages and lists |
+//! | [`management`] | how the owner publishes and looks at the node |
 
 mod answer;
 mod asked;
@@ -21,9 +22,12 @@ mod body;
 mod caching;
 mod figures;
 mod gateway;
+mod head;
 pub mod limits;
 mod links;
 mod listing;
+pub mod management;
+mod own;
 mod page;
 mod refusal;
 mod reply;
@@ -32,4 +36,5 @@ mod target;
 
 pub use gateway::{Gateway, GatewayConfig};
 pub use limits::Limits;
+pub use management::{Management, Token};
 pub use serve::Server;

@@ -141,6 +141,48 @@ pub(crate) fn read_only_page(method: &str) -> Failure {
     )
 }
 
+// ---- management
+
+pub(crate) fn no_such_route() -> Failure {
+    Failure::new(
+        FailureCode::NoSuchProgram,
+        "nothing is at this address",
+        "the management interface has no such path",
+    )
+    .hint("it has /v1/health, /v1/programs, /v1/releases/ADDRESS/NAME and /v1/publish")
+}
+
+pub(crate) fn wrong_method() -> Failure {
+    Failure::new(
+        FailureCode::BadRequest,
+        "this path does not take that method",
+        "/v1/publish takes POST, everything else GET",
+    )
+}
+
+pub(crate) fn foreign_host(host: &str) -> Failure {
+    Failure::new(
+        FailureCode::Denied,
+        "management is for this machine",
+        format!("the request is for the host `{}`", shown(host)),
+    )
+    .hint("use 127.0.0.1 or localhost; a name that someone's DNS points here is not accepted")
+}
+
+pub(crate) fn no_token() -> Failure {
+    Failure::new(
+        FailureCode::Denied,
+        "the management token is missing or wrong",
+        "every request needs it in the header `authorization: Bearer TOKEN`",
+    )
+    .hint("the token is in the file `token` of the node's data folder")
+}
+
+pub(crate) fn cut_publication(why: &str) -> Failure {
+    Failure::new(FailureCode::BadRequest, "this is not a publication", why)
+        .hint("the body is the length of the release as 4 bytes, little-endian, then the release, then the bundle")
+}
+
 // ---- the HTTP request
 
 pub(crate) fn malformed_head() -> Failure {

@@ -3,13 +3,16 @@
 //! Programs and tools get RFC 9457 problem JSON, browsers a page; both say the code, what happened, what was tried, what to
 //! change, and the run, if there was one.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use cop_runtime::{Failure, FailureCode};
 use serde::Serialize;
+use warp::Rejection;
 use warp::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::target::RESERVED;
-use crate::{answer, figures, page};
+use crate::{answer, figures, page, refusal};
 
 /// Who reads a reply, and where.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +49,25 @@ struct Problem<'a> {
     retry_after_s: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
+}
+
+/// A failure on its way through the filters to [`recover`].
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) failure: Failure,
+    pub(crate) reader: Reader,
+}
+
+impl warp::reject::Reject for Refused {}
+
+/// Makes every rejection of a filter a reply.
+pub(crate) async fn recover(rejection: Rejection) -> Result<Response<Bytes>, Infallible> {
+    Ok(match rejection.find::<Refused>() {
+        Some(refused) => failure(&refused.failure, &refused.reader),
+        // Warp's own rejections: no route of ours has this path, or not with this method.
+        None if rejection.is_not_found() => failure(&refusal::no_such_route(), &Reader::default()),
+        None => failure(&refusal::wrong_method(), &Reader::default()),
+    })
 }
 
 /// The reply to a request that failed.

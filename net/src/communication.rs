@@ -80,14 +80,24 @@ impl Communication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cop_runtime::{Health, Published};
+
     use crate::executor::Pending;
 
     /// Knows no program.
     struct Empty(FailureCode);
 
     impl Executor for Empty {
-        fn run_web<'a>(&'a self, _: &'a ProgramRef, _: WebRequest) -> Pending<'a> {
+        fn run_web<'a>(&'a self, _: &'a ProgramRef, _: WebRequest) -> Pending<'a, WebAnswer> {
             Box::pin(async { Err(Failure::new(self.0, "a test's failure", "nothing is here")) })
+        }
+
+        fn publish<'a>(&'a self, _: &'a [u8], _: &'a [u8]) -> Pending<'a, Published> {
+            Box::pin(async { Err(Failure::new(self.0, "a test's failure", "nothing is kept")) })
+        }
+
+        fn health(&self) -> Health {
+            Health::default()
         }
 
         fn programs(&self, _: Option<&Address>) -> Result<Vec<ProgramListing>, Failure> {

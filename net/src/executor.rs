@@ -4,19 +4,26 @@ use std::future::Future;
 use std::pin::Pin;
 
 use cop_runtime::{
-    Address, Execution, Failure, ProgramListing, ProgramName, ProgramRef, ReleaseInfo, WebAnswer,
-    WebRequest,
+    Address, Execution, Failure, Health, ProgramListing, ProgramName, ProgramRef, Published,
+    ReleaseInfo, WebAnswer, WebRequest,
 };
 
-/// An answer under way.
-pub type Pending<'a> = Pin<Box<dyn Future<Output = Result<WebAnswer, Failure>> + Send + 'a>>;
+/// A result under way.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
-/// An execution system as seen from outside: it runs programs and knows which ones it has.
+/// An execution system as seen from outside: it keeps programs and runs them.
 ///
 /// [`Execution`] is the one of this process; with split roles there will be one behind a connection, and tests have their own.
 pub trait Executor: Send + Sync {
     /// Answers a web request with a program.
-    fn run_web<'a>(&'a self, program: &'a ProgramRef, request: WebRequest) -> Pending<'a>;
+    fn run_web<'a>(
+        &'a self,
+        program: &'a ProgramRef,
+        request: WebRequest,
+    ) -> Pending<'a, WebAnswer>;
+
+    /// Stores a signed release with its bundle, or nothing of it.
+    fn publish<'a>(&'a self, release: &'a [u8], bundle: &'a [u8]) -> Pending<'a, Published>;
 
     /// The published programs, of one publisher or of all, sorted by address and name.
     ///
@@ -34,11 +41,22 @@ pub trait Executor: Send + Sync {
         name: &ProgramName,
         number: Option<u64>,
     ) -> Result<Option<ReleaseInfo>, Failure>;
+
+    /// Figures for the operator.
+    fn health(&self) -> Health;
 }
 
 impl Executor for Execution {
-    fn run_web<'a>(&'a self, program: &'a ProgramRef, request: WebRequest) -> Pending<'a> {
+    fn run_web<'a>(
+        &'a self,
+        program: &'a ProgramRef,
+        request: WebRequest,
+    ) -> Pending<'a, WebAnswer> {
         Box::pin(Execution::run_web(self, program, request))
+    }
+
+    fn publish<'a>(&'a self, release: &'a [u8], bundle: &'a [u8]) -> Pending<'a, Published> {
+        Box::pin(Execution::publish(self, release, bundle))
     }
 
     fn programs(&self, address: Option<&Address>) -> Result<Vec<ProgramListing>, Failure> {
@@ -52,5 +70,9 @@ impl Executor for Execution {
         number: Option<u64>,
     ) -> Result<Option<ReleaseInfo>, Failure> {
         Execution::release(self, address, name, number)
+    }
+
+    fn health(&self) -> Health {
+        Execution::health(self)
     }
 }

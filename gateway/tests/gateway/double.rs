@@ -6,8 +6,8 @@ use bytes::Bytes;
 use cop_gateway::{Gateway, GatewayConfig, Limits, Server};
 use cop_net::{Communication, Executor, Pending};
 use cop_runtime::{
-    Address, Cache, Dependence, Failure, FailureCode, Hash, ProgramKind, ProgramListing,
-    ProgramName, ProgramRef, ReleaseInfo, RunId, RunInfo, WebAnswer, WebRequest,
+    Address, Cache, Dependence, Failure, FailureCode, Hash, Health, ProgramKind, ProgramListing,
+    ProgramName, ProgramRef, Published, ReleaseInfo, RunId, RunInfo, WebAnswer, WebRequest,
 };
 
 pub fn address() -> Address {
@@ -64,7 +64,11 @@ pub struct Double {
 }
 
 impl Executor for Double {
-    fn run_web<'a>(&'a self, program: &'a ProgramRef, request: WebRequest) -> Pending<'a> {
+    fn run_web<'a>(
+        &'a self,
+        program: &'a ProgramRef,
+        request: WebRequest,
+    ) -> Pending<'a, WebAnswer> {
         Box::pin(async move {
             let known = match program {
                 ProgramRef::Pinned(hash) => *hash == BUNDLE,
@@ -90,6 +94,35 @@ impl Executor for Double {
                 .push(request.clone());
             (self.handler)(program, request)
         })
+    }
+
+    fn publish<'a>(&'a self, release: &'a [u8], bundle: &'a [u8]) -> Pending<'a, Published> {
+        Box::pin(async move {
+            if release != b"signed" {
+                return Err(Failure::new(
+                    FailureCode::BadSignature,
+                    "the signature is wrong",
+                    "it is not by this key",
+                ));
+            }
+            Ok(Published {
+                address: address(),
+                name: name(),
+                number: 4,
+                release_hash: Hash([8; 32]),
+                bundle_hash: Hash([bundle.len() as u8; 32]),
+                package_hash: PROGRAM,
+                already: false,
+            })
+        })
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            writable: true,
+            programs: 1,
+            ..Health::default()
+        }
     }
 
     fn programs(&self, by: Option<&Address>) -> Result<Vec<ProgramListing>, Failure> {
@@ -129,6 +162,14 @@ fn release_info() -> ReleaseInfo {
         bundle_bytes: 2048,
         kind: ProgramKind::Web,
     }
+}
+
+/// An execution system for tests that manage it.
+pub fn double() -> Arc<Double> {
+    Arc::new(Double {
+        handler: Box::new(|_, _| Ok(answer(""))),
+        asked: Arc::default(),
+    })
 }
 
 /// A gateway over a double, on a free port.

@@ -5,4 +5,5 @@ mod client;
 mod double;
 mod forms;
 mod limits;
+mod management;
 mod refusals;

@@ -1,0 +1,119 @@
+//! The management interface: how the owner of a node publishes and looks at it.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/health` | that the node works, and its figures |
+//! | `GET /v1/programs` | every published name with its newest release |
+//! | `GET /v1/releases/ADDRESS/NAME` | the newest release, and what the next one must say |
+//! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
+//!
+//! It listens on loopback only and wants a bearer token, which stands in a file of the data folder that only the owner may
+//! read. The host of a request must be this machine by name too, so that a web page cannot reach it through a name of its own.
+
+mod routes;
+mod token;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cop_net::Executor;
+
+use crate::limits::Limits;
+use crate::serve::Server;
+
+pub use token::Token;
+
+/// Most bytes of a publication: the largest bundle, its release, and room to spare.
+const PUBLICATION_BYTES: usize = 33 << 20;
+
+/// The management side of a node.
+pub struct Management {
+    pub(crate) token: Token,
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) limits: Limits,
+    pub(crate) node: String,
+    pub(crate) public: String,
+}
+
+impl Management {
+    /// Listens on `address`. `node` is how the node calls itself, `public` the host and port of its gateway, for links.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an address that is not loopback, and the errors of binding, such as a port in use.
+    pub async fn start(
+        address: SocketAddr,
+        token: Token,
+        node: &str,
+        public: &str,
+        executor: Arc<dyn Executor>,
+    ) -> io::Result<Server> {
+        if !address.ip().to_canonical().is_loopback() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the management interface listens on loopback only, such as 127.0.0.1",
+            ));
+        }
+        let limits = Limits {
+            connections: 256,
+            body_bytes: PUBLICATION_BYTES,
+            ..Limits::default()
+        };
+        let management = Arc::new(Management {
+            token,
+            executor,
+            limits: limits.clone(),
+            node: node.to_owned(),
+            public: public.to_owned(),
+        });
+        Server::start(address, limits, warp::service(routes::routes(management))).await
+    }
+}
+
+/// The body of `POST /v1/publish`:
+///
+/// ```text
+/// ┌──────────────────────────┬─────────┬────────┐
+/// │ length of release, u32 LE│ release │ bundle │
+/// └──────────────────────────┴─────────┴────────┘
+/// ```
+pub fn publication(release: &[u8], bundle: &[u8]) -> Vec<u8> {
+    // A release has some hundred bytes; a length that does not fit is refused by the node as a body that is cut off.
+    let length = u32::try_from(release.len()).unwrap_or(u32::MAX);
+    let mut body = Vec::with_capacity(4 + release.len() + bundle.len());
+    body.extend_from_slice(&length.to_le_bytes());
+    body.extend_from_slice(release);
+    body.extend_from_slice(bundle);
+    body
+}
+
+/// The two parts of a publication's body.
+fn split_publication(body: &Bytes) -> Result<(Bytes, Bytes), &'static str> {
+    let (length, rest) = body
+        .split_first_chunk::<4>()
+        .ok_or("it is shorter than the length of its release")?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > rest.len() {
+        return Err("its release is longer than the body");
+    }
+    Ok((body.slice(4..4 + length), body.slice(4 + length..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publication_comes_apart_as_it_was_made() {
+        let body = Bytes::from(publication(b"release", b"a bundle"));
+        let (release, bundle) = split_publication(&body).expect("two parts");
+        assert_eq!(
+            (release.as_ref(), bundle.as_ref()),
+            (&b"release"[..], &b"a bundle"[..])
+        );
+        for cut in 0..11 {
+            assert!(split_publication(&body.slice(..cut)).is_err(), "{cut}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The routes of the management interface.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use cop_runtime::{Address, Failure, Health, ProgramName, Published};
+use futures_util::Stream;
+use serde::Serialize;
+use warp::http::{Response, header};
+use warp::{Filter, Rejection, Reply};
+
+use super::{Management, split_publication};
+use crate::asked::{Asked, is_local_host};
+use crate::head;
+use crate::listing::{ProgramJson, ReleaseJson};
+use crate::reply::{Reader, Refused};
+use crate::{body, own, refusal, reply};
+
+type Answer = Result<Response<Bytes>, Rejection>;
+
+/// Every request of the owner takes one of these ways.
+pub(super) fn routes(
+    management: Arc<Management>,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let allowed = allowed(management.clone());
+    let with = warp::any().map(move || management.clone());
+
+    let health = warp::path!("v1" / "health")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(health);
+    let programs = warp::path!("v1" / "programs")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(programs);
+    let release = warp::path!("v1" / "releases" / String / String)
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(release);
+    let publish = warp::path!("v1" / "publish")
+        .and(warp::post())
+        .and(allowed)
+        .and(warp::body::stream())
+        .and(with)
+        .and_then(publish);
+
+    health
+        .or(programs)
+        .unify()
+        .or(release)
+        .unify()
+        .or(publish)
+        .unify()
+        .recover(reply::recover)
+}
+
+/// Lets requests through that are made for this machine and carry its token.
+fn allowed(
+    management: Arc<Management>,
+) -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone + Send + Sync + 'static {
+    head::asked(Arc::new(management.limits.clone())).and_then(move |asked: Asked| {
+        let management = management.clone();
+        async move {
+            let given = asked
+                .headers
+                .get(header::AUTHORIZATION)
+                .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+            if !is_local_host(&asked.host) {
+                Err(refused(refusal::foreign_host(&asked.host)))
+            } else if !given.is_some_and(|given| management.token.is(given)) {
+                Err(refused(refusal::no_token()))
+            } else {
+                Ok(asked)
+            }
+        }
+    })
+}
+
+/// Failures are always JSON here: who manages a node is a program.
+fn refused(failure: Failure) -> Rejection {
+    warp::reject::custom(Refused {
+        failure,
+        reader: Reader {
+            local: true,
+            ..Reader::default()
+        },
+    })
+}
+
+#[derive(Serialize)]
+struct HealthJson<'a> {
+    ok: bool,
+    node: &'a str,
+    public: &'a str,
+    writable: bool,
+    programs: u64,
+    publishers: u64,
+    store_bytes: u64,
+    workers: usize,
+    running: usize,
+    queued: usize,
+    runs: u64,
+    traps: u64,
+    refused: u64,
+    cache_hits: u64,
+    cache_misses: u64,
+    cache_bytes: usize,
+}
+
+async fn health(_: Asked, management: Arc<Management>) -> Answer {
+    let Health {
+        writable,
+        programs,
+        publishers,
+        store_bytes,
+        workers,
+        running,
+        queued,
+        runs,
+        traps,
+        refused,
+        cache_hits,
+        cache_misses,
+        cache_bytes,
+    } = management.executor.health();
+    Ok(own::json(&HealthJson {
+        ok: true,
+        node: &management.node,
+        public: &management.public,
+        writable,
+        programs,
+        publishers,
+        store_bytes,
+        workers,
+        running,
+        queued,
+        runs,
+        traps,
+        refused,
+        cache_hits,
+        cache_misses,
+        cache_bytes,
+    }))
+}
+
+#[derive(Serialize)]
+struct ProgramsJson {
+    programs: Vec<ProgramJson>,
+}
+
+async fn programs(_: Asked, management: Arc<Management>) -> Answer {
+    let programs = management.executor.programs(None).map_err(refused)?;
+    Ok(own::json(&ProgramsJson {
+        programs: programs.iter().map(ProgramJson::from).collect(),
+    }))
+}
+
+/// What a publisher needs to know to sign the next release of a name.
+#[derive(Serialize)]
+struct NextJson {
+    newest: Option<ReleaseJson>,
+    /// The number of the next release.
+    next: u64,
+    /// The hash that the next release names as its previous one; `null` for the first.
+    previous: Option<String>,
+}
+
+async fn release(address: String, name: String, _: Asked, management: Arc<Management>) -> Answer {
+    let find = || {
+        let address: Address = address
+            .parse()
+            .map_err(|error| refusal::bad_address(&address, &error))?;
+        let name: ProgramName = name
+            .parse()
+            .map_err(|error| refusal::bad_name(&name, &error))?;
+        management.executor.release(&address, &name, None)
+    };
+    let newest = find().map_err(refused)?;
+    Ok(own::json(&NextJson {
+        next: newest.as_ref().map_or(1, |newest| newest.number + 1),
+        previous: newest
+            .as_ref()
+            .map(|newest| newest.release_hash.to_string()),
+        newest: newest.as_ref().map(ReleaseJson::from),
+    }))
+}
+
+/// A publication that is stored.
+#[derive(Serialize)]
+struct PublishedJson {
+    address: String,
+    name: String,
+    release: u64,
+    release_hash: String,
+    bundle: String,
+    program: String,
+    /// Exactly this release was stored before.
+    already: bool,
+    urls: Urls,
+}
+
+/// The three URL forms.
+#[derive(Serialize)]
+struct Urls {
+    host: String,
+    path: String,
+    pinned: String,
+}
+
+impl PublishedJson {
+    fn new(published: &Published, public: &str) -> PublishedJson {
+        let Published {
+            address,
+            name,
+            number,
+            ..
+        } = published;
+        PublishedJson {
+            address: address.to_string(),
+            name: name.to_string(),
+            release: *number,
+            release_hash: published.release_hash.to_string(),
+            bundle: published.bundle_hash.to_string(),
+            program: published.package_hash.to_string(),
+            already: published.already,
+            urls: Urls {
+                host: format!("http://{name}-{address}.{public}/"),
+                path: format!("http://{public}/~{address}/{name}/"),
+                pinned: format!("http://{public}/b3/{}/", published.bundle_hash),
+            },
+        }
+    }
+}
+
+async fn publish<B: Buf>(
+    asked: Asked,
+    stream: impl Stream<Item = Result<B, warp::Error>> + Send,
+    management: Arc<Management>,
+) -> Answer {
+    let body = body::read(&asked, &management.limits, stream)
+        .await
+        .map_err(refused)?;
+    let (release, bundle) =
+        split_publication(&body).map_err(|why| refused(refusal::cut_publication(why)))?;
+    let published = management
+        .executor
+        .publish(&release, &bundle)
+        .await
+        .map_err(refused)?;
+    Ok(own::json(&PublishedJson::new(
+        &published,
+        &management.public,
+    )))
+}

@@ -1,0 +1,170 @@
+//! The management interface: who may use it, and what it does.
+
+use std::net::SocketAddr;
+
+use cop_gateway::Server;
+use cop_gateway::management::{Management, Token, publication};
+
+use crate::client::{Reply, exchange, get, request};
+use crate::double::{address, double};
+
+async fn start() -> (Server, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let token = Token::load_or_create(&folder.path().join("token")).expect("a token");
+    let line = format!("authorization: Bearer {}", token.as_str());
+    let any_port = "127.0.0.1:0".parse().expect("an address");
+    let server = Management::start(any_port, token, "copd/test", "localhost:2517", double())
+        .await
+        .expect("a free port");
+    (server, line)
+}
+
+fn json(reply: &Reply) -> serde_json::Value {
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (200, Some("application/json")),
+        "{}",
+        reply.text()
+    );
+    serde_json::from_slice(&reply.body).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_owner_sees_the_node() {
+    let (server, token) = start().await;
+    let at = server.address();
+    let read = async |target: &str| json(&get(at, "127.0.0.1", target, &[&token]).await);
+    let health = read("/v1/health").await;
+    assert_eq!(
+        (&health["ok"], &health["writable"], &health["programs"]),
+        (&true.into(), &true.into(), &1.into())
+    );
+    let programs = read("/v1/programs").await;
+    assert_eq!(
+        (
+            &programs["programs"][0]["name"],
+            &programs["programs"][0]["releases"]
+        ),
+        (&"hello".into(), &3.into())
+    );
+    let release = read(&format!("/v1/releases/{}/hello", address())).await;
+    assert_eq!(
+        (&release["next"], &release["newest"]["release"]),
+        (&4.into(), &3.into())
+    );
+    assert_eq!(release["previous"], release["newest"]["release_hash"]);
+    let first = read(&format!("/v1/releases/{}/other", address())).await;
+    assert_eq!(
+        (&first["next"], &first["previous"]),
+        (&1.into(), &serde_json::Value::Null)
+    );
+    for (target, code) in [
+        (format!("/v1/releases/{}x/hello", address()), "bad_address"),
+        (format!("/v1/releases/{}/Hello", address()), "bad_name"),
+        ("/v1/nothing".to_owned(), "no_such_program"),
+        ("/v1/publish".to_owned(), "bad_request"),
+    ] {
+        assert_eq!(
+            get(at, "localhost", &target, &[&token]).await.code(),
+            code,
+            "{target}"
+        );
+    }
+}
+
+async fn publish(at: SocketAddr, token: &str, body: &[u8]) -> Reply {
+    let head = format!(
+        "POST /v1/publish HTTP/1.1\r\nhost: localhost\r\n{token}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    exchange(at, bytes).await
+}
+
+#[tokio::test]
+async fn the_owner_publishes() {
+    let (server, token) = start().await;
+    let at = server.address();
+    let published = json(&publish(at, &token, &publication(b"signed", b"bundle")).await);
+    assert_eq!(
+        (&published["name"], &published["release"]),
+        (&"hello".into(), &4.into())
+    );
+    assert_eq!(
+        published["urls"]["host"],
+        format!("http://hello-{}.localhost:2517/", address())
+    );
+    assert_eq!(
+        published["urls"]["path"],
+        format!("http://localhost:2517/~{}/hello/", address())
+    );
+    let refused = publish(at, &token, &publication(b"forged", b"bundle")).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (403, "bad_signature")
+    );
+    assert_eq!(
+        publish(at, &token, b"\xff\xff\xff\xffshort").await.code(),
+        "bad_request"
+    );
+    assert_eq!(publish(at, &token, b"").await.code(), "bad_request");
+    let large = request(
+        at,
+        "POST",
+        "localhost",
+        "/v1/publish",
+        &[&token, "content-length: 40000000"],
+    )
+    .await;
+    assert_eq!((large.status, large.code().as_str()), (413, "too_large"));
+}
+
+#[tokio::test]
+async fn strangers_are_refused() {
+    let (server, token) = start().await;
+    let at = server.address();
+    for lines in [
+        &[][..],
+        &["authorization: Bearer 00"],
+        &["authorization: Basic eDp5"],
+        &[&token.replace("Bearer ", "bearer-")],
+    ] {
+        assert_eq!(
+            get(at, "localhost", "/v1/health", lines).await.code(),
+            "denied",
+            "{lines:?}"
+        );
+    }
+    // A page of another site whose name was pointed at this machine.
+    for host in ["evil.example", "localhost.evil.example", "10.0.0.1"] {
+        let reply = get(at, host, "/v1/health", &[&token]).await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (403, "denied"),
+            "{host}"
+        );
+    }
+    assert_eq!(
+        publish(at, "x-none: 1", &publication(b"signed", b"bundle"))
+            .await
+            .code(),
+        "denied"
+    );
+}
+
+#[tokio::test]
+async fn it_listens_on_this_machine_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let token = Token::load_or_create(&folder.path().join("token")).expect("a token");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let address = address.parse().expect("an address");
+        let started =
+            Management::start(address, token.clone(), "copd/test", "localhost", double()).await;
+        assert_eq!(
+            started.err().map(|error| error.kind()),
+            Some(std::io::ErrorKind::InvalidInput),
+            "{address}"
+        );
+    }
+}
