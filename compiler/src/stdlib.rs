@@ -43,6 +43,13 @@ const SOURCES: &[(&str, &str)] = sources! {
     "core/show"
     "core/string"
     "core/traits"
+    "core/values"
+    "host/clock"
+    "host/kv"
+    "host/random"
+    "std/html"
+    "std/json"
+    "std/web"
 };
 
 #[cfg(test)]
