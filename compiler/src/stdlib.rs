@@ -55,10 +55,23 @@ const SOURCES: &[(&str, &str)] = sources! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{diagnostic::Diagnostics, parser, source::SourceMap};
 
     #[test]
     fn paths_are_sorted_and_unique() {
         assert!(SOURCES.is_sorted_by(|(a, _), (b, _)| a < b));
+    }
+
+    #[test]
+    fn every_module_parses() {
+        for (path, text) in SOURCES {
+            let mut files = SourceMap::new();
+            let file = files.add(path, text);
+            let mut found = Diagnostics::default();
+            let tree = parser::parse(file, text, &mut found);
+            assert!(tree.complete, "{path}: {found:#?}");
+            assert!(found.is_empty(), "{path}: {found:#?}");
+        }
     }
 
     #[test]
