@@ -137,6 +137,8 @@ pub struct Layouts {
     /// Per type, its parts per variant, once asked for.
     parts: Vec<Option<Vec<Vec<TypeId>>>>,
     layouts: Vec<Option<Layout>>,
+    /// How many parts of types have been made by filling in arguments.
+    filled_in: usize,
 }
 
 impl Layouts {
@@ -230,6 +232,7 @@ impl Layouts {
                             .map(|v| v.fields.iter().map(|f| f.ty).collect())
                             .collect(),
                     };
+                    self.count_filled_in(rows.len() + rows.iter().map(Vec::len).sum::<usize>())?;
                     let mut closed = Vec::with_capacity(rows.len());
                     for row in rows {
                         let row: Result<Vec<TypeId>, LayoutError> = row
@@ -248,6 +251,16 @@ impl Layouts {
         Ok(self.parts[index].as_deref().unwrap_or_default())
     }
 
+    /// Counts parts that are made by filling in arguments, so that a small package cannot describe types that
+    /// fill the memory.
+    fn count_filled_in(&mut self, parts: usize) -> Result<(), LayoutError> {
+        self.filled_in = self.filled_in.saturating_add(parts);
+        if self.filled_in > limits::TYPE_PARTS {
+            return Err(LayoutError::TooMany);
+        }
+        Ok(())
+    }
+
     /// The type with `args` for its parameters.
     fn substitute(
         &mut self,
@@ -258,12 +271,12 @@ impl Layouts {
         if depth > limits::REGION_DEPTH || self.types.len() > limits::TYPES * 2 {
             return Err(LayoutError::TooMany);
         }
-        let list =
-            |table: &mut Layouts, ids: Vec<TypeId>| -> Result<Vec<TypeId>, LayoutError> {
-                ids.into_iter()
-                    .map(|t| table.substitute(t, args, depth + 1))
-                    .collect()
-            };
+        let list = |table: &mut Layouts, ids: Vec<TypeId>| -> Result<Vec<TypeId>, LayoutError> {
+            table.count_filled_in(ids.len())?;
+            ids.into_iter()
+                .map(|t| table.substitute(t, args, depth + 1))
+                .collect()
+        };
         let ty = match self.get(id).ok_or(LayoutError::Unknown)?.clone() {
             Type::Param(i) => return args.get(i as usize).copied().ok_or(LayoutError::Open),
             Type::List(t) => Type::List(self.substitute(t, args, depth + 1)?),

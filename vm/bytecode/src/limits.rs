@@ -24,6 +24,8 @@ pub const TYPE_NESTING: usize = 8;
 pub const TYPE_DEPTH: usize = 64;
 /// Types and definitions in a package, each.
 pub const TYPES: usize = 65_535;
+/// Parts of all types of a package together, counted where type arguments are filled in.
+pub const TYPE_PARTS: usize = 1 << 20;
 /// Slots that one value may have (a product is boxed beyond [`INLINE_PRODUCT_SLOTS`], so this is the bound of tuples of inline products).
 pub const VALUE_SLOTS: usize = 64;
 /// Slots up to which a product is inline.

@@ -1,0 +1,2 @@
+//! `copd`: the node.
+fn main() {}
