@@ -52,7 +52,7 @@ impl Management {
         if !address.ip().to_canonical().is_loopback() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "the management interface listens on loopback only, such as 127.0.0.1",
+                "it is for this machine only, so its address must be a loopback one such as 127.0.0.1",
             ));
         }
         let limits = Limits {

@@ -23,7 +23,7 @@ use crate::refusal;
 /// Connections that may be told at once that there is no room. Beyond it they are closed without a word.
 const REFUSALS: usize = 64;
 
-/// A server that is listening. Dropping it without [`Server::stop`] cuts its connections.
+/// A server that is listening. Dropping it stops it as [`Server::stop`] does, but nobody waits for that.
 pub struct Server {
     address: SocketAddr,
     drain: watch::Sender<bool>,

@@ -1,2 +1,0 @@
-//! `copd`: the node.
-fn main() {}

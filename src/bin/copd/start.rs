@@ -1,0 +1,48 @@
+//! `copd start`: a lasting node.
+
+use crate::arguments::{Listen, Options};
+use crate::node::{HTTP_PORT, MANAGEMENT_PORT, Node};
+use crate::stop::asked_to_stop;
+use coputer::node_file::default_data_dir;
+
+/// Runs a node until it is asked to stop.
+///
+/// # Errors
+/// A message for the operator.
+pub async fn start(options: &Options) -> Result<(), String> {
+    let data_dir = options
+        .data
+        .clone()
+        .or_else(default_data_dir)
+        .ok_or("there is no home folder for the node's data; name one with --data DIR")?;
+    let http = options.http.unwrap_or(Listen::port(HTTP_PORT)).or_all();
+    let management = options
+        .management
+        .unwrap_or(Listen::port(MANAGEMENT_PORT))
+        .or_loopback();
+    let execution = Node::open(&data_dir)?;
+    let node = Node::start(&data_dir, execution, http, management, None).await?;
+    anstream::println!("Node        {}", node.url());
+    anstream::println!("Management  http://{}", node.management());
+    anstream::println!("Data        {}", data_dir.display());
+    anstream::println!(
+        "Publish     copc publish PATH --data {}",
+        data_dir.display()
+    );
+    anstream::println!("Ctrl-C stops it.");
+    run(node).await
+}
+
+/// Waits for the signal to stop, and stops; a second signal cuts the drain short.
+///
+/// # Errors
+/// Signals cannot be received.
+pub async fn run(node: Node) -> Result<(), String> {
+    let failed = |error| format!("cannot receive signals: {error}");
+    asked_to_stop().await.map_err(failed)?;
+    anstream::println!("Stopping: finishing open requests (Ctrl-C again stops at once).");
+    tokio::select! {
+        () = node.stop() => Ok(()),
+        again = asked_to_stop() => again.map_err(failed),
+    }
+}

@@ -1,0 +1,247 @@
+//! The management interface of a node, as the tools of its owner use it.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use cop_gateway::management::{Token, publication};
+use cop_runtime::{Address, ProgramName};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+
+use crate::node_file::{NodeFile, TOKEN_FILE};
+
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES: usize = 16 << 20;
+/// How long an answer may take. Storing a large bundle includes verifying it.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// A node's management interface.
+pub struct NodeClient {
+    base: String,
+    token: Token,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// Why the node could not be asked, or what it refused.
+#[derive(Debug)]
+pub enum ClientError {
+    /// No node runs on this data folder.
+    NotRunning(String),
+    /// The node could not be reached, or did not speak as a node does.
+    Unreachable {
+        /// The URL that was asked.
+        url: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The node refused.
+    Refused(Problem),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::NotRunning(why) => write!(out, "{why}"),
+            ClientError::Unreachable { url, why } => write!(
+                out,
+                "cannot ask the node at {url}: {why}; is it running? (copd start)"
+            ),
+            ClientError::Refused(problem) => write!(
+                out,
+                "the node refused: {}: {}",
+                problem.title, problem.detail
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// What a node says of a failure.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Problem {
+    /// The stable code, such as `bad_signature`.
+    pub code: String,
+    /// What happened.
+    pub title: String,
+    /// What exactly.
+    pub detail: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// What the next release of a name must say.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NextRelease {
+    /// Its number.
+    pub next: u64,
+    /// The hash of the release before it, as text.
+    pub previous: Option<String>,
+}
+
+/// A publication that the node stored.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Publication {
+    /// The publisher.
+    pub address: String,
+    /// The name.
+    pub name: String,
+    /// The release number.
+    pub release: u64,
+    /// Hash of the release.
+    pub release_hash: String,
+    /// Hash of the bundle.
+    pub bundle: String,
+    /// Hash of the program.
+    pub program: String,
+    /// Exactly this release was stored before.
+    pub already: bool,
+    /// Where it is served.
+    pub urls: Urls,
+}
+
+/// The three URL forms.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Urls {
+    /// At a host of its own.
+    pub host: String,
+    /// By publisher and name in the path.
+    pub path: String,
+    /// By bundle hash in the path.
+    pub pinned: String,
+}
+
+impl NodeClient {
+    /// A client of the node at `url`, such as `http://127.0.0.1:2508`.
+    pub fn new(url: &str, token: Token) -> NodeClient {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        NodeClient {
+            base: url.trim_end_matches('/').to_owned(),
+            token,
+            client,
+        }
+    }
+
+    /// A client of the node that runs on this data folder; `url` says otherwise where it listens.
+    ///
+    /// # Errors
+    /// No node runs there, or its token cannot be read.
+    pub fn of_folder(data_dir: &Path, url: Option<&str>) -> Result<NodeClient, ClientError> {
+        let path = data_dir.join(TOKEN_FILE);
+        let token = std::fs::read_to_string(&path)
+            .and_then(|text| Token::parse(&text))
+            .map_err(|error| {
+                ClientError::NotRunning(format!(
+                    "cannot read the node's token {}: {error}; start a node with copd start",
+                    path.display()
+                ))
+            })?;
+        let url = match url {
+            Some(url) => url.to_owned(),
+            None => {
+                NodeFile::read(data_dir)
+                    .map_err(|_| {
+                        ClientError::NotRunning(format!(
+                            "no node runs on {}; start one with copd start",
+                            data_dir.display()
+                        ))
+                    })?
+                    .management
+            }
+        };
+        Ok(NodeClient::new(&url, token))
+    }
+
+    /// What the next release of a name must say.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn next_release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+    ) -> Result<NextRelease, ClientError> {
+        self.ask(
+            Method::GET,
+            &format!("/v1/releases/{address}/{name}"),
+            Vec::new(),
+        )
+        .await
+    }
+
+    /// Stores a signed release and its bundle on the node.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn publish(&self, release: &[u8], bundle: &[u8]) -> Result<Publication, ClientError> {
+        self.ask(Method::POST, "/v1/publish", publication(release, bundle))
+            .await
+    }
+
+    async fn ask<T: for<'a> Deserialize<'a>>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, ClientError> {
+        let url = format!("{}{path}", self.base);
+        let failed = |why: String| ClientError::Unreachable {
+            url: url.clone(),
+            why,
+        };
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| failed("this is not a URL".to_owned()))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("authorization", format!("Bearer {}", self.token.as_str()))
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| failed(error.to_string()))?;
+        let answered = tokio::time::timeout(ANSWER_TIME, async {
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| failed(cause(&error)))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES)
+                .collect()
+                .await
+                .map_err(|error| failed(error.to_string()))?;
+            Ok((status, body.to_bytes()))
+        });
+        let (status, body) = answered
+            .await
+            .map_err(|_| failed(format!("no answer within {} s", ANSWER_TIME.as_secs())))??;
+        let unreadable = |error: serde_json::Error| {
+            failed(format!(
+                "it answered {status}, but not as a node does ({error})"
+            ))
+        };
+        if status == StatusCode::OK {
+            serde_json::from_slice(&body).map_err(unreadable)
+        } else {
+            Err(ClientError::Refused(
+                serde_json::from_slice(&body).map_err(unreadable)?,
+            ))
+        }
+    }
+}
+
+/// The innermost cause, which is the one that says something: "connection refused".
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
