@@ -180,6 +180,7 @@ pub(crate) fn open_to_all(headers: &mut HeaderMap) {
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("*"),
     );
+    headers.insert("timing-allow-origin", HeaderValue::from_static("*"));
 }
 
 /// The answer to a browser that asks whether a sandboxed page may send a request to itself; `None` if it does not ask that.

@@ -36,6 +36,15 @@ pub(crate) fn set_headers(headers: &mut HeaderMap, info: &RunInfo, node: &str, l
         set("cop-time", info.time_us.to_string());
         set("cop-node", node.to_owned());
     }
+    // The one header of a document that its own scripts can read, by `performance.getEntriesByType("navigation")`.
+    let mut timing = format!("cop-run;desc=\"{}\"", info.run);
+    if local {
+        let milliseconds = info.time_us as f64 / 1000.0;
+        timing.push_str(&format!(", cop-time;dur={milliseconds}"));
+    }
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        headers.append("server-timing", timing);
+    }
 }
 
 /// `ADDRESS/NAME@N`, or `b3/HASH` of a bundle that was run by its hash alone.

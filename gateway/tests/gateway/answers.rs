@@ -243,6 +243,8 @@ async fn this_machine_is_told_what_a_run_cost_and_strangers_are_not() {
     ] {
         assert_eq!(reply.header(name), Some(value.as_str()));
     }
+    let timing = format!("cop-run;desc=\"{RUN}\", cop-time;dur=0.042");
+    assert_eq!(reply.all("server-timing"), [timing]);
     assert!(
         reply
             .header("cop-node")
