@@ -140,11 +140,14 @@ impl Pass<'_> {
     /// Consumes what an updating instruction defines again. A copy value has no references to follow.
     fn redefine(&mut self, value: Value) -> Check<Redefined> {
         let info = self.info(value)?;
+        let given = self.give(value)?;
         let owned = match info.state {
-            State::Owned(owned) => Some(owned),
+            State::Owned(owned) => Some(Owned {
+                unique: given.unique,
+                ..owned
+            }),
             _ => None,
         };
-        self.give(value)?;
         Ok(Redefined { ty: info.ty, owned })
     }
 
@@ -262,7 +265,7 @@ impl Pass<'_> {
         }
         let place = self.walk(target.ty, path, Access::Write)?;
         let given = self.give_as(new, place.ty)?;
-        self.consume(value)?;
+        self.consume(value);
         self.check_looked(Rule::Borrow)?;
         owned.hole = None;
         let mut redefined = Redefined {
@@ -290,7 +293,10 @@ impl Pass<'_> {
     /// `drop`.
     pub(super) fn drop_value(&mut self, value: Value) -> Check {
         match self.info(value)?.state {
-            State::Owned(Owned { live: true, .. }) => self.consume(value),
+            State::Owned(Owned { live: true, .. }) => {
+                self.consume(value);
+                Ok(())
+            }
             _ => fault(
                 Rule::Once,
                 format!(

@@ -23,12 +23,13 @@
 //!    program's own may be raised, not those of the machine (fuel, memory, stack, limits of the host).
 //!    `open` names a variant, but does not prove that it is the one: engines test the tag and trap
 //!    `WrongVariant`.
-//! 2. **Once.** An owned value is consumed exactly once on each path. One defined outside a loop is not
-//!    consumed inside it, not even on a way out. At `exit` and `next` every owned value defined in the regions
-//!    that are left is consumed or passed on; all exits of a region consumed the same values from
-//!    outside it; at `ret` no owned value is left; at `trap` nothing is required. After a region that
-//!    nobody leaves (what follows cannot be reached) values are as when it was opened; compilers put
-//!    `trap Unreachable` there.
+//! 2. **Once.** An owned value is consumed exactly once on each path. One defined outside a loop may be
+//!    consumed inside it only on a way that leaves the loop: at `next`, all that were live at the loop's head
+//!    are live. At `exit` and `next` every owned value defined in the regions that are left is consumed or
+//!    passed on; all exits of a region consumed the same values from outside it, those of a `for` none, since
+//!    it may also end by itself; at `ret` no owned value is left; at `trap` nothing is required. After a
+//!    region that nobody leaves (what follows cannot be reached) values are as when it was opened; compilers
+//!    put `trap Unreachable` there.
 //! 3. **Borrow.** A borrowed value is used only while its root is live. An instruction that consumes a value
 //!    does not look at it, or at what is borrowed from it, with another operand.
 //! 4. **Call.** The same for calls: nothing is lent whose root is given away by the same call.
@@ -40,8 +41,9 @@
 //!    - Not set: constants, parameters, results of calls, what `open` moves out of a cell, what an update or
 //!      `take` removes from a cell.
 //!    - Ended, on the root: by `dup`, by passing as `borrow`, and by `list.filled`, which takes many owners.
-//!    - Needed by: `set`, `update`, `take`, `put` on the slot where the path follows its first reference; an
+//!    - Needed by: `set`, `update`, `take` on the slot where the path follows its first reference; an
 //!      operation on a string, bytes, list, map or set follows the reference to it.
+//!    - Inside a loop, nothing is known of values from outside it; `unique` finds out.
 //!    - At a join a flag is kept if all ways that reach the join kept it; a way round a loop counts for all
 //!      ways out of it.
 //!
@@ -67,6 +69,8 @@ mod paths;
 mod regions;
 mod signatures;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use error::{Rule, VerifyError};

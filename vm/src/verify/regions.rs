@@ -54,6 +54,8 @@ pub(super) struct Frame<'a> {
     seen: usize,
     /// How many owned values defined in this region (not in inner ones) are live.
     pub(super) live: u32,
+    /// How many owned values of outer regions were live when the region was opened.
+    outer_live: u32,
     /// Slots in scope when the region was opened.
     slots_base: u32,
     /// The last instruction that left the region or went to its head.
@@ -101,6 +103,7 @@ impl<'a> Frame<'a> {
             log_base: 0,
             seen: 0,
             live: 0,
+            outer_live: 0,
             slots_base: 0,
             reached: None,
             exits: None,
@@ -146,6 +149,15 @@ impl<'a> Pass<'a> {
         frame.log_base = self.log.len();
         frame.seen = self.log.len();
         frame.slots_base = self.slots;
+        frame.outer_live = self.frames.iter().map(|f| f.live).sum();
+        if region == Region::For {
+            // It may end by itself, after rounds that consumed nothing from outside.
+            frame.exits = Some(Exits {
+                at: self.at,
+                consumed: Vec::new(),
+                outer_live: frame.outer_live,
+            });
+        }
         self.frames.push(frame);
         self.deepest = self.deepest.max(number);
         if region == Region::For {
@@ -349,7 +361,7 @@ impl<'a> Pass<'a> {
         }
         self.pass_on(values, self.frames[target].params)?;
         self.check_left(target)?;
-        self.leave(target)?;
+        self.go_round(target)?;
         self.ended = true;
         Ok(())
     }
@@ -402,39 +414,44 @@ impl<'a> Pass<'a> {
         )
     }
 
-    /// Joins the state at hand with that of the other ways to the end (or head) of a region.
-    fn leave(&mut self, target: usize) -> Check {
+    /// Notes a way to the end or the head of a region, with the flags it ended; gives which outer values it
+    /// consumed that no earlier way is known to have consumed, and how many are left.
+    fn reach(&mut self, target: usize) -> (Vec<Value>, u32) {
         let outer_live: u32 = self.frames[..target].iter().map(|f| f.live).sum();
         let at = self.at;
         let frame = &mut self.frames[target];
-        frame.reached = Some(at);
-        let is_outer = |value: Value, values: &[super::values::Info]| {
-            values
-                .get(value.0 as usize)
-                .is_some_and(|info| (info.depth as usize) < target)
+        let values = &self.values;
+        let is_outer = |value: Value| {
+            let info = values.get(value.0 as usize);
+            info.is_some_and(|info| (info.depth as usize) < target)
         };
-        let first = frame.exits.is_none();
         let mut consumed = Vec::new();
         for undo in &self.log[frame.seen.max(frame.log_base)..] {
             match *undo {
-                Undo::Consumed(value) if is_outer(value, &self.values) => consumed.push(value),
-                Undo::Ended(value, mask) if is_outer(value, &self.values) => {
+                Undo::Consumed(value) if is_outer(value) => consumed.push(value),
+                Undo::Ended(value, mask) if is_outer(value) => {
                     *frame.ended.entry(value).or_default() |= mask;
                 }
                 _ => {}
             }
         }
         frame.seen = self.log.len();
-        if first {
+        frame.reached = Some(at);
+        (consumed, outer_live)
+    }
+
+    /// Joins the state at hand with that of the other ways to the end of a region.
+    fn leave(&mut self, target: usize) -> Check {
+        let (mut consumed, outer_live) = self.reach(target);
+        let at = self.at;
+        let frame = &mut self.frames[target];
+        let Some(exits) = &frame.exits else {
             consumed.sort_unstable();
             frame.exits = Some(Exits {
                 at,
                 consumed,
                 outer_live,
             });
-            return Ok(());
-        }
-        let Some(exits) = &frame.exits else {
             return Ok(());
         };
         let agree = exits.outer_live == outer_live
@@ -447,21 +464,50 @@ impl<'a> Pass<'a> {
         fault(Rule::Once, self.disagreement(target))
     }
 
+    /// A way round a loop consumed nothing from outside it.
+    fn go_round(&mut self, target: usize) -> Check {
+        let (_, outer_live) = self.reach(target);
+        let frame = &self.frames[target];
+        if outer_live == frame.outer_live {
+            return Ok(());
+        }
+        let names: Vec<String> = self
+            .consumed_outside(target)
+            .iter()
+            .take(8)
+            .map(|v| self.name(*v))
+            .collect();
+        fault(
+            Rule::Once,
+            format!(
+                "defined outside the loop of instruction {} and consumed on a way round it (they have to enter as parameters): {}",
+                frame.opened_at,
+                names.join(", ")
+            ),
+        )
+    }
+
+    /// The outer values that the way at hand consumed since a region was opened, in order of number.
+    fn consumed_outside(&self, target: usize) -> Vec<Value> {
+        let mut consumed = Vec::new();
+        for undo in &self.log[self.frames[target].log_base..] {
+            if let Undo::Consumed(value) = undo
+                && (self.values[value.0 as usize].depth as usize) < target
+            {
+                consumed.push(*value);
+            }
+        }
+        consumed.sort_unstable();
+        consumed
+    }
+
     /// Which values two ways out of a region disagree about.
     fn disagreement(&self, target: usize) -> String {
         let frame = &self.frames[target];
         let Some(exits) = &frame.exits else {
             return String::new();
         };
-        let mut here: Vec<Value> = Vec::new();
-        for undo in &self.log[frame.log_base..] {
-            if let Undo::Consumed(value) = undo
-                && (self.values[value.0 as usize].depth as usize) < target
-            {
-                here.push(*value);
-            }
-        }
-        here.sort_unstable();
+        let here = self.consumed_outside(target);
         let list = |values: &[Value], other: &[Value]| {
             let names: Vec<String> = values
                 .iter()
@@ -472,7 +518,7 @@ impl<'a> Pass<'a> {
             names.join(" ")
         };
         format!(
-            "ways out of the region of instruction {} disagree: consumed here but not at instruction {}: [{}]; there but not here: [{}]",
+            "ways out of the region of instruction {} disagree (a `for` that ends by itself consumes nothing): consumed here but not at instruction {}: [{}]; there but not here: [{}]",
             frame.opened_at,
             exits.at,
             list(&here, &exits.consumed),
@@ -559,7 +605,7 @@ impl<'a> Pass<'a> {
         self.ended = false;
         self.hand_on(&frame);
         for value in frame.exits.iter().flat_map(|e| &e.consumed) {
-            self.set_consumed(*value);
+            self.consume(*value);
         }
         for (value, mask) in &frame.ended {
             self.end_flags(*value, *mask);

@@ -258,10 +258,10 @@ impl Pass<'_> {
             }),
             State::Owned(owned) => {
                 self.check_whole(value, owned)?;
-                self.consume(value)?;
+                self.consume(value);
                 Ok(Given {
                     ty: info.ty,
-                    unique: owned.unique,
+                    unique: self.unique_here(info, owned),
                 })
             }
             State::Borrowed(_) => fault(
@@ -288,25 +288,18 @@ impl Pass<'_> {
         self.give(value)
     }
 
-    /// Marks a live owned value as consumed (rule 2).
-    pub(super) fn consume(&mut self, value: Value) -> Check {
-        let info = self.info(value)?;
+    /// The flags that an owned value is known to have here. Those of a value from outside a loop may have been
+    /// ended by an earlier round, so inside it nothing is known.
+    pub(super) fn unique_here(&self, info: Info, owned: Owned) -> u64 {
         if info.depth < self.innermost_loop() {
-            return fault(
-                Rule::Once,
-                format!(
-                    "{} is defined outside the loop of instruction {} and consumed inside it; it has to enter as a parameter",
-                    self.name(value),
-                    self.frames[self.innermost_loop() as usize].opened_at
-                ),
-            );
+            0
+        } else {
+            owned.unique
         }
-        self.set_consumed(value);
-        Ok(())
     }
 
-    /// [`Pass::consume`] without its checks.
-    pub(super) fn set_consumed(&mut self, value: Value) {
+    /// Marks an owned value as consumed.
+    pub(super) fn consume(&mut self, value: Value) {
         let depth_here = self.depth();
         let info = &mut self.values[value.0 as usize];
         if let State::Owned(owned) = &mut info.state

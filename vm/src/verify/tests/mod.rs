@@ -1,0 +1,4 @@
+//! Attacks and their legal twins, and random bodies against a machine with real counts.
+
+mod attacks;
+mod kit;
