@@ -2,8 +2,12 @@
 //!
 //! | module | noun |
 //! |---|---|
+//! | [`project`] | what an author wrote: a folder or a file, with name and limits |
+//! | [`examples`] | the projects that come with the node |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
 
 pub mod client;
+pub mod examples;
 pub mod node_file;
+pub mod project;

@@ -1,0 +1,391 @@
+//! What an author wrote: a folder with `main.cop`, or a single `.cop` file; its name, limits and files.
+//!
+//! ```toml
+//! # cop.toml, beside main.cop; every line may be left out
+//! name = "guestbook"        # else the folder's name
+//!
+//! [limits]
+//! fuel = 1_000_000_000      # per run
+//! memory_mib = 64
+//! ```
+//! A single file `hello.cop` is a program called `hello` with the usual limits; within the package it is `main.cop`, so that
+//! the same text has the same hash in both shapes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use cop_bytecode::limits;
+use cop_compiler::source::{SourceError, Sources};
+use cop_runtime::ProgramName;
+use serde::Deserialize;
+
+/// The root file of a package.
+pub const ROOT: &str = "main.cop";
+/// The file with an author's settings.
+pub const SETTINGS: &str = "cop.toml";
+
+/// A program before it is compiled.
+pub struct Project {
+    /// What it is called, unless it is published under another name.
+    pub name: ProgramName,
+    /// Fuel of a run, if the author chose.
+    pub fuel: Option<u64>,
+    /// Memory of a run in bytes, if the author chose.
+    pub memory_bytes: Option<u64>,
+    files: Files,
+}
+
+/// Where the files of a project are.
+enum Files {
+    /// In a folder.
+    Folder(PathBuf),
+    /// One file, and its folder for what it imports.
+    File(PathBuf),
+    /// In memory, by path within the package.
+    Table(BTreeMap<String, Vec<u8>>),
+}
+
+/// Why a path is not a project.
+#[derive(Debug)]
+pub enum ProjectError {
+    /// Nothing is there, or it cannot be read.
+    Unreadable {
+        /// What was to be read.
+        path: PathBuf,
+        /// The system's reason.
+        cause: io::Error,
+    },
+    /// The folder has no `main.cop`.
+    NoRoot(PathBuf),
+    /// The file is not a `.cop` file.
+    NotSource(PathBuf),
+    /// The name is not one that a program may have.
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+        /// Where it was found.
+        place: String,
+    },
+    /// The settings cannot be understood.
+    Settings {
+        /// The settings file.
+        path: String,
+        /// What is wrong, with its place.
+        why: String,
+    },
+}
+
+impl fmt::Display for ProjectError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProjectError::Unreadable { path, cause } => {
+                write!(out, "cannot read {}: {cause}", path.display())
+            }
+            ProjectError::NoRoot(path) => {
+                write!(
+                    out,
+                    "{} has no {ROOT}; name a folder with a {ROOT}, or a .cop file",
+                    path.display()
+                )
+            }
+            ProjectError::NotSource(path) => write!(out, "{} is not a .cop file", path.display()),
+            ProjectError::Name { name, why, place } => {
+                write!(
+                    out,
+                    "`{name}`, from {place}, cannot be a program's name: {why}; write `name = \"…\"` in {SETTINGS}"
+                )
+            }
+            ProjectError::Settings { path, why } => write!(out, "{path}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ProjectError {}
+
+/// `cop.toml` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    name: Option<String>,
+    #[serde(default)]
+    limits: LimitSettings,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitSettings {
+    fuel: Option<u64>,
+    memory_mib: Option<u64>,
+}
+
+impl Project {
+    /// The project at a path: a folder or a `.cop` file.
+    ///
+    /// # Errors
+    /// See [`ProjectError`]. Source files are read when they are compiled, not here.
+    pub fn at(path: &Path) -> Result<Project, ProjectError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| ProjectError::Unreadable { path, cause }
+        };
+        if std::fs::metadata(path).map_err(unreadable(path))?.is_file() {
+            if path.extension().is_none_or(|extension| extension != "cop") {
+                return Err(ProjectError::NotSource(path.to_owned()));
+            }
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            return Project::new(
+                &stem,
+                "the file's name",
+                Settings::default(),
+                Files::File(path.to_owned()),
+            );
+        }
+        // `.` and `..` have no name of their own.
+        let whole = path.canonicalize().map_err(unreadable(path))?;
+        if !whole.join(ROOT).is_file() {
+            return Err(ProjectError::NoRoot(path.to_owned()));
+        }
+        let settings_path = path.join(SETTINGS);
+        let settings = match std::fs::read_to_string(&settings_path) {
+            Ok(text) => read_settings(&settings_path.display().to_string(), &text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Settings::default(),
+            Err(cause) => return Err(unreadable(&settings_path)(cause)),
+        };
+        let folder_name = whole
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Project::new(
+            &folder_name,
+            "the folder's name",
+            settings,
+            Files::Folder(whole),
+        )
+    }
+
+    /// A project whose files are in memory: path within the package, and content. `name` counts unless its settings say
+    /// otherwise.
+    ///
+    /// # Errors
+    /// See [`ProjectError`].
+    pub fn in_memory(
+        name: &str,
+        files: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Project, ProjectError> {
+        if !files.contains_key(ROOT) {
+            return Err(ProjectError::NoRoot(PathBuf::from(name)));
+        }
+        let settings = match files.get(SETTINGS) {
+            Some(bytes) => read_settings(
+                &format!("{name}/{SETTINGS}"),
+                &String::from_utf8_lossy(bytes),
+            )?,
+            None => Settings::default(),
+        };
+        Project::new(name, "its folder's name", settings, Files::Table(files))
+    }
+
+    fn new(
+        usual_name: &str,
+        usual_place: &str,
+        settings: Settings,
+        files: Files,
+    ) -> Result<Project, ProjectError> {
+        let (name, place) = match &settings.name {
+            Some(name) => (name.as_str(), SETTINGS),
+            None => (usual_name, usual_place),
+        };
+        let name = name
+            .parse()
+            .map_err(|why: cop_runtime::address::NameError| ProjectError::Name {
+                name: name.to_owned(),
+                why: why.to_string(),
+                place: place.to_owned(),
+            })?;
+        let LimitSettings { fuel, memory_mib } = settings.limits;
+        Ok(Project {
+            name,
+            fuel,
+            memory_bytes: memory_mib.map(|mib| mib << 20),
+            files,
+        })
+    }
+
+    /// The file as the author knows it, for messages: `main.cop` of a single file is that file.
+    pub fn shown(&self, path: &str) -> String {
+        match &self.files {
+            Files::File(file) if path == ROOT => file.display().to_string(),
+            _ => path.to_owned(),
+        }
+    }
+
+    fn read_bytes(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        let from_disk = |path: &Path| {
+            std::fs::read(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => SourceError::NotFound,
+                _ => SourceError::Unreadable(error.to_string()),
+            })
+        };
+        // The compiler asks for paths within the package only; this holds for any caller.
+        if !Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
+            return Err(SourceError::NotFound);
+        }
+        match &self.files {
+            Files::Folder(folder) => from_disk(&folder.join(path)),
+            Files::File(file) if path == ROOT => from_disk(file),
+            Files::File(file) => from_disk(&file.parent().unwrap_or(Path::new("")).join(path)),
+            Files::Table(files) => files.get(path).cloned().ok_or(SourceError::NotFound),
+        }
+    }
+}
+
+/// Reads settings and checks the limits against those of the edition.
+fn read_settings(path: &str, text: &str) -> Result<Settings, ProjectError> {
+    let wrong = |why: String| ProjectError::Settings {
+        path: path.to_owned(),
+        why,
+    };
+    let settings: Settings =
+        toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+    let memory_mib_max = limits::MEMORY_MAX >> 20;
+    match settings.limits {
+        LimitSettings {
+            fuel: Some(fuel), ..
+        } if fuel == 0 || fuel > limits::FUEL_MAX => Err(wrong(format!(
+            "`fuel` is {fuel}; it can be 1 to {}",
+            limits::FUEL_MAX
+        ))),
+        LimitSettings {
+            memory_mib: Some(mib),
+            ..
+        } if mib == 0 || mib > memory_mib_max => Err(wrong(format!(
+            "`memory_mib` is {mib}; it can be 1 to {memory_mib_max}"
+        ))),
+        _ => Ok(settings),
+    }
+}
+
+/// Gives a project's files to the compiler and keeps what it read: exactly that goes into the bundle.
+pub struct Reading<'a> {
+    project: &'a Project,
+    read: RefCell<BTreeMap<String, Vec<u8>>>,
+}
+
+impl<'a> Reading<'a> {
+    /// Nothing is read yet.
+    pub fn new(project: &'a Project) -> Reading<'a> {
+        Reading {
+            project,
+            read: RefCell::default(),
+        }
+    }
+
+    /// The files that were read, by path within the package.
+    pub fn files(self) -> BTreeMap<String, Vec<u8>> {
+        self.read.into_inner()
+    }
+}
+
+impl Sources for Reading<'_> {
+    fn read(&self, path: &str) -> Result<String, SourceError> {
+        let bytes = self.project.read_bytes(path)?;
+        let text = String::from_utf8(bytes).map_err(|_| SourceError::NotText)?;
+        self.read
+            .borrow_mut()
+            .insert(path.to_owned(), text.clone().into_bytes());
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_folder(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("guest-book");
+        std::fs::create_dir(&root).expect("made");
+        for (name, text) in files {
+            std::fs::write(root.join(name), text).expect("written");
+        }
+        (folder, root)
+    }
+
+    fn error(path: &Path) -> String {
+        Project::at(path).err().expect("not a project").to_string()
+    }
+
+    #[test]
+    fn a_folder_and_a_single_file_are_projects() {
+        let (_folder, root) = in_folder(&[("main.cop", "a"), ("other.cop", "b")]);
+        let project = Project::at(&root).expect("a project");
+        assert_eq!(
+            (project.name.as_str(), project.fuel, project.memory_bytes),
+            ("guest-book", None, None)
+        );
+        let reading = Reading::new(&project);
+        assert_eq!(reading.read(ROOT).as_deref(), Ok("a"));
+        assert_eq!(reading.read("nothing.cop"), Err(SourceError::NotFound));
+        assert_eq!(
+            reading.read("../guest-book/main.cop"),
+            Err(SourceError::NotFound),
+            "never outside"
+        );
+        assert_eq!(reading.files().keys().collect::<Vec<_>>(), [ROOT]);
+
+        let single = Project::at(&root.join("other.cop")).expect("a project");
+        assert_eq!(single.name.as_str(), "other");
+        assert_eq!(Reading::new(&single).read(ROOT).as_deref(), Ok("b"));
+        assert!(single.shown(ROOT).ends_with("other.cop"));
+    }
+
+    #[test]
+    fn settings_name_and_limit() {
+        let (_folder, root) = in_folder(&[
+            ("main.cop", ""),
+            (
+                SETTINGS,
+                "name = \"notes\"\n[limits]\nfuel = 5_000\nmemory_mib = 2\n",
+            ),
+        ]);
+        let project = Project::at(&root).expect("a project");
+        assert_eq!(
+            (project.name.as_str(), project.fuel, project.memory_bytes),
+            ("notes", Some(5000), Some(2 << 20))
+        );
+        for (text, expected) in [
+            ("nmae = \"x\"", "nmae"),
+            ("name = \"Notes\"", "cannot hold 'N'"),
+            ("[limits]\nfuel = 0", "it can be 1 to"),
+            ("[limits]\nmemory_mib = 129", "it can be 1 to 128"),
+            ("name = ", "line 1"),
+        ] {
+            std::fs::write(root.join(SETTINGS), text).expect("written");
+            let message = error(&root);
+            assert!(
+                message.contains(expected) && message.contains(SETTINGS),
+                "{text}: {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_project_is_told_so() {
+        let (folder, root) = in_folder(&[("readme.md", "")]);
+        assert!(error(&root).contains("has no main.cop"));
+        assert!(error(&root.join("readme.md")).contains("is not a .cop file"));
+        assert!(error(&folder.path().join("nothing")).contains("cannot read"));
+        let odd = folder.path().join("My Program.cop");
+        std::fs::write(&odd, "").expect("written");
+        assert!(error(&odd).contains("cannot be a program's name"));
+    }
+}
