@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use cop_net::Communication;
 use cop_runtime::{Address, Failure, FailureCode, ProgramName, ProgramRef, WebRequest};
-use futures_util::Stream;
+use futures_util::{FutureExt, Stream};
 use serde::Serialize;
 use warp::http::Response;
 use warp::{Filter, Rejection, Reply};
@@ -158,12 +159,15 @@ async fn run_program<B: Buf>(
         cookies_visible: !target.form.is_shared(),
         deadline: Some(asked.arrived + limits.request_time),
     };
-    let asking = gateway.communication.ask(&target.program, request);
-    let answered =
-        match tokio::time::timeout_at((asked.arrived + limits.request_time).into(), asking).await {
-            Ok(answered) => answered,
-            Err(_) => Err(refusal::request_time(limits)),
-        };
+    let asking =
+        AssertUnwindSafe(gateway.communication.ask(&target.program, request)).catch_unwind();
+    let deadline = asked.arrived + limits.request_time;
+    let answered = match tokio::time::timeout_at(deadline.into(), asking).await {
+        Ok(Ok(answered)) => answered,
+        // A defect below us costs one request, not the connection and what else runs on it.
+        Ok(Err(_)) => Err(refusal::defect()),
+        Err(_) => Err(refusal::request_time(limits)),
+    };
     match answered {
         Ok(given) => {
             let mut response = answer::response(asked, target.form, &given);

@@ -328,3 +328,12 @@ pub(crate) fn request_time(limits: &Limits) -> Failure {
         format!("a request may take {}", seconds(limits.request_time)),
     )
 }
+
+pub(crate) fn defect() -> Failure {
+    Failure::new(
+        FailureCode::Internal,
+        "the node made a mistake",
+        "it broke off while it worked on this request",
+    )
+    .hint("this is a defect of the node, not of your request; its output says where")
+}

@@ -6,7 +6,7 @@ use cop_gateway::{Gateway, GatewayConfig, Limits};
 use cop_net::Communication;
 
 use crate::client::{Client, NAVIGATION, exchange, get};
-use crate::double::{start, start_limited};
+use crate::double::{answer, start, start_limited, start_with};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -200,6 +200,33 @@ async fn large_bodies_are_refused_with_words() {
         format!("POST / HTTP/1.1\r\nhost: {host}\r\ncontent-length: 100000\r\n\r\n").into_bytes();
     fits.extend_from_slice(&body[..100_000]);
     assert_eq!(exchange(running.at(), &fits).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let limits = Limits {
+        request_time: SHORT,
+        ..Limits::default()
+    };
+    let config = GatewayConfig {
+        limits,
+        ..GatewayConfig::default()
+    };
+    let running = start_with(config, |_, _| Ok(answer(&"x".repeat(16 << 20)))).await;
+    let mut client = Client::connect(running.at()).await;
+    client
+        .send(format!(
+            "GET / HTTP/1.1\r\nhost: {}\r\n\r\n",
+            running.own_host()
+        ))
+        .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let begun = Instant::now();
+    running.server.stop().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "the connection is still served"
+    );
 }
 
 #[tokio::test]

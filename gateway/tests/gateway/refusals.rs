@@ -3,8 +3,8 @@
 use cop_gateway::GatewayConfig;
 use cop_runtime::{Failure, FailureCode};
 
-use crate::client::{NAVIGATION, exchange, get};
-use crate::double::{address, start, start_with};
+use crate::client::{Client, NAVIGATION, exchange, get};
+use crate::double::{address, answer, start, start_with};
 
 #[tokio::test]
 async fn a_mistyped_address_is_named_as_such() {
@@ -188,4 +188,65 @@ async fn what_is_not_http_is_told_so() {
         assert_eq!(reply.header("connection"), Some("close"));
     }
     assert_eq!(running.times_asked(), 0);
+}
+
+#[tokio::test]
+async fn a_defect_costs_one_request_only() {
+    let running = start_with(GatewayConfig::default(), |_, request| {
+        assert_ne!(request.target, b"/defect", "a test's defect");
+        Ok(answer("fine"))
+    })
+    .await;
+    let mut client = Client::connect(running.at()).await;
+    for (target, status) in [("/defect", 500), ("/", 200)] {
+        client
+            .send(format!(
+                "GET {target} HTTP/1.1\r\nhost: {}\r\n\r\n",
+                running.own_host()
+            ))
+            .await;
+        assert_eq!(client.reply(false).await.expect("a reply").status, status);
+    }
+}
+
+#[tokio::test]
+async fn garbage_never_stops_the_gateway() {
+    let running = start().await;
+    // xorshift: the same garbage in every run.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let pieces: [&[u8]; 10] = [
+        b"GET / HTTP/1.1\r\n",
+        b"POST ",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"host: a\r\n",
+        b"content-length: 99\r\n",
+        b"transfer-encoding: chunked\r\n",
+        b"\x00\xff",
+        b"ffffffffffffffff\r\n",
+        b": ",
+    ];
+    for _ in 0..200 {
+        let mut bytes = Vec::new();
+        for _ in 0..random() % 12 {
+            match random() % 3 {
+                0 => bytes.push(random() as u8),
+                _ => bytes.extend_from_slice(pieces[(random() % 10) as usize]),
+            }
+        }
+        let mut client = Client::connect(running.at()).await;
+        client.send(&bytes).await;
+    }
+    assert_eq!(
+        get(running.at(), &running.own_host(), "/", &[])
+            .await
+            .status,
+        200
+    );
 }
