@@ -1,7 +1,7 @@
 //! The compiler of cop: source text in, bytecode and diagnostics out. It does no IO; it asks a [`source::Sources`].
 //!
 //! ```text
-//!  text ── lexer ──► tokens ── parser ──► ast
+//!  text ── lexer ──► tokens ── parser ──► ast ── check ──► hir ── lower ──► package
 //! ```
 
 // What all stages speak of: places in files, and messages about them.
@@ -15,6 +15,10 @@ mod lexer;
 
 pub mod ast;
 pub mod parser;
+
+// From the typed tree to bytecode.
+pub mod hir;
+pub mod lower;
 
 // What programs import.
 pub mod stdlib;

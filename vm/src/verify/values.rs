@@ -126,12 +126,8 @@ impl Pass<'_> {
         if ty == wanted {
             return Ok(());
         }
-        let rule = match is_capability(self.layouts, ty) {
-            true => Rule::Capability,
-            false => Rule::Form,
-        };
         fault(
-            rule,
+            Rule::Form,
             format!(
                 "{} stands where {} is wanted",
                 self.name(value),

@@ -29,7 +29,6 @@ pub(super) const KV: TypeId = TypeId(18); // host kv
 pub(super) const CLOCK: TypeId = TypeId(19); // host clock
 pub(super) const BOXES: TypeId = TypeId(20); // list Box
 pub(super) const WITH_KV: TypeId = TypeId(21); // fn(host kv) -> unit
-pub(super) const PAIR_OF_LISTS: TypeId = TypeId(22); // (list i64, list i64)
 
 /// Functions that the tests call; the function under test follows.
 pub(super) const LEND: u32 = 0; // (borrow list i64) -> i64
@@ -40,8 +39,7 @@ pub(super) const CODE: u32 = 4; // captures string; (borrow list i64, inout list
 pub(super) const USE_KV: u32 = 5; // (borrow host kv) -> unit
 pub(super) const LEND_BOTH: u32 = 6; // (borrow list i64, own list i64) -> unit
 pub(super) const LEND_STRING: u32 = 7; // (borrow string) -> unit
-pub(super) const LEND_PART: u32 = 8; // (borrow list i64, own (list i64, list i64)) -> unit
-pub(super) const TESTED: u32 = 9;
+pub(super) const TESTED: u32 = 8;
 
 pub(super) fn v(number: u32) -> Value {
     Value(number)
@@ -347,7 +345,6 @@ pub(super) fn package() -> Package {
             params: vec![param(KV, false)],
             result: UNIT,
         },
-        Type::Tuple(vec![INTS, INTS]),
     ];
     let host = |interface: &str, name: &str, capability| HostFunction {
         interface: interface.into(),
@@ -389,11 +386,6 @@ pub(super) fn package() -> Package {
                 vec![drop_(1), unit(), ret(&[2])],
             ),
             function(&[borrow(STRING)], UNIT, vec![unit(), ret(&[1])]),
-            function(
-                &[borrow(INTS), own(PAIR_OF_LISTS)],
-                UNIT,
-                vec![drop_(1), unit(), ret(&[2])],
-            ),
         ],
     }
 }

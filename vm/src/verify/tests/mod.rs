@@ -1,7 +1,4 @@
 //! Attacks and their legal twins, and random bodies against a machine with real counts.
 
-mod form;
-mod holes;
+mod attacks;
 mod kit;
-mod owners;
-mod unique;

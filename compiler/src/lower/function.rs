@@ -1,0 +1,445 @@
+//! Lowers one function body: parameters, values, blocks.
+
+use super::builder::{Builder, is_copy};
+use super::instances::{Instance, Signature};
+use super::liveness::{self, Moves};
+use super::{Lowerer, Origin};
+use crate::diagnostic::Diagnostic;
+use crate::hir::{Body, Expr, ExprKind, Local, LocalId, Stmt, Ty};
+use crate::source::Span;
+use cop_bytecode::{Function, Instr, Mode, Param, TypeId, Value};
+use std::rc::Rc;
+
+use super::builder::RegionId;
+
+/// A value in the middle of an expression.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Val {
+    /// `()`, or a value that is never reached.
+    Unit,
+    /// A value without references.
+    Copy(Value),
+    /// An owned value in a hidden local.
+    Held(LocalId),
+    /// A value that somebody else owns: a local, or for ever (`None`: a borrowed parameter).
+    Ref {
+        /// The value.
+        value: Value,
+        /// The local that must not change while this is used.
+        root: Option<LocalId>,
+    },
+}
+
+/// Lowers one body.
+pub(super) struct FnLowerer<'a, 'p> {
+    pub cx: &'a mut Lowerer<'p>,
+    pub b: Builder,
+    pub locals: Rc<[Local]>,
+    pub subst: Rc<[Ty]>,
+    /// Closed result type, for `?`.
+    pub ret: Ty,
+    pub inouts: Vec<LocalId>,
+    pub moves: Moves,
+    /// Open loops, the innermost last.
+    pub loops: Vec<RegionId>,
+    body: Option<Rc<Body>>,
+}
+
+impl<'a, 'p> FnLowerer<'a, 'p> {
+    /// For a body whose first locals are the signature's parameters.
+    pub fn new(
+        cx: &'a mut Lowerer<'p>,
+        body: &Rc<Body>,
+        subst: Rc<[Ty]>,
+        signature: &Signature,
+        span: Span,
+    ) -> FnLowerer<'a, 'p> {
+        let locals: Rc<[Local]> = body.locals.clone().into();
+        let mut this = FnLowerer {
+            cx,
+            b: Builder::new(locals.len(), span),
+            locals,
+            subst,
+            ret: signature.ret.clone(),
+            inouts: vec![],
+            moves: Moves::default(),
+            loops: vec![],
+            body: Some(body.clone()),
+        };
+        for (i, param) in signature.params.iter().enumerate() {
+            this.parameter(LocalId(i as u32), *param);
+        }
+        this.moves = liveness::moves(&body.value, &this.inouts);
+        this
+    }
+
+    /// For a body that the compiler writes itself: the parameters are the only locals.
+    pub fn synthetic(
+        cx: &'a mut Lowerer<'p>,
+        signature: &Signature,
+        span: Span,
+    ) -> FnLowerer<'a, 'p> {
+        let locals: Vec<Local> = signature
+            .types
+            .iter()
+            .zip(&signature.params)
+            .map(|(ty, p)| Local {
+                name: "".into(),
+                ty: ty.clone(),
+                mutable: p.mode == Mode::InOut,
+                span,
+            })
+            .collect();
+        let body = Body {
+            value: Expr {
+                kind: ExprKind::Tuple(vec![]),
+                ty: Ty::unit(),
+                span,
+            },
+            locals,
+        };
+        FnLowerer::new(cx, &Rc::new(body), Rc::from([]), signature, span)
+    }
+
+    /// For a lambda inside another body, whose locals it shares.
+    pub fn nested<'b>(
+        &'b mut self,
+        ret: Ty,
+        body: &Expr,
+        span: Span,
+        mutable: &[LocalId],
+    ) -> FnLowerer<'b, 'p> {
+        FnLowerer {
+            b: Builder::new(self.locals.len(), span),
+            locals: self.locals.clone(),
+            subst: self.subst.clone(),
+            ret,
+            inouts: vec![],
+            moves: liveness::moves(body, mutable),
+            loops: vec![],
+            body: None,
+            cx: self.cx,
+        }
+    }
+
+    pub fn parameter(&mut self, local: LocalId, param: Param) {
+        let value = self.b.parameter(param.ty);
+        let owned = matches!(param.mode, Mode::Own | Mode::InOut)
+            && !is_copy(&mut self.cx.layouts, param.ty);
+        self.b.bind(local, value, owned);
+        if param.mode == Mode::InOut {
+            self.inouts.push(local);
+        }
+    }
+
+    /// Lowers the body that the builder was made for.
+    pub fn run(mut self, index: u32, name: String, is_std: bool) {
+        if let Some(body) = self.body.take() {
+            self.result(&body.value);
+        }
+        let (_, signature) = self.signature_of(index);
+        self.complete(
+            index,
+            signature.params.clone(),
+            0,
+            signature.result,
+            name,
+            is_std,
+        );
+    }
+
+    fn signature_of(&self, index: u32) -> (u32, Rc<Signature>) {
+        // The instance being lowered is looked up by its number, which is also its position unless lambdas
+        // took numbers in between.
+        let found = self.cx.instances.values().find(|(i, _)| *i == index);
+        found
+            .cloned()
+            .unwrap_or_else(|| unreachable!("an instance is entered before it is lowered"))
+    }
+
+    /// Finishes the function.
+    pub fn complete(
+        self,
+        index: u32,
+        params: Vec<Param>,
+        captures: u32,
+        result: TypeId,
+        name: String,
+        is_std: bool,
+    ) {
+        let span = self.b.span;
+        let emitted = self.b.finish();
+        if emitted.body.len() > cop_bytecode::limits::INSTRUCTIONS {
+            self.cx.errors.push(
+                Diagnostic::error("E0432", format!("`{name}` is too large"))
+                    .at(span, format!("{} instructions", emitted.body.len()))
+                    .note(format!(
+                        "a function may have {} instructions",
+                        cop_bytecode::limits::INSTRUCTIONS
+                    ))
+                    .help("split it into several functions"),
+            );
+        }
+        let function = Function {
+            params,
+            captures,
+            result,
+            body: emitted.body,
+        };
+        self.cx.complete(
+            index,
+            function,
+            Origin {
+                name,
+                is_std,
+                spans: emitted.spans,
+            },
+        );
+    }
+
+    /// Evaluates an expression and returns it.
+    pub fn result(&mut self, value: &Expr) {
+        let value = self.own_expr(value);
+        self.ret(value);
+    }
+
+    /// Returns a value that is owned or copied.
+    pub fn ret(&mut self, value: Val) {
+        if self.b.dead {
+            return;
+        }
+        let value = self.consume(value);
+        let inouts = self.inouts.clone();
+        self.b.ret(value, &inouts, &mut self.cx.layouts);
+    }
+
+    /// The closed form of a type of this body.
+    pub fn closed(&self, ty: &Ty) -> Ty {
+        if self.subst.is_empty() {
+            ty.clone()
+        } else {
+            ty.substitute(&self.subst)
+        }
+    }
+
+    /// The bytecode type of a type of this body.
+    pub fn ty(&mut self, ty: &Ty) -> TypeId {
+        let closed = self.closed(ty);
+        self.cx.type_id(&closed)
+    }
+
+    pub fn is_copy(&mut self, ty: TypeId) -> bool {
+        is_copy(&mut self.cx.layouts, ty)
+    }
+
+    pub fn int(&mut self) -> TypeId {
+        self.cx.type_id(&Ty::Int)
+    }
+
+    pub fn bool(&mut self) -> TypeId {
+        self.cx.type_id(&Ty::Bool)
+    }
+
+    /// A fresh result: copied, or held.
+    pub fn fresh(&mut self, value: Value, ty: TypeId) -> Val {
+        if self.b.dead {
+            Val::Unit
+        } else if self.is_copy(ty) {
+            Val::Copy(value)
+        } else {
+            Val::Held(self.b.hold(value))
+        }
+    }
+
+    /// Reads a value without taking it over.
+    pub fn look(&mut self, val: Val) -> Value {
+        match val {
+            Val::Unit => {
+                let unit = self.cx.type_id(&Ty::unit());
+                self.b.emit_value(Instr::ConstUnit, unit)
+            }
+            Val::Copy(value) | Val::Ref { value, .. } => value,
+            Val::Held(local) => self.b.value(local),
+        }
+    }
+
+    /// Takes a value over, to be consumed by the very next instruction.
+    pub fn consume(&mut self, val: Val) -> Value {
+        match val {
+            Val::Unit | Val::Copy(_) => self.look(val),
+            Val::Held(local) => self.b.take(local),
+            Val::Ref { value, root } => self.dup(value, root),
+        }
+    }
+
+    fn dup(&mut self, value: Value, root: Option<LocalId>) -> Value {
+        self.lent(value, root);
+        let ty = self.b.type_of(value);
+        self.b.emit_value(Instr::Dup(value), ty)
+    }
+
+    /// Notes that somebody else may now own what a value refers to.
+    pub fn lent(&mut self, value: Value, root: Option<LocalId>) {
+        self.b.share(value);
+        if let Some(root) = root {
+            let value = self.b.value(root);
+            self.b.share(value);
+        }
+    }
+
+    /// Makes a value copied or held.
+    pub fn own(&mut self, val: Val) -> Val {
+        match val {
+            Val::Ref { value, root } if !self.b.dead => {
+                let value = self.dup(value, root);
+                Val::Held(self.b.hold(value))
+            }
+            other => other,
+        }
+    }
+
+    /// Drops a value that was only looked at, if it was made for that.
+    pub fn release(&mut self, val: Val) {
+        if let Val::Held(local) = val {
+            self.b.drop_local(local);
+        }
+    }
+
+    /// Evaluates to a copied or held value.
+    pub fn own_expr(&mut self, e: &Expr) -> Val {
+        if let ExprKind::Local(local) = &e.kind
+            && self.moves.is_last(e)
+            && let Some(slot) = self.b.env.get(local).copied()
+            && slot.owned
+            && !self.inouts.contains(local)
+        {
+            let value = self.b.take(*local);
+            return Val::Held(self.b.hold(value));
+        }
+        let val = self.expr(e);
+        self.own(val)
+    }
+
+    /// Evaluates an operand that is looked at after `later` was evaluated.
+    pub fn operand<'e>(&mut self, e: &Expr, later: impl IntoIterator<Item = &'e Expr>) -> Val {
+        let val = self.expr(e);
+        match val {
+            Val::Ref {
+                root: Some(root), ..
+            } if later.into_iter().any(|l| self.disturbs(l, root)) => self.own(val),
+            _ => val,
+        }
+    }
+
+    /// Whether evaluating `e` changes a local, or moves it.
+    pub fn disturbs(&self, e: &Expr, local: LocalId) -> bool {
+        if liveness::changed(e).contains(&local) {
+            return true;
+        }
+        let mut moved = false;
+        liveness::visit(e, &mut |e| match &e.kind {
+            ExprKind::Local(l) => moved |= *l == local && self.moves.is_last(e),
+            ExprKind::Lambda(lambda) => moved |= self.moves.captures_last(lambda, local),
+            _ => {}
+        });
+        moved
+    }
+
+    /// A block: its statements, then its value. Its variables are dropped at its end.
+    pub fn block(&mut self, stmts: &[Stmt], tail: Option<&Expr>) -> Val {
+        let before: Vec<LocalId> = self.b.env.keys().copied().collect();
+        for stmt in stmts {
+            if self.b.dead {
+                return Val::Unit;
+            }
+            match stmt {
+                Stmt::Expr(e) => {
+                    let val = self.expr(e);
+                    self.release(val);
+                }
+                Stmt::Let {
+                    pattern,
+                    value,
+                    otherwise,
+                } => self.bind_let(pattern, value, otherwise.as_ref()),
+            }
+        }
+        let value = match tail {
+            Some(tail) if stmts.is_empty() => return self.expr(tail),
+            Some(tail) => self.own_expr(tail),
+            None => Val::Unit,
+        };
+        if self.b.dead {
+            return Val::Unit;
+        }
+        let held = if let Val::Held(local) = value {
+            Some(local)
+        } else {
+            None
+        };
+        let gone: Vec<LocalId> = self
+            .b
+            .env
+            .keys()
+            .copied()
+            .filter(|l| !before.contains(l) && Some(*l) != held)
+            .collect();
+        for local in gone {
+            self.b.drop_local(local);
+        }
+        value
+    }
+
+    /// A call of an instance whose arguments are copied, held or references; gives its result.
+    pub fn call_instance(&mut self, instance: Instance, args: Vec<Val>) -> Val {
+        let (index, signature) = self.cx.instance(instance);
+        self.call_index(index, &signature, args, vec![])
+    }
+}
+
+/// Which plain parameters a body takes over: those it returns, stores, captures or binds as a whole.
+pub(super) fn owning_params(body: &Body, count: usize) -> Vec<bool> {
+    let mut owning = vec![false; count];
+    let mut take = |e: &Expr| own_uses(e, &mut owning);
+    take(&body.value);
+    liveness::visit(&body.value, &mut |e| match &e.kind {
+        ExprKind::Tuple(list) | ExprKind::List(list) => list.iter().for_each(&mut take),
+        ExprKind::Map(entries) => entries.iter().for_each(|(k, v)| {
+            take(k);
+            take(v);
+        }),
+        ExprKind::Build { base, fields, .. } => {
+            base.iter().for_each(|b| take(b));
+            fields.iter().for_each(|(_, e)| take(e));
+        }
+        ExprKind::Assign(_, value) | ExprKind::Return(value) => take(value),
+        ExprKind::Block(stmts, _) => stmts.iter().for_each(|s| {
+            if let Stmt::Let { value, .. } = s {
+                take(value);
+            }
+        }),
+        _ => {}
+    });
+    owning
+}
+
+/// The parameters that the value of an expression may be.
+fn own_uses(e: &Expr, owning: &mut [bool]) {
+    match &e.kind {
+        ExprKind::Local(local) => {
+            if let Some(flag) = owning.get_mut(local.index()) {
+                *flag = true;
+            }
+        }
+        ExprKind::Block(_, Some(tail)) => own_uses(tail, owning),
+        ExprKind::If {
+            then, otherwise, ..
+        } => {
+            own_uses(then, owning);
+            otherwise.iter().for_each(|e| own_uses(e, owning));
+        }
+        ExprKind::Match { arms, .. } => arms.iter().for_each(|a| own_uses(&a.body, owning)),
+        ExprKind::Coalesce(_, b) => own_uses(b, owning),
+        _ => {}
+    }
+}

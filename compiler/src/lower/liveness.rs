@@ -1,0 +1,458 @@
+//! Last uses: where reading a variable can move its value instead of sharing it.
+//!
+//! One walk backwards over a body in the order of evaluation, with the set of locals that are still needed.
+//! A read of a local that is not in the set is its last use on that path. Loops are treated once and
+//! conservatively: whatever a loop mentions is needed at its head and at its `break`s, so no variable from
+//! outside is moved inside a loop unless the path leaves the function.
+
+use crate::hir::{
+    Arg, Expr, ExprKind, Lambda, LocalId, Pattern, PatternKind, Piece, Place, Step, StepKind, Stmt,
+};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
+
+/// The reads (by address of the expression) that are last uses, and the lambdas' captures that are.
+#[derive(Default)]
+pub struct Moves {
+    reads: FxHashSet<*const Expr>,
+    captures: FxHashSet<(*const Lambda, LocalId)>,
+}
+
+impl Moves {
+    /// Whether this read of a local is its last use.
+    pub fn is_last(&self, read: &Expr) -> bool {
+        self.reads.contains(&(read as *const Expr))
+    }
+
+    /// Whether the lambda's capture of the local is its last use.
+    pub fn captures_last(&self, lambda: &Lambda, local: LocalId) -> bool {
+        self.captures.contains(&(lambda as *const Lambda, local))
+    }
+}
+
+type Live = BTreeSet<LocalId>;
+
+/// Finds the last uses of a body; `kept` (its `inout` parameters) are needed on every way out.
+pub fn moves(body: &Expr, kept: &[LocalId]) -> Moves {
+    let mut walk = Walk {
+        moves: Moves::default(),
+        at_return: kept.iter().copied().collect(),
+        loops: vec![],
+    };
+    let mut live = walk.at_return.clone();
+    walk.expr(body, &mut live);
+    walk.moves
+}
+
+/// Every local that an expression mentions, those it binds included.
+pub fn mentioned(expr: &Expr) -> BTreeSet<LocalId> {
+    let mut all = BTreeSet::new();
+    visit(expr, &mut |e| match &e.kind {
+        ExprKind::Local(l) => {
+            all.insert(*l);
+        }
+        ExprKind::Lambda(lambda) => all.extend(&lambda.captures),
+        _ => all.extend(places(e).map(|p| p.root)),
+    });
+    all
+}
+
+/// Every local that an expression assigns to or lends.
+pub fn changed(expr: &Expr) -> BTreeSet<LocalId> {
+    let mut all = BTreeSet::new();
+    visit(expr, &mut |e| all.extend(places(e).map(|p| p.root)));
+    all
+}
+
+/// Every local that an expression binds.
+pub fn defined(expr: &Expr) -> BTreeSet<LocalId> {
+    let mut all = vec![];
+    visit(expr, &mut |e| match &e.kind {
+        ExprKind::Is { pattern, .. } | ExprKind::For { pattern, .. } => bound(pattern, &mut all),
+        ExprKind::Match { arms, .. } => arms.iter().for_each(|a| bound(&a.pattern, &mut all)),
+        ExprKind::Block(stmts, _) => stmts.iter().for_each(|s| {
+            if let Stmt::Let { pattern, .. } = s {
+                bound(pattern, &mut all);
+            }
+        }),
+        _ => {}
+    });
+    all.into_iter().collect()
+}
+
+/// The places that an expression itself (not its parts) changes or lends.
+fn places(e: &Expr) -> impl Iterator<Item = &Place> {
+    let (one, args): (Option<&Place>, &[Arg]) = match &e.kind {
+        ExprKind::Assign(p, _) | ExprKind::AssignOp(_, p, _) => (Some(p), &[]),
+        ExprKind::Is { place, .. } | ExprKind::Match { place, .. } => (place.as_ref(), &[]),
+        ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) | ExprKind::CallValue(_, args) => {
+            (None, args)
+        }
+        _ => (None, &[]),
+    };
+    one.into_iter().chain(args.iter().filter_map(|a| match a {
+        Arg::Lent(p) => Some(p),
+        Arg::Value(_) => None,
+    }))
+}
+
+/// Calls `f` on the expression and all expressions inside it, bodies of lambdas excluded.
+pub fn visit(expr: &Expr, f: &mut impl FnMut(&Expr)) {
+    f(expr);
+    for part in parts(expr) {
+        visit(part, f);
+    }
+}
+
+/// The direct parts of an expression, in order of evaluation.
+fn parts(expr: &Expr) -> Vec<&Expr> {
+    match &expr.kind {
+        ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Char(_)
+        | ExprKind::Str(_)
+        | ExprKind::Bytes(_)
+        | ExprKind::Local(_)
+        | ExprKind::Const(_)
+        | ExprKind::FnValue(_)
+        | ExprKind::TraitFnValue(_)
+        | ExprKind::VariantFn(..)
+        | ExprKind::Lambda(_)
+        | ExprKind::Break
+        | ExprKind::Continue => vec![],
+        ExprKind::Interpolate(pieces) => pieces
+            .iter()
+            .filter_map(|p| match p {
+                Piece::Value(e) => Some(e),
+                Piece::Text(_) => None,
+            })
+            .collect(),
+        ExprKind::Tuple(list) | ExprKind::List(list) => list.iter().collect(),
+        ExprKind::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),
+        ExprKind::Range { start, end, .. } => vec![start, end],
+        ExprKind::Build { base, fields, .. } => base
+            .as_deref()
+            .into_iter()
+            .chain(fields.iter().map(|(_, e)| e))
+            .collect(),
+        ExprKind::Field(e, _)
+        | ExprKind::Unary(_, e)
+        | ExprKind::Try(e, _)
+        | ExprKind::Return(e) => vec![e],
+        ExprKind::Index(a, b)
+        | ExprKind::Slice(a, b)
+        | ExprKind::Binary(_, a, b)
+        | ExprKind::And(a, b)
+        | ExprKind::Or(a, b)
+        | ExprKind::Coalesce(a, b) => vec![a, b],
+        ExprKind::Is { value, place, .. } => looked_at(value, place.as_ref()),
+        ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) => arg_parts(args),
+        ExprKind::CallValue(callee, args) => {
+            let mut all = vec![&**callee];
+            all.extend(arg_parts(args));
+            all
+        }
+        ExprKind::Block(stmts, tail) => stmts
+            .iter()
+            .flat_map(|s| match s {
+                Stmt::Let {
+                    value, otherwise, ..
+                } => std::iter::once(value)
+                    .chain(otherwise.as_ref())
+                    .collect::<Vec<_>>(),
+                Stmt::Expr(e) => vec![e],
+            })
+            .chain(tail.as_deref())
+            .collect(),
+        ExprKind::If {
+            condition,
+            then,
+            otherwise,
+        } => [&**condition, then]
+            .into_iter()
+            .chain(otherwise.as_deref())
+            .collect(),
+        ExprKind::Match { value, place, arms } => {
+            let mut all = looked_at(value, place.as_ref());
+            all.extend(
+                arms.iter()
+                    .flat_map(|a| a.guard.iter().chain(std::iter::once(&a.body))),
+            );
+            all
+        }
+        ExprKind::While { condition, body } => vec![condition, body],
+        ExprKind::For { value, body, .. } => vec![value, body],
+        ExprKind::Assign(place, value) | ExprKind::AssignOp(_, place, value) => {
+            let mut all: Vec<&Expr> = place.steps.iter().filter_map(step_expr).collect();
+            all.push(value);
+            all
+        }
+    }
+}
+
+/// What is evaluated to look at a value: the place's indices if parts of it are lent, else the value.
+fn looked_at<'a>(value: &'a Expr, place: Option<&'a Place>) -> Vec<&'a Expr> {
+    match place {
+        Some(place) => place.steps.iter().filter_map(step_expr).collect(),
+        None => vec![value],
+    }
+}
+
+fn arg_parts(args: &[Arg]) -> Vec<&Expr> {
+    args.iter()
+        .flat_map(|a| match a {
+            Arg::Value(e) => vec![e],
+            Arg::Lent(p) => p.steps.iter().filter_map(step_expr).collect(),
+        })
+        .collect()
+}
+
+/// The indices and keys in a place.
+pub fn indices(place: &Place) -> Vec<&Expr> {
+    place.steps.iter().filter_map(step_expr).collect()
+}
+
+fn step_expr(step: &Step) -> Option<&Expr> {
+    match &step.kind {
+        StepKind::Field(_) => None,
+        StepKind::Index(e) | StepKind::Key(e) => Some(e),
+    }
+}
+
+/// The locals that a pattern binds.
+pub fn bound(pattern: &Pattern, out: &mut Vec<LocalId>) {
+    match &pattern.kind {
+        PatternKind::Bind { local, .. } => out.push(*local),
+        PatternKind::Variant { fields, .. } => fields.iter().for_each(|(_, p)| bound(p, out)),
+        PatternKind::Tuple(parts) => parts.iter().for_each(|p| bound(p, out)),
+        // All alternatives bind the same.
+        PatternKind::Or(parts) => parts.iter().take(1).for_each(|p| bound(p, out)),
+        PatternKind::List {
+            before,
+            rest,
+            after,
+        } => {
+            before.iter().chain(after).for_each(|p| bound(p, out));
+            out.extend(rest.iter().flatten());
+        }
+        _ => {}
+    }
+}
+
+struct Walk {
+    moves: Moves,
+    at_return: Live,
+    /// For each open loop: needed at its `break`s, needed at its head.
+    loops: Vec<(Live, Live)>,
+}
+
+impl Walk {
+    fn list<'a>(&mut self, list: impl DoubleEndedIterator<Item = &'a Expr>, live: &mut Live) {
+        for e in list.rev() {
+            self.expr(e, live);
+        }
+    }
+
+    fn unbind(pattern: &Pattern, live: &mut Live) {
+        let mut all = vec![];
+        bound(pattern, &mut all);
+        for local in all {
+            live.remove(&local);
+        }
+    }
+
+    /// `live` is what is needed after the expression, and then what is needed before it.
+    fn expr(&mut self, e: &Expr, live: &mut Live) {
+        match &e.kind {
+            ExprKind::Local(local) => {
+                if live.insert(*local) {
+                    self.moves.reads.insert(e);
+                }
+            }
+            ExprKind::Lambda(lambda) => {
+                for local in lambda.captures.iter().rev() {
+                    if live.insert(*local) {
+                        self.moves.captures.insert((&**lambda, *local));
+                    }
+                }
+                // Inside, captures are parameters that are only lent.
+                let outer = std::mem::take(&mut self.loops);
+                let at_return: Live = lambda
+                    .params
+                    .iter()
+                    .filter(|p| p.mutable)
+                    .map(|p| p.local)
+                    .chain(lambda.captures.clone())
+                    .collect();
+                let outer_return = std::mem::replace(&mut self.at_return, at_return.clone());
+                let mut inside = at_return;
+                self.expr(&lambda.body, &mut inside);
+                self.at_return = outer_return;
+                self.loops = outer;
+            }
+            ExprKind::And(a, b) | ExprKind::Or(a, b) | ExprKind::Coalesce(a, b) => {
+                let mut right = live.clone();
+                self.expr(b, &mut right);
+                live.append(&mut right);
+                self.expr(a, live);
+            }
+            ExprKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                let mut other = live.clone();
+                if let Some(otherwise) = otherwise {
+                    self.expr(otherwise, &mut other);
+                }
+                self.expr(then, live);
+                live.append(&mut other);
+                self.expr(condition, live);
+            }
+            ExprKind::Match { value, place, arms } => {
+                let mut before = Live::new();
+                for arm in arms {
+                    let mut this = live.clone();
+                    self.expr(&arm.body, &mut this);
+                    if let Some(guard) = &arm.guard {
+                        // A guard may fail and the next arm is tried, which looks at everything again.
+                        let mut all = this.clone();
+                        for later in arms {
+                            all.append(&mut mentioned(&later.body));
+                            all.extend(later.guard.iter().flat_map(mentioned));
+                        }
+                        this = all;
+                        self.expr(guard, &mut this);
+                    }
+                    Self::unbind(&arm.pattern, &mut this);
+                    before.append(&mut this);
+                }
+                *live = before;
+                self.looked_at(value, place.as_ref(), live);
+            }
+            ExprKind::Is {
+                value,
+                place,
+                pattern,
+            } => {
+                Self::unbind(pattern, live);
+                self.looked_at(value, place.as_ref(), live);
+            }
+            ExprKind::Block(stmts, tail) => {
+                if let Some(tail) = tail {
+                    self.expr(tail, live);
+                }
+                for stmt in stmts.iter().rev() {
+                    match stmt {
+                        Stmt::Expr(e) => self.expr(e, live),
+                        Stmt::Let {
+                            pattern,
+                            value,
+                            otherwise,
+                        } => {
+                            Self::unbind(pattern, live);
+                            if let Some(otherwise) = otherwise {
+                                let mut other = live.clone();
+                                self.expr(otherwise, &mut other);
+                                live.append(&mut other);
+                            }
+                            self.expr(value, live);
+                        }
+                    }
+                }
+            }
+            ExprKind::While { condition, body } => {
+                self.repeat(e, live, |walk, live| {
+                    walk.expr(body, live);
+                    walk.expr(condition, live);
+                });
+            }
+            ExprKind::For {
+                pattern,
+                value,
+                body,
+                ..
+            } => {
+                self.repeat(e, live, |walk, live| {
+                    walk.expr(body, live);
+                    Self::unbind(pattern, live);
+                });
+                self.expr(value, live);
+            }
+            ExprKind::Return(value) => {
+                *live = self.at_return.clone();
+                self.expr(value, live);
+            }
+            ExprKind::Break => {
+                if let Some((at_break, _)) = self.loops.last() {
+                    live.clone_from(at_break);
+                }
+            }
+            ExprKind::Continue => {
+                if let Some((_, head)) = self.loops.last() {
+                    live.clone_from(head);
+                }
+            }
+            ExprKind::Assign(place, value) => {
+                if place.steps.is_empty() {
+                    live.remove(&place.root);
+                } else {
+                    live.insert(place.root);
+                }
+                self.expr(value, live);
+                self.list(place.steps.iter().filter_map(step_expr), live);
+            }
+            ExprKind::AssignOp(_, place, value) => {
+                live.insert(place.root);
+                self.expr(value, live);
+                self.list(place.steps.iter().filter_map(step_expr), live);
+            }
+            // A value read through a path is looked at; the variable stays.
+            ExprKind::Field(base, _) => self.base(base, live),
+            ExprKind::Index(base, index) | ExprKind::Slice(base, index) => {
+                self.expr(index, live);
+                self.base(base, live);
+            }
+            ExprKind::Call(_, args)
+            | ExprKind::CallTrait(_, args)
+            | ExprKind::CallValue(_, args) => {
+                live.extend(places(e).map(|p| p.root));
+                self.list(arg_parts(args).into_iter(), live);
+                if let ExprKind::CallValue(callee, _) = &e.kind {
+                    self.base(callee, live);
+                }
+            }
+            _ => self.list(parts(e).into_iter(), live),
+        }
+    }
+
+    /// A value that is only looked at: a variable is needed but not moved.
+    fn base(&mut self, e: &Expr, live: &mut Live) {
+        match &e.kind {
+            ExprKind::Local(local) => {
+                live.insert(*local);
+            }
+            _ => self.expr(e, live),
+        }
+    }
+
+    fn looked_at(&mut self, value: &Expr, place: Option<&Place>, live: &mut Live) {
+        match place {
+            Some(place) => {
+                live.insert(place.root);
+                self.list(place.steps.iter().filter_map(step_expr), live);
+            }
+            None => self.base(value, live),
+        }
+    }
+
+    fn repeat(&mut self, whole: &Expr, live: &mut Live, body: impl FnOnce(&mut Walk, &mut Live)) {
+        let own = defined(whole);
+        live.extend(mentioned(whole).difference(&own));
+        self.loops.push((live.clone(), live.clone()));
+        let mut inside = live.clone();
+        body(self, &mut inside);
+        self.loops.pop();
+    }
+}

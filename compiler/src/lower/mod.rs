@@ -1,0 +1,194 @@
+//! From the typed tree to bytecode.
+//!
+//! The pipeline, which is also the order to read in: [`entry`] makes a wrapper for each entry point and asks
+//! for its instance; [`instances`] keeps one closed function per combination of type arguments and finds out
+//! which function a trait's method is; [`liveness`] finds the last uses of variables, where a value can be
+//! moved instead of shared; [`function`], [`expr`], [`calls`], [`places`], [`patterns`] and [`loops`] walk a
+//! body and emit through the [`builder`], which keeps the ownership rules; [`derive`] writes the methods of
+//! `Eq`, `Ord`, `Show` and `Data` for structs, enums and tuples; [`finish`] puts everything into canonical
+//! order.
+//!
+//! Nothing here depends on addresses, hashes or time: instances are numbered in order of first use.
+
+mod builder;
+mod calls;
+mod derive;
+mod entry;
+mod expr;
+mod finish;
+mod function;
+mod instances;
+mod liveness;
+mod loops;
+mod patterns;
+mod places;
+mod types;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::hir::{self, AdtId, FnId, TraitId, Ty};
+use crate::source::Span;
+use cop_bytecode::{Constant, Function, HostFunction, Layouts, Package};
+use indexmap::{IndexMap, IndexSet};
+use instances::{Instance, Signature};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What lowering makes.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The compiled package.
+    pub package: Package,
+    /// Per function of the package: where it came from.
+    pub origins: Vec<Origin>,
+}
+
+/// Where a function of the package came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Name for people, with type arguments.
+    pub name: String,
+    /// Whether it belongs to the core or `std`.
+    pub is_std: bool,
+    /// Source of each instruction.
+    pub spans: Vec<Span>,
+}
+
+/// What to compile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Make an entry for each `test`.
+    pub tests: bool,
+}
+
+/// Lowers a checked program without errors. `None` if something could not be lowered; the reason was reported.
+pub fn lower(
+    program: &hir::Program,
+    options: Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<Lowered> {
+    let mut lowerer = Lowerer::new(program);
+    let entries = lowerer.entries(options);
+    lowerer.work();
+    let failed = !lowerer.errors.is_empty();
+    let errors = std::mem::take(&mut lowerer.errors);
+    diagnostics.extend(errors);
+    if failed {
+        None
+    } else {
+        Some(finish::finish(lowerer, entries))
+    }
+}
+
+/// A lowered function, before it has its final number.
+#[derive(Debug)]
+struct Done {
+    function: Function,
+    origin: Origin,
+}
+
+/// Items of the core that lowering knows.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    option: AdtId,
+    result: AdtId,
+    ordering: AdtId,
+    error: AdtId,
+    eq: TraitId,
+    ord: TraitId,
+    show: TraitId,
+    data: TraitId,
+}
+
+/// State of lowering a whole program.
+struct Lowerer<'p> {
+    program: &'p hir::Program,
+    known: Known,
+    layouts: Layouts,
+    defs: IndexMap<AdtId, cop_bytecode::DefId>,
+    type_ids: FxHashMap<Ty, cop_bytecode::TypeId>,
+    instances: IndexMap<Instance, (u32, Rc<Signature>)>,
+    queue: VecDeque<(Instance, u32)>,
+    functions: Vec<Option<Done>>,
+    constants: IndexSet<Constant>,
+    hosts: IndexSet<HostFunction>,
+    /// Per function, which plain parameters it takes over.
+    owning: FxHashMap<FnId, Rc<[bool]>>,
+    errors: Vec<Diagnostic>,
+}
+
+impl<'p> Lowerer<'p> {
+    fn new(program: &'p hir::Program) -> Self {
+        let adt = |name: &str| program.lang.adts.get(name).copied().unwrap_or(AdtId(0));
+        let of = |name: &str| program.lang.traits.get(name).copied().unwrap_or(TraitId(0));
+        Lowerer {
+            program,
+            known: Known {
+                option: adt("Option"),
+                result: adt("Result"),
+                ordering: adt("Ordering"),
+                error: adt("Error"),
+                eq: of("Eq"),
+                ord: of("Ord"),
+                show: of("Show"),
+                data: of("Data"),
+            },
+            layouts: Layouts::default(),
+            defs: IndexMap::new(),
+            type_ids: FxHashMap::default(),
+            instances: IndexMap::new(),
+            queue: VecDeque::new(),
+            functions: vec![],
+            constants: IndexSet::new(),
+            hosts: IndexSet::new(),
+            owning: FxHashMap::default(),
+            errors: vec![],
+        }
+    }
+
+    /// Lowers instances until no new one is asked for.
+    fn work(&mut self) {
+        while let Some((instance, index)) = self.queue.pop_front() {
+            if self.instances.len() > cop_bytecode::limits::FUNCTIONS || self.errors.len() > 20 {
+                break;
+            }
+            self.lower_instance(&instance, index);
+        }
+    }
+
+    /// A function of the core that has `@lang(name)`.
+    fn lang_fn(&mut self, name: &str, span: Span) -> Option<FnId> {
+        let found = self.program.lang.fns.get(name).copied();
+        if found.is_none() {
+            self.errors
+                .push(Diagnostic::error("E0901", format!("the core lacks `{name}`")).at(span, ""));
+        }
+        found
+    }
+
+    fn adt(&self, id: AdtId) -> &'p hir::Adt {
+        &self.program.adts[id.index()]
+    }
+
+    fn function(&self, id: FnId) -> &'p hir::Function {
+        &self.program.fns[id.index()]
+    }
+
+    fn constant(&mut self, constant: Constant) -> u32 {
+        self.constants.insert_full(constant).0 as u32
+    }
+
+    fn host_function(&mut self, function: HostFunction) -> u32 {
+        self.hosts.insert_full(function).0 as u32
+    }
+
+    /// `T?`.
+    fn option_of(&self, ty: Ty) -> Ty {
+        Ty::Adt(self.known.option, Rc::from([ty]))
+    }
+
+    /// `Result[T, E]`.
+    fn result_of(&self, ok: Ty, err: Ty) -> Ty {
+        Ty::Adt(self.known.result, Rc::from([ok, err]))
+    }
+}

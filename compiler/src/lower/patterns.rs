@@ -1,0 +1,693 @@
+//! Patterns: tests, bindings, lent parts, `match`.
+
+use super::builder::{Lend, Opened, RegionId};
+use super::function::{FnLowerer, Val};
+use super::liveness;
+use super::loops::root_of;
+use super::places::Prepared;
+use crate::diagnostic::Diagnostic;
+use crate::hir::{Arm, Expr, LocalId, Pattern, PatternKind, Place, Ty};
+use cop_bytecode::layout::Body;
+use cop_bytecode::{Instr, Op, Step, TrapKind, TypeId, Value};
+
+impl FnLowerer<'_, '_> {
+    /// `let`.
+    pub fn bind_let(&mut self, pattern: &Pattern, value: &Expr, otherwise: Option<&Expr>) {
+        let Some(otherwise) = otherwise else {
+            let val = if takes_apart(pattern) {
+                self.expr(value)
+            } else {
+                self.own_expr(value)
+            };
+            return self.bind_pattern(pattern, val);
+        };
+        let val = self.expr(value);
+        if self.b.dead {
+            return;
+        }
+        let mut locals = vec![];
+        liveness::bound(pattern, &mut locals);
+        let whole = self.b.open_block(None);
+        self.b.export(whole, locals);
+        let fail = self.b.open_block(None);
+        self.test(pattern, val, &[], fail);
+        self.release(val);
+        self.b.exit(whole, None, &mut self.cx.layouts);
+        self.b.close(&mut self.cx.layouts);
+        self.release(val);
+        let never = self.expr(otherwise);
+        self.release(never);
+        if !self.b.dead {
+            // The checker knows that the block leaves.
+            self.b.trap(TrapKind::Unreachable, None, None);
+        }
+        self.b.close(&mut self.cx.layouts);
+    }
+
+    /// Binds a pattern that always matches; the value is used up.
+    pub fn bind_pattern(&mut self, pattern: &Pattern, val: Val) {
+        if self.b.dead {
+            return;
+        }
+        match &pattern.kind {
+            PatternKind::Bind { local, .. } => self.bind_local(*local, val, &pattern.ty),
+            PatternKind::Any => self.release(val),
+            PatternKind::Tuple(parts) => {
+                let parts: Vec<(u32, &Pattern)> = parts
+                    .iter()
+                    .enumerate()
+                    .map(|(i, p)| (i as u32, p))
+                    .collect();
+                self.bind_parts(0, &parts, val);
+            }
+            PatternKind::Variant {
+                variant, fields, ..
+            } => {
+                let fields: Vec<(u32, &Pattern)> = fields.iter().map(|(i, p)| (*i, p)).collect();
+                self.bind_parts(*variant, &fields, val);
+            }
+            PatternKind::Or(parts) => {
+                if let Some(first) = parts.first() {
+                    self.bind_pattern(first, val);
+                }
+            }
+            PatternKind::List { .. } => {
+                // Only `[..]` and `[..rest]` always match.
+                let never = self.b.open_block(None);
+                self.test(pattern, val, &[], never);
+                self.b.exit(never, None, &mut self.cx.layouts);
+                self.b.close(&mut self.cx.layouts);
+                self.release(val);
+            }
+            _ => self.release(val),
+        }
+    }
+
+    fn bind_local(&mut self, local: LocalId, val: Val, ty: &Ty) {
+        let val = self.own(val);
+        if self.b.dead {
+            return;
+        }
+        let ty = self.ty(ty);
+        let owned = !self.is_copy(ty);
+        let value = self.consume(val);
+        self.b.bind(local, value, owned);
+    }
+
+    /// Takes a product (or the only variant of a sum) apart.
+    fn bind_parts(&mut self, variant: u32, fields: &[(u32, &Pattern)], val: Val) {
+        let Val::Held(local) = val else {
+            for (index, pattern) in fields {
+                let part = self.part(val, &[], variant, *index, &pattern.ty);
+                self.bind_pattern(pattern, part);
+            }
+            return;
+        };
+        let value = self.b.take(local);
+        let parts: Vec<Val> = self
+            .open(value, variant)
+            .into_iter()
+            .map(|(v, ty)| self.fresh(v, ty))
+            .collect();
+        for (index, part) in parts.into_iter().enumerate() {
+            match fields.iter().find(|(i, _)| *i as usize == index) {
+                Some((_, pattern)) => self.bind_pattern(pattern, part),
+                None => self.release(part),
+            }
+        }
+    }
+
+    /// Opens a value; gives its parts with their types.
+    fn open(&mut self, value: Value, variant: u32) -> Vec<(Value, TypeId)> {
+        let ty = self.b.type_of(value);
+        let types = self
+            .cx
+            .layouts
+            .parts(ty)
+            .ok()
+            .and_then(|rows| rows.get(variant as usize).cloned())
+            .unwrap_or_default();
+        let placed = match self.cx.layouts.layout(ty) {
+            Ok(layout) if !layout.boxed => match &layout.body {
+                Body::Product(parts) => parts.clone(),
+                Body::Sum { variants, .. } => {
+                    variants.get(variant as usize).cloned().unwrap_or_default()
+                }
+                Body::OptionRef(part) => vec![*part],
+                _ => vec![],
+            },
+            _ => vec![],
+        };
+        let flags = self.b.unique(value);
+        let mut defined = vec![];
+        for (i, ty) in types.iter().enumerate() {
+            let width = self
+                .cx
+                .layouts
+                .layout(*ty)
+                .map_or(0, |l| l.slots.len() as u32);
+            let mask = 1u64.checked_shl(width).map_or(u64::MAX, |m| m - 1);
+            let unique = placed.get(i).map_or(0, |p| flags >> p.slot & mask);
+            defined.push((*ty, unique));
+        }
+        let parts = types.len() as u32;
+        let values = self.b.emit_values(
+            Instr::Open {
+                value,
+                variant,
+                parts,
+            },
+            &defined,
+        );
+        values.into_iter().zip(types).collect()
+    }
+
+    /// What lies at a path in a value that is only looked at.
+    fn at(&mut self, base: Val, path: &[Step], ty: &Ty) -> Val {
+        let id = self.ty(ty);
+        let value = self.look(base);
+        let copy = self.is_copy(id);
+        if path.is_empty() {
+            return if copy {
+                Val::Copy(value)
+            } else {
+                Val::Ref {
+                    value,
+                    root: root_of(base),
+                }
+            };
+        }
+        let got = self.b.emit_value(
+            Instr::Get {
+                value,
+                path: path.to_vec(),
+            },
+            id,
+        );
+        if copy {
+            Val::Copy(got)
+        } else {
+            Val::Ref {
+                value: got,
+                root: root_of(base),
+            }
+        }
+    }
+
+    fn part(&mut self, base: Val, path: &[Step], variant: u32, field: u32, ty: &Ty) -> Val {
+        let mut path = path.to_vec();
+        let (sum, at) = (self.is_sum_at(base, &path), field);
+        if sum {
+            path.push(Step::Variant(variant));
+        }
+        path.push(Step::Field(at));
+        self.at(base, &path, ty)
+    }
+
+    /// Whether a sum lies at the path.
+    fn is_sum_at(&mut self, base: Val, path: &[Step]) -> bool {
+        let value = self.look(base);
+        let ty = self.b.type_of(value);
+        let ty = super::builder::follow(&mut self.cx.layouts, ty, path).0;
+        match self.cx.layouts.get(ty) {
+            Some(cop_bytecode::Type::Option(_)) => true,
+            Some(cop_bytecode::Type::Nominal(def, _)) => {
+                matches!(
+                    self.cx.layouts.defs()[def.0 as usize].shape,
+                    cop_bytecode::Shape::Sum(_)
+                )
+            }
+            _ => false,
+        }
+    }
+
+    /// Goes on with the names bound if what lies at the path matches, else leaves for `fail`. Lent names are
+    /// not bound here.
+    pub fn test(&mut self, pattern: &Pattern, base: Val, path: &[Step], fail: RegionId) {
+        if self.b.dead {
+            return;
+        }
+        match &pattern.kind {
+            PatternKind::Any | PatternKind::Bind { lent: true, .. } => {}
+            PatternKind::Bind { local, .. } => {
+                let val = self.at(base, path, &pattern.ty);
+                self.bind_local(*local, val, &pattern.ty);
+            }
+            PatternKind::Int(n) => self.test_int(*n, Op::I64Eq, base, path, &pattern.ty, fail),
+            PatternKind::Char(c) => self.test_int(
+                i64::from(u32::from(*c)),
+                Op::I64Eq,
+                base,
+                path,
+                &pattern.ty,
+                fail,
+            ),
+            PatternKind::IntRange(low, high) => {
+                self.test_int(*low, Op::I64Ge, base, path, &pattern.ty, fail);
+                self.test_int(*high, Op::I64Le, base, path, &pattern.ty, fail);
+            }
+            PatternKind::CharRange(low, high) => {
+                self.test_int(
+                    i64::from(u32::from(*low)),
+                    Op::I64Ge,
+                    base,
+                    path,
+                    &pattern.ty,
+                    fail,
+                );
+                self.test_int(
+                    i64::from(u32::from(*high)),
+                    Op::I64Le,
+                    base,
+                    path,
+                    &pattern.ty,
+                    fail,
+                );
+            }
+            PatternKind::Bool(wanted) => {
+                let val = self.at(base, path, &pattern.ty);
+                let mut value = self.look(val);
+                if !wanted {
+                    value = self.op(Op::BoolNot, &[value]);
+                }
+                self.exit_unless(value, fail);
+            }
+            PatternKind::Str(text) => {
+                let val = self.at(base, path, &pattern.ty);
+                let value = self.look(val);
+                let wanted = self.text(text);
+                let other = self.look(wanted);
+                let equal = self.op(Op::StringEq, &[value, other]);
+                self.release(wanted);
+                self.exit_unless(equal, fail);
+            }
+            PatternKind::Tuple(parts) => {
+                for (i, part) in parts.iter().enumerate() {
+                    let path = extended(path, Step::Field(i as u32));
+                    self.test(part, base, &path, fail);
+                }
+            }
+            PatternKind::Variant {
+                adt,
+                variant,
+                fields,
+            } => {
+                let sum = !self.cx.adt(*adt).is_struct;
+                if sum && self.cx.adt(*adt).variants.len() > 1 {
+                    let val = self.at(base, path, &pattern.ty);
+                    let value = self.look(val);
+                    let tag = self.tag(value);
+                    let int = self.int();
+                    let wanted = self.b.emit_value(Instr::ConstI64(i64::from(*variant)), int);
+                    let same = self.op(Op::I64Eq, &[tag, wanted]);
+                    self.exit_unless(same, fail);
+                }
+                for (field, sub) in fields {
+                    let mut path = path.to_vec();
+                    if sum {
+                        path.push(Step::Variant(*variant));
+                    }
+                    path.push(Step::Field(*field));
+                    self.test(sub, base, &path, fail);
+                }
+            }
+            PatternKind::List {
+                before,
+                rest,
+                after,
+            } => self.test_list(pattern, before, rest, after, base, path, fail),
+            PatternKind::Or(alternatives) => {
+                if lends(pattern) {
+                    self.not_yet(pattern, "`mut` inside alternatives of a pattern");
+                }
+                let mut locals = vec![];
+                liveness::bound(pattern, &mut locals);
+                let matched = self.b.open_block(None);
+                self.b.export(matched, locals);
+                for (i, alternative) in alternatives.iter().enumerate() {
+                    if i + 1 == alternatives.len() {
+                        self.test(alternative, base, path, fail);
+                        self.b.exit(matched, None, &mut self.cx.layouts);
+                    } else {
+                        let next = self.b.open_block(None);
+                        self.test(alternative, base, path, next);
+                        self.b.exit(matched, None, &mut self.cx.layouts);
+                        self.b.close(&mut self.cx.layouts);
+                    }
+                }
+                self.b.close(&mut self.cx.layouts);
+            }
+        }
+    }
+
+    fn not_yet(&mut self, pattern: &Pattern, what: &str) {
+        self.cx.errors.push(
+            Diagnostic::error("E0902", format!("not yet: {what}"))
+                .at(pattern.span, "this pattern")
+                .help("write one arm for each alternative"),
+        );
+    }
+
+    fn test_int(&mut self, n: i64, op: Op, base: Val, path: &[Step], ty: &Ty, fail: RegionId) {
+        if self.b.dead {
+            return;
+        }
+        let val = self.at(base, path, ty);
+        let mut value = self.look(val);
+        if self.closed(ty) == Ty::Char {
+            value = self.op(Op::CharCode, &[value]);
+        }
+        let int = self.int();
+        let wanted = self.b.emit_value(Instr::ConstI64(n), int);
+        let holds = self.op(op, &[value, wanted]);
+        self.exit_unless(holds, fail);
+    }
+
+    #[allow(clippy::too_many_arguments)] // The parts of one pattern.
+    fn test_list(
+        &mut self,
+        pattern: &Pattern,
+        before: &[Pattern],
+        rest: &Option<Option<LocalId>>,
+        after: &[Pattern],
+        base: Val,
+        path: &[Step],
+        fail: RegionId,
+    ) {
+        if before.iter().chain(after).any(lends) {
+            self.not_yet(pattern, "`mut` inside a list pattern");
+        }
+        let list = self.at(base, path, &pattern.ty);
+        let list_value = self.look(list);
+        let int = self.int();
+        let len = self.op(Op::ListLen, &[list_value]);
+        let fixed = (before.len() + after.len()) as i64;
+        if rest.is_none() || fixed > 0 {
+            let count = self.b.emit_value(Instr::ConstI64(fixed), int);
+            let op = if rest.is_some() { Op::I64Ge } else { Op::I64Eq };
+            let fits = self.op(op, &[len, count]);
+            self.exit_unless(fits, fail);
+        }
+        for (i, sub) in before.iter().enumerate() {
+            if matches!(sub.kind, PatternKind::Any) || self.b.dead {
+                continue;
+            }
+            let index = self.b.emit_value(Instr::ConstI64(i as i64), int);
+            let path = extended(path, Step::Index(index));
+            self.test(sub, base, &path, fail);
+        }
+        for (i, sub) in after.iter().enumerate() {
+            if matches!(sub.kind, PatternKind::Any) || self.b.dead {
+                continue;
+            }
+            let back = self
+                .b
+                .emit_value(Instr::ConstI64((after.len() - i) as i64), int);
+            let index = self.op(Op::I64Sub, &[len, back]);
+            let path = extended(path, Step::Index(index));
+            self.test(sub, base, &path, fail);
+        }
+        if let Some(Some(local)) = rest
+            && !self.b.dead
+        {
+            let from = self.b.emit_value(Instr::ConstI64(before.len() as i64), int);
+            let back = self.b.emit_value(Instr::ConstI64(after.len() as i64), int);
+            let to = self.op(Op::I64Sub, &[len, back]);
+            let ty = self.ty(&pattern.ty);
+            let args = vec![list_value, from, to];
+            let part = self.b.emit_unique(
+                Instr::Op {
+                    op: Op::ListSlice,
+                    ty: None,
+                    args,
+                },
+                ty,
+                1,
+            );
+            self.b.bind(*local, part, true);
+        }
+    }
+
+    /// The place whose parts a pattern lends, as a local that can be taken apart. `used`: what is evaluated
+    /// while it is lent, if that is known; the part is moved out only if that does not mention the variable.
+    fn lend_place(&mut self, place: &Place, used: Option<&[&Expr]>) -> LocalId {
+        let Prepared { root, path, keys } = self.prepare(place);
+        if path.is_empty() || self.b.dead {
+            return root;
+        }
+        let ty = super::builder::follow(
+            &mut self.cx.layouts,
+            self.b.type_of(self.b.value(root)),
+            &path,
+        )
+        .0;
+        let copied = self.is_copy(ty) || used.is_none_or(|used| Self::mentions(used, root));
+        let value = self.b.enter(root, &path, false, &mut self.cx.layouts);
+        let part = self.b.hidden();
+        if copied {
+            let mut got = self.b.emit_value(
+                Instr::Get {
+                    value,
+                    path: path.clone(),
+                },
+                ty,
+            );
+            let owned = !self.is_copy(ty);
+            if owned {
+                self.lent(value, None);
+                got = self.b.emit_value(Instr::Dup(got), ty);
+            }
+            self.b.bind(part, got, owned);
+        } else {
+            let (root_ty, unique) = (self.b.type_of(value), self.b.unique(value));
+            let instr = Instr::Take {
+                value,
+                path: path.clone(),
+            };
+            let defined = self.b.emit_values(instr, &[(ty, 0), (root_ty, unique)]);
+            self.b.bind(part, defined[0], true);
+            self.b.bind(root, defined[1], true);
+        }
+        // The keys stay alive as long as the lend; they are dropped with the region that holds them.
+        let _ = keys;
+        self.b.lends.push(Lend::Taken {
+            root,
+            path,
+            part,
+            copied,
+        });
+        part
+    }
+
+    /// Takes a local apart along a pattern that matched, and binds the lent names.
+    fn lend_parts(&mut self, pattern: &Pattern, local: LocalId) {
+        if self.b.dead || !lends(pattern) {
+            return;
+        }
+        let value = self.b.take(local);
+        let parts = self.open_along(pattern, value);
+        self.b.lends.push(Lend::Open { local, parts });
+    }
+
+    fn open_along(&mut self, pattern: &Pattern, value: Value) -> Opened {
+        let (variant, fields): (u32, Vec<(u32, &Pattern)>) = match &pattern.kind {
+            PatternKind::Bind { local, lent: true } => {
+                let ty = self.b.type_of(value);
+                let owned = !self.is_copy(ty);
+                self.b.bind(*local, value, owned);
+                return Opened::Local(*local);
+            }
+            PatternKind::Variant {
+                variant, fields, ..
+            } => (*variant, fields.iter().map(|(i, p)| (*i, p)).collect()),
+            PatternKind::Tuple(parts) => (
+                0,
+                parts
+                    .iter()
+                    .enumerate()
+                    .map(|(i, p)| (i as u32, p))
+                    .collect(),
+            ),
+            _ => (0, vec![]),
+        };
+        let ty = self.b.type_of(value);
+        let opened = self.open(value, variant);
+        // Everything is bound before anything inside is opened, so that nothing is in flight.
+        let locals: Vec<LocalId> = opened
+            .iter()
+            .map(|(value, ty)| {
+                let local = self.b.hidden();
+                let owned = !self.is_copy(*ty);
+                self.b.bind(local, *value, owned);
+                local
+            })
+            .collect();
+        let mut parts = vec![];
+        for (index, hidden) in locals.into_iter().enumerate() {
+            parts.push(
+                match fields
+                    .iter()
+                    .find(|(i, p)| *i as usize == index && lends(p))
+                {
+                    Some((_, sub)) => {
+                        let value = self.b.take(hidden);
+                        self.open_along(sub, value)
+                    }
+                    None => Opened::Local(hidden),
+                },
+            );
+        }
+        Opened::Value { ty, variant, parts }
+    }
+
+    /// `value is pattern`, in a condition.
+    pub fn test_is(
+        &mut self,
+        value: &Expr,
+        place: Option<&Place>,
+        pattern: &Pattern,
+        fail: RegionId,
+    ) {
+        if let Some(place) = place {
+            let local = self.lend_place(place, None);
+            if self.b.dead {
+                return;
+            }
+            let base = self.operand_local(local);
+            self.test(pattern, base, &[], fail);
+            self.lend_parts(pattern, local);
+            return;
+        }
+        let val = self.expr(value);
+        if self.b.dead {
+            return;
+        }
+        self.test(pattern, val, &[], fail);
+        if !self.b.dead {
+            self.release(val);
+        }
+    }
+
+    /// `match`.
+    pub fn match_value(
+        &mut self,
+        value: &Expr,
+        place: Option<&Place>,
+        arms: &[Arm],
+        ty: &Ty,
+    ) -> Val {
+        let result = self.result_type(ty);
+        let lends_before = self.b.lends.len();
+        let (base, lent) = match place {
+            Some(place) => {
+                let used: Vec<&Expr> = arms
+                    .iter()
+                    .flat_map(|a| a.guard.iter().chain([&a.body]))
+                    .collect();
+                let local = self.lend_place(place, Some(&used));
+                (self.operand_local(local), Some(local))
+            }
+            None => {
+                let val = self.expr(value);
+                let disturbed = |root| {
+                    arms.iter()
+                        .filter_map(|a| a.guard.as_ref())
+                        .any(|g| self.disturbs(g, root))
+                };
+                match val {
+                    Val::Ref {
+                        root: Some(root), ..
+                    } if disturbed(root) => (self.own(val), None),
+                    _ => (val, None),
+                }
+            }
+        };
+        if self.b.dead {
+            return Val::Unit;
+        }
+        let whole = self.b.open_block(result);
+        for arm in arms {
+            let next = self.b.open_block(None);
+            let lends_here = self.b.lends.len();
+            self.arm_matches(arm, base, next);
+            if let Some(local) = lent {
+                self.lend_parts(&arm.pattern, local);
+            } else if !self.b.dead {
+                self.release(base);
+            }
+            let val = self.own_expr(&arm.body);
+            self.close_lends_down_to(lends_here);
+            self.exit_with(whole, val);
+            self.b.close(&mut self.cx.layouts);
+            if self.b.dead {
+                break;
+            }
+        }
+        if !self.b.dead {
+            // The checker knows that one of the arms matches.
+            self.b.trap(TrapKind::Unreachable, None, None);
+        }
+        let val = self.close();
+        self.close_lends_down_to(lends_before);
+        val
+    }
+
+    /// Puts together what was lent beyond the first `count` lends.
+    pub fn close_lends_down_to(&mut self, count: usize) {
+        while self.b.lends.len() > count {
+            if let Some(lend) = self.b.lends.pop()
+                && !self.b.dead
+            {
+                self.b.close_lend(&lend, &mut self.cx.layouts);
+            }
+        }
+    }
+
+    /// Tests an arm's pattern and guard. With alternatives the guard is tried for each that matches.
+    fn arm_matches(&mut self, arm: &Arm, base: Val, next: RegionId) {
+        let guard = arm.guard.as_ref();
+        let (PatternKind::Or(alternatives), Some(guard)) = (&arm.pattern.kind, guard) else {
+            self.test(&arm.pattern, base, &[], next);
+            if let Some(guard) = guard {
+                self.condition(guard, next);
+            }
+            return;
+        };
+        let mut locals = vec![];
+        liveness::bound(&arm.pattern, &mut locals);
+        locals.extend(liveness::defined(guard));
+        let matched = self.b.open_block(None);
+        self.b.export(matched, locals);
+        for alternative in alternatives {
+            let fail = self.b.open_block(None);
+            self.test(alternative, base, &[], fail);
+            self.condition(guard, fail);
+            self.b.exit(matched, None, &mut self.cx.layouts);
+            self.b.close(&mut self.cx.layouts);
+        }
+        self.b.exit(next, None, &mut self.cx.layouts);
+        self.b.close(&mut self.cx.layouts);
+    }
+}
+
+fn extended(path: &[Step], step: Step) -> Vec<Step> {
+    let mut path = path.to_vec();
+    path.push(step);
+    path
+}
+
+/// Whether a pattern takes its value apart (and so can use parts of it in place).
+fn takes_apart(pattern: &Pattern) -> bool {
+    !matches!(pattern.kind, PatternKind::Bind { .. } | PatternKind::Any)
+}
+
+/// Whether a pattern lends a part.
+fn lends(pattern: &Pattern) -> bool {
+    match &pattern.kind {
+        PatternKind::Bind { lent, .. } => *lent,
+        PatternKind::Variant { fields, .. } => fields.iter().any(|(_, p)| lends(p)),
+        PatternKind::Tuple(parts) | PatternKind::Or(parts) => parts.iter().any(lends),
+        PatternKind::List { before, after, .. } => before.iter().chain(after).any(lends),
+        _ => false,
+    }
+}
