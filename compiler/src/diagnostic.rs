@@ -189,7 +189,7 @@ mod tests {
         all.push(Diagnostic::error("E0201", "second").at(span(9), ""));
         all.push(Diagnostic::warning("W0101", "first").at(span(3), ""));
         all.push(Diagnostic::error("E0201", "second again").at(span(9), ""));
-        all.push(Diagnostic::error("E0301", "whole"));
+        all.push(Diagnostic::error("E0216", "whole"));
         let titles: Vec<&str> = all
             .sorted()
             .iter()

@@ -9,6 +9,7 @@ pub mod source;
 
 pub mod codes;
 pub mod diagnostic;
+pub mod render;
 
 // From text to the tree.
 mod lexer;
@@ -19,6 +20,9 @@ pub mod parser;
 // From the typed tree to bytecode.
 pub mod hir;
 pub mod lower;
+
+// The package around the files.
+pub mod manifest;
 
 // What programs import.
 pub mod stdlib;

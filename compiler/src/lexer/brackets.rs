@@ -97,7 +97,7 @@ impl Scanner<'_> {
             })
             .filter(|&index| fits(self.open[index].kind));
         let Some(partner) = partner else {
-            return self.stray(at);
+            return self.misfit(at);
         };
         while self.open.len() > partner + 1 {
             self.report_unclosed(self.open.len() - 1, Some(at.clone()));
@@ -120,6 +120,22 @@ impl Scanner<'_> {
             self.report_unclosed(innermost, None);
         }
         while !self.open.is_empty() {
+            self.close_last(at);
+        }
+    }
+
+    /// Closes what is open in the innermost brace, and reports the innermost.
+    pub(super) fn close_to_brace(&mut self, at: usize) {
+        let open = |scanner: &Self| {
+            scanner
+                .open
+                .last()
+                .is_some_and(|open| open.kind != Kind::Brace)
+        };
+        if open(self) {
+            self.report_unclosed(self.open.len() - 1, None);
+        }
+        while open(self) {
             self.close_last(at);
         }
     }
@@ -147,6 +163,26 @@ impl Scanner<'_> {
             self.line_break = None;
             self.out.tokens.push((at, open.kind.closing(), at));
         }
+    }
+
+    /// A closing without a partner: the wrong one for the innermost bracket, or one too many.
+    fn misfit(&mut self, at: Range<usize>) {
+        let twisted = |open: &mut Open| matches!(open.kind, Kind::Paren | Kind::Bracket);
+        let same_line = |open: &Open| !self.text[open.at.start..at.start].contains('\n');
+        if !self.open.last().is_some_and(same_line) {
+            return self.stray(at);
+        }
+        let Some(open) = self.open.pop_if(twisted) else {
+            return self.stray(at);
+        };
+        let (sign, closing) = open.kind.signs();
+        let found = &self.text[at.clone()];
+        let error = Diagnostic::error("E0105", format!("`{sign}` is closed by `{found}`"))
+            .at(self.span(at.clone()), format!("a `{closing}` belongs here"))
+            .also(self.span(open.at), "for this")
+            .edit(self.span(at.clone()), closing);
+        self.out.found.push(error);
+        self.push(open.kind.closing(), at);
     }
 
     fn stray(&mut self, at: Range<usize>) {

@@ -48,13 +48,18 @@ fn bits(text: &str, radix: u32, kind: &str) -> Result<Number, Fault> {
             Some(instead),
         ));
     }
+    let digits_help = match radix {
+        2 => "the digits are `0` and `1`",
+        8 => "the digits are `0` to `7`",
+        _ => "the digits are `0` to `9` and `a` to `f`",
+    };
     if let Some(wrong) = digits
         .chars()
         .find(|digit| *digit != '_' && !digit.is_digit(radix))
     {
         return Err(malformed(
             &format!("`{wrong}` is not a {kind} digit"),
-            "no letter follows a number directly",
+            digits_help,
             None,
         ));
     }

@@ -13,10 +13,12 @@
 //!
 //! Brackets that do not match are hard to place: in `fn a() { if b {  }` the end of the file is far from the mistake. If
 //! any are found, the file is read once more, and this time a word that starts an item in the first column closes
-//! whatever is open. Files in order are never judged by their indentation.
+//! whatever is open, and one that starts a statement in its line closes parentheses. Files in order are never judged by
+//! their indentation.
 
 mod brackets;
 mod characters;
+mod foreign;
 mod literal;
 mod strings;
 mod token;
@@ -79,7 +81,7 @@ struct Scanner<'s> {
     open: Vec<Open>,
     /// Brackets did not match.
     unbalanced: bool,
-    /// Items that start in the first column close what is open.
+    /// Words that start items and statements close what is open.
     anchored: bool,
     /// Pairs of a `{` and a `}` in different columns: one of them may be the wrong partner.
     crooked: Vec<(usize, usize)>,
@@ -155,25 +157,33 @@ impl<'s> Scanner<'s> {
             Token::BlockQuote => self.text_block(span),
             Token::LParen | Token::LBracket | Token::LBrace => self.open(token, span),
             Token::RParen | Token::RBracket | Token::RBrace => self.close(token, span),
+            Token::Foreign => self.foreign(span),
             word => {
-                if self.anchored
-                    && word.starts_item()
-                    && self.in_first_column(span.start)
-                    && !self.open.is_empty()
-                {
-                    self.close_all(span.start);
-                    self.line_break = Some(Break {
-                        at: span.start..span.start,
-                        counts: true,
-                    });
+                if self.anchored {
+                    self.anchor(&word, span.start);
                 }
                 self.push(word, span);
             }
         }
     }
 
-    fn in_first_column(&self, at: usize) -> bool {
-        at == 0 || self.text.as_bytes()[at - 1] == b'\n'
+    /// Closes what cannot have been meant to be open before this word.
+    fn anchor(&mut self, word: &Token, at: usize) {
+        let line = self.line_start(at);
+        if at == line && word.starts_item() && !self.open.is_empty() {
+            self.close_all(at);
+        } else if word.starts_statement()
+            && !self.breaks_count()
+            && self.text[line..at].trim().is_empty()
+        {
+            self.close_to_brace(at);
+        } else {
+            return;
+        }
+        self.line_break = Some(Break {
+            at: at..at,
+            counts: true,
+        });
     }
 
     /// Adds a token, after the line break before it if that counts.
@@ -304,6 +314,9 @@ impl<'s> Scanner<'s> {
         let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
         let at_end =
             rest.is_empty() || rest.starts_with(['\n', '}', ';']) || rest.starts_with("//");
+        if self.in_head_of_for() {
+            return self.semicolon_in_for(span);
+        }
         let found =
             Diagnostic::error("E0101", "`;` ends nothing in cop").at(self.span(span.clone()), "");
         let found = if at_end {
@@ -313,13 +326,47 @@ impl<'s> Scanner<'s> {
         } else {
             found
                 .help("a line break ends a statement; write the next one on a line of its own")
-                .edit(self.span(span.start..self.text.len() - rest.len()), "\n")
+                .edit(
+                    self.span(span.start..self.text.len() - rest.len()),
+                    self.line_break_at(span.start),
+                )
         };
         self.out.found.push(found);
         if !self.breaks_count() {
             self.out.mended.push(span.clone());
         }
         self.newline(span);
+    }
+
+    /// A line break and the blanks that the line of `at` starts with.
+    fn line_break_at(&self, at: usize) -> String {
+        let line = &self.text[self.line_start(at)..at];
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        format!("\n{}", &line[..blanks])
+    }
+
+    /// Whether the innermost bracket is that of `for (`.
+    fn in_head_of_for(&self) -> bool {
+        let opened = self.open.last().map_or(0, |open| open.at.start);
+        let before = self
+            .out
+            .tokens
+            .iter()
+            .rev()
+            .find(|(_, _, end)| *end <= opened);
+        !self.breaks_count() && matches!(before, Some((_, Token::For, _)))
+    }
+
+    /// `for (i = 0; i < n; i += 1)`, reported at its first `;`.
+    fn semicolon_in_for(&mut self, span: Range<usize>) {
+        let opened = self.open.last().map_or(0, |open| open.at.start);
+        if !self.out.mended.iter().any(|place| place.start >= opened) {
+            let error = Diagnostic::error("E0101", "a `for` walks a collection or a range")
+                .at(self.span(span.clone()), "it has no parts between `;`")
+                .help("`for i in 0..n { ... }`; for all else there is `while`");
+            self.out.found.push(error);
+        }
+        self.out.mended.push(span);
     }
 
     fn number(&mut self, span: Range<usize>) {
@@ -406,10 +453,21 @@ impl<'s> Scanner<'s> {
         let Some(character) = self.text[start..].chars().next() else {
             return;
         };
-        let end = start + character.len_utf8();
+        let mut end = start + character.len_utf8();
         self.logos.bump(end.saturating_sub(span.end));
+        if self.foreign_quotes(character, start) {
+            return;
+        }
+        if character == '#' {
+            // A comment of other languages, most likely: the rest of the line belongs to it.
+            let rest = self.logos.remainder();
+            let size = rest.find('\n').unwrap_or(rest.len());
+            self.logos.bump(size);
+            end += size;
+        }
         self.out.mended.push(start..end);
-        if let Some(found) = characters::unknown(character, self.span(start..end)) {
+        let place = start..start + character.len_utf8();
+        if let Some(found) = characters::unknown(character, self.span(place)) {
             self.out.found.push(found);
         }
     }

@@ -278,6 +278,34 @@ impl Scanner<'_> {
         }
     }
 
+    /// Reads text between typographic quotes or backticks as the string it was meant to be. Gives `false` if
+    /// `character`, which was just read over, opens none in its line.
+    pub(super) fn foreign_quotes(&mut self, character: char, start: usize) -> bool {
+        let closing = match character {
+            '`' => ['`', '`'],
+            '\u{201c}' | '\u{201e}' => ['\u{201d}', '\u{201c}'],
+            _ => return false,
+        };
+        let rest = self.logos.remainder();
+        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        let Some(size) = line.find(closing) else {
+            return false;
+        };
+        let inside = &line[..size];
+        let end =
+            self.logos.span().end + size + line[size..].chars().next().map_or(0, char::len_utf8);
+        self.logos.bump(end - self.logos.span().end);
+        let place = self.span(start..end);
+        let mut error =
+            Diagnostic::error("E0102", "a string stands in plain double quotes").at(place, "");
+        if !inside.contains(['"', '\\', '$']) {
+            error = error.edit(place, format!("\"{inside}\""));
+        }
+        self.out.found.push(error);
+        self.push(Token::Str(inside.into()), start..end);
+        true
+    }
+
     /// Reads on after `b"`.
     pub(super) fn bytes(&mut self, mark: Range<usize>) {
         let rest = self.logos.remainder();

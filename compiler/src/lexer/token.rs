@@ -41,6 +41,25 @@ pub enum Token {
     #[token("\"\"\"")]
     BlockQuote,
 
+    // ---- signs of other languages ([`super::foreign`])
+    #[token("++")]
+    #[token("--")]
+    #[token("**")]
+    #[token("**=")]
+    #[token("===")]
+    #[token("!==")]
+    #[token("<>")]
+    #[token("=<")]
+    #[token("&&=")]
+    #[token("||=")]
+    #[token("??=")]
+    #[token("::")]
+    #[token(":=")]
+    #[token("...")]
+    #[token("..<")]
+    #[token("|>")]
+    Foreign,
+
     // ---- made by the scanner
     Int(Integer),
     Float(f64),
@@ -346,12 +365,31 @@ impl Token {
         ) || matches!(self, If | Match | Minus | Bang | Tilde)
     }
 
-    /// Whether an item starts with it and nothing else that a file in order has at the start of a line.
+    /// Whether an item starts with it and nothing that stands in parentheses.
     pub fn starts_item(&self) -> bool {
         use Token::*;
         matches!(
             self,
             Fn | Struct | Enum | Trait | Impl | Import | Pub | Const
+        )
+    }
+
+    /// Whether a statement starts with it and nothing that stands in parentheses.
+    pub fn starts_statement(&self) -> bool {
+        use Token::*;
+        matches!(
+            self,
+            Let | While
+                | For
+                | Return
+                | Break
+                | Continue
+                | Const
+                | Struct
+                | Enum
+                | Trait
+                | Impl
+                | Import
         )
     }
 

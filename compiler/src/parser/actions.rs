@@ -63,20 +63,33 @@ impl Context {
 
     /// What can be told only when the file has been read.
     pub fn finish(&mut self) {
-        let docs = std::mem::take(&mut self.docs);
-        for (at, doc) in docs.iter().filter(|(at, _)| !self.used_docs.contains(at)) {
-            // What a doc comment stood above may be among what did not parse.
-            if self.complete || self.used_docs.iter().next_back() > Some(at) {
-                self.found.push(crate::lexer::lost_doc(doc.span));
-            }
+        // What a doc comment stood above may be among what did not parse.
+        let docs = if self.complete {
+            std::mem::take(&mut self.docs)
+        } else {
+            BTreeMap::new()
+        };
+        for (_, doc) in docs.iter().filter(|(at, _)| !self.used_docs.contains(at)) {
+            self.found.push(crate::lexer::lost_doc(doc.span));
         }
         for span in std::mem::take(&mut self.unsigned_min) {
-            let error = Diagnostic::error("E0104", "number does not fit in an `Int`")
-                .at(span, "only with a `-` right before it does this fit")
-                .help("the smallest `Int` has a name")
-                .edit(span, "Int.min_value");
-            self.found.push(error);
+            self.found.push(
+                min_magnitude(span)
+                    .help("the smallest `Int` is `Int.min_value`, the largest `Int.max_value`"),
+            );
         }
+    }
+
+    /// Reports a literal that would fit if the `-` before it belonged to it: `-9223372036854775808.abs()`. Gives whether
+    /// it is one.
+    pub fn claim_min(&mut self, minus: Span, literal: Span) -> bool {
+        let found = self.unsigned_min.remove(&literal);
+        if found {
+            let error = min_magnitude(literal).help("the smallest `Int` has a name");
+            self.found
+                .push(error.edit(minus.to(literal), "Int.min_value"));
+        }
+        found
     }
 
     fn docs_at(&mut self, start: usize) -> Option<Doc> {
@@ -683,7 +696,7 @@ impl Context {
         match kind.depth() {
             depth if depth <= MAX_DEPTH => Expr { span, kind, depth },
             _ => {
-                self.report_depth(span);
+                self.report_depth(mark(span, &kind));
                 self.error_at(span)
             }
         }
@@ -1050,6 +1063,24 @@ impl Context {
     ) -> Pattern {
         self.check_one_rest(&elements);
         self.pattern(start, PatternKind::List(elements), end)
+    }
+}
+
+/// The error for `9223372036854775808` without a sign.
+fn min_magnitude(span: Span) -> Diagnostic {
+    Diagnostic::error("E0104", "number does not fit in an `Int`")
+        .at(span, "only with a `-` right before it does this fit")
+}
+
+/// Where an expression is too deep: at what it adds to its parts.
+fn mark(span: Span, kind: &ExprKind) -> Span {
+    match kind {
+        ExprKind::Binary { op_span, .. } => *op_span,
+        ExprKind::Field { name, .. } => name.span,
+        ExprKind::TupleField { index_span, .. } => *index_span,
+        ExprKind::Call { arguments_span, .. } => *arguments_span,
+        ExprKind::Index { .. } | ExprKind::Try(_) => span.after(),
+        _ => span.before(),
     }
 }
 

@@ -145,6 +145,9 @@ impl Context {
         let literal = matches!(base.kind, ExprKind::Int(_) | ExprKind::Float(_));
         if literal && base.span != operand.span {
             let minus = self.span(start, start + 1);
+            if self.claim_min(minus, base.span) {
+                return;
+            }
             let warning = Diagnostic::warning("W0202", "the `-` is applied last")
                 .at(minus, "to what comes out of the call")
                 .also(base.span, "this is the receiver, without the sign")

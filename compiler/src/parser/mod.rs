@@ -16,6 +16,7 @@ pub(crate) mod actions;
 mod check;
 mod depth;
 mod explain;
+mod habits;
 mod units;
 
 #[allow(clippy::all, missing_docs, unused, reason = "generated")]
@@ -29,13 +30,18 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lexer::{self, Spanned, Token};
 use crate::source::{FileId, Span};
 use actions::Context;
+use explain::Scene;
 use lalrpop_util::ParseError;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use units::Groups;
 
 /// Source files are at most this long, in bytes.
 pub const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// A file is parsed at most this often. The rest of one with more errors is given up.
+const MAX_ROUNDS: usize = 40;
 
 /// Parses a file. Always gives a tree; what is wrong goes to `diagnostics`, and what is missing for it is left out.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
@@ -60,11 +66,14 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
     if lexed.cut {
         return missing(lexed.module_docs);
     }
-    let mut tokens = lexed.tokens;
+    let (mut tokens, mut mended) = (lexed.tokens, lexed.mended);
     let mut reported = 0;
-    while reported < Diagnostics::SHOWN {
+    for _ in 0..MAX_ROUNDS {
+        if reported == Diagnostics::SHOWN {
+            break;
+        }
         let mut context = Context::new(file, lexed.docs.clone());
-        match run(&tokens, &mut context) {
+        let stop = match run(&tokens, &mut context) {
             Ok(items) => {
                 context.finish();
                 diagnostics.extend(context.found);
@@ -75,29 +84,49 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
                     complete: context.complete,
                 };
             }
-            Err(stop) => {
-                let groups = Groups::new(&tokens);
-                let known = matches!(tokens.get(stop.index), Some((_, Token::Broken, _)));
-                let unit = units::around(&tokens, &groups, stop.index);
-                if !known && !is_mended(&tokens[unit.clone()], &lexed.mended) {
-                    let scene = explain::Scene {
-                        file,
-                        text,
-                        tokens: &tokens,
-                        groups: &groups,
-                        stop,
-                        unit: unit.clone(),
-                    };
-                    diagnostics.push(scene.explain());
-                    reported += 1;
-                }
-                if !replace(&mut tokens, unit) {
-                    return missing(lexed.module_docs);
-                }
+            Err(stop) => before_line_break(&tokens, stop, file),
+        };
+        let groups = Groups::new(&tokens);
+        let unit = units::around(&tokens, &groups, stop.index);
+        let index = stop.index;
+        let mend = stop.mend(text, &tokens, &groups);
+        let told = matches!(tokens.get(index), Some((_, Token::Broken, _)))
+            || is_mended(&tokens[unit.clone()], &mended);
+        if !told {
+            let scene = Scene {
+                file,
+                text,
+                tokens: &tokens,
+                groups: &groups,
+                stop,
+                unit: unit.clone(),
+            };
+            diagnostics.push(scene.explain(mend));
+            reported += 1;
+        }
+        match mend {
+            Some(Mend::JoinLines) => {
+                tokens.remove(index);
             }
+            Some(Mend::SplitLines) => {
+                let end = tokens[index - 1].2;
+                tokens.insert(index, (end, Token::Newline, end));
+                mended.push(end..end);
+            }
+            None if replace(&mut tokens, unit) => {}
+            None => break,
         }
     }
     missing(lexed.module_docs)
+}
+
+/// A line break in the wrong place, which can be put right without giving up what is around it.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Mend {
+    /// The `{` of a block stands on a line of its own: the break before it does not count.
+    JoinLines,
+    /// A line ends with what cannot end it, and the next one starts a statement or item: the break counts.
+    SplitLines,
 }
 
 /// Where the grammar could not go on.
@@ -106,6 +135,38 @@ pub(crate) struct Stop {
     pub index: usize,
     /// The names, in the grammar, of the tokens it could have used.
     pub expected: Vec<String>,
+}
+
+impl Stop {
+    fn mend(&self, text: &str, tokens: &[Spanned], groups: &Groups) -> Option<Mend> {
+        let (start, token, _) = tokens.get(self.index)?;
+        if *token == Token::Newline {
+            let brace = matches!(tokens.get(self.index + 1), Some((_, Token::LBrace, _)));
+            let wanted = self.expected.iter().any(|name| name == "\"{\"");
+            return (brace && wanted).then_some(Mend::JoinLines);
+        }
+        let (_, before, end) = &tokens[self.index.checked_sub(1)?];
+        let starts = (token.starts_statement() || token.starts_item()) && !before.ends();
+        let apart =
+            *before != Token::Newline && !before.opens() && text[*end..*start].contains('\n');
+        (starts && apart && units::in_braces(tokens, groups, self.index))
+            .then_some(Mend::SplitLines)
+    }
+}
+
+/// A pattern may go on with `|` after a line break, so the grammar takes that break before it notices that the line
+/// should not have ended. This gives the stop at the break itself.
+fn before_line_break(tokens: &[Spanned], stop: Stop, file: FileId) -> Stop {
+    let Some(before) = stop.index.checked_sub(1) else {
+        return stop;
+    };
+    if tokens[before].1 != Token::Newline || stop.expected.iter().any(|name| name != "\"|\"") {
+        return stop;
+    }
+    match run(&tokens[..before], &mut Context::new(file, BTreeMap::new())) {
+        Err(stop) => stop,
+        Ok(_) => stop,
+    }
 }
 
 /// One run of the grammar.

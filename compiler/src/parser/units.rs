@@ -51,6 +51,19 @@ pub fn around(tokens: &[Spanned], groups: &Groups, index: usize) -> Range<usize>
     unit
 }
 
+/// Whether a token stands directly in braces, or in the file itself, where line breaks count.
+pub fn in_braces(tokens: &[Spanned], groups: &Groups, index: usize) -> bool {
+    let mut start = index;
+    while let Some(before) = start.checked_sub(1) {
+        let token = &tokens[before].1;
+        if token.opens() {
+            return *token == Token::LBrace;
+        }
+        start = groups.partner(before).min(before);
+    }
+    true
+}
+
 /// What lies between the line breaks or braces around a token. Steps out of parentheses, brackets and strings.
 fn line(tokens: &[Spanned], groups: &Groups, index: usize) -> Range<usize> {
     let mut start = index;

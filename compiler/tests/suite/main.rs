@@ -1,3 +1,5 @@
 //! The compiler, tested from outside.
 
+mod fuzz;
 mod samples;
+mod syntax;

@@ -1,0 +1,178 @@
+//! Signs that other languages have. Each is reported and then read as what stands for it here.
+
+use super::{Integer, Scanner, Token};
+use crate::diagnostic::Diagnostic;
+use std::ops::Range;
+
+/// A sign: what to say about it, and what to write instead.
+struct Sign {
+    sign: &'static str,
+    title: &'static str,
+    help: &'static str,
+    /// What can be typed in its place, if that needs no look at its surroundings.
+    instead: Option<&'static str>,
+    read_as: &'static [Token],
+}
+
+const SIGNS: &[Sign] = &[
+    Sign {
+        sign: "++",
+        title: "there is no `++`",
+        help: "add one by an assignment",
+        instead: Some(" += 1"),
+        read_as: &[Token::AddEq, Token::Int(Integer::Decimal(1))],
+    },
+    Sign {
+        sign: "**",
+        title: "there is no operator `**`",
+        help: "powers are a method: `x.pow(2)`",
+        instead: None,
+        read_as: &[Token::Star],
+    },
+    Sign {
+        sign: "**=",
+        title: "there is no operator `**`",
+        help: "powers are a method: `x = x.pow(2)`",
+        instead: None,
+        read_as: &[Token::MulEq],
+    },
+    Sign {
+        sign: "===",
+        title: "there is no `===`",
+        help: "`==` compares values, and both sides have one type",
+        instead: Some("=="),
+        read_as: &[Token::EqEq],
+    },
+    Sign {
+        sign: "!==",
+        title: "there is no `!==`",
+        help: "`!=` compares values, and both sides have one type",
+        instead: Some("!="),
+        read_as: &[Token::Ne],
+    },
+    Sign {
+        sign: "<>",
+        title: "there is no `<>`",
+        help: "not equal is `!=`",
+        instead: Some("!="),
+        read_as: &[Token::Ne],
+    },
+    Sign {
+        sign: "=<",
+        title: "there is no `=<`",
+        help: "less or equal is `<=`",
+        instead: Some("<="),
+        read_as: &[Token::Le],
+    },
+    Sign {
+        sign: "&&=",
+        title: "there is no `&&=`",
+        help: "write the variable twice: `ok = ok && more`",
+        instead: None,
+        read_as: &[Token::Eq],
+    },
+    Sign {
+        sign: "||=",
+        title: "there is no `||=`",
+        help: "write the variable twice: `ok = ok || more`",
+        instead: None,
+        read_as: &[Token::Eq],
+    },
+    Sign {
+        sign: "??=",
+        title: "there is no `??=`",
+        help: "write the variable twice: `name = Some(name ?? other)`",
+        instead: None,
+        read_as: &[Token::Eq],
+    },
+    Sign {
+        sign: "::",
+        title: "there is no `::`",
+        help: "names in modules and types follow a point",
+        instead: Some("."),
+        read_as: &[Token::Dot],
+    },
+    Sign {
+        sign: ":=",
+        title: "there is no `:=`",
+        help: "`let name = value` binds, `name = value` assigns",
+        instead: Some("="),
+        read_as: &[Token::Eq],
+    },
+    Sign {
+        sign: "...",
+        title: "there is no `...`",
+        help: "ranges, the rest of a pattern and the other fields of a struct are all written `..`",
+        instead: Some(".."),
+        read_as: &[Token::DotDot],
+    },
+    Sign {
+        sign: "..<",
+        title: "there is no `..<`",
+        help: "`a..b` is without `b` already; `a..=b` is with it",
+        instead: Some(".."),
+        read_as: &[Token::DotDot],
+    },
+    Sign {
+        sign: "|>",
+        title: "there is no `|>`",
+        help: "calls are chained by methods: `text.trim().words()`",
+        instead: None,
+        read_as: &[Token::Bar],
+    },
+];
+
+impl Scanner<'_> {
+    pub(super) fn foreign(&mut self, span: Range<usize>) {
+        let sign = &self.text[span.clone()];
+        let Some(known) = SIGNS.iter().find(|known| known.sign == sign) else {
+            return self.two_minus(span);
+        };
+        let place = self.span(span.clone());
+        let mut found = Diagnostic::error("E0202", known.title)
+            .at(place, "")
+            .help(known.help);
+        let place_before = self.place_before(span.start);
+        if let Some(instead) = known.instead {
+            found = found.edit(place, instead);
+        } else if let (Some(op @ ("&&" | "||")), false) =
+            (sign.strip_suffix('='), place_before.is_empty())
+        {
+            found = found.edit(place, format!("= {place_before} {op}"));
+        }
+        if known.read_as == [Token::Bar] {
+            self.out.mended.push(span.clone());
+        }
+        self.out.found.push(found);
+        let mut start = span.start;
+        for token in known.read_as {
+            self.push(token.clone(), start..span.end);
+            start = span.end;
+        }
+    }
+
+    /// The text of the line before `at`, if it looks like a place that is assigned to.
+    fn place_before(&self, at: usize) -> &str {
+        let text = self.text[self.line_start(at)..at].trim();
+        let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']');
+        if text.chars().all(name) { text } else { "" }
+    }
+
+    /// `--` is `-` twice, which is right between a minus and a negative operand.
+    fn two_minus(&mut self, span: Range<usize>) {
+        let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
+        if rest.is_empty() || rest.starts_with('\n') {
+            let place = self.span(span.clone());
+            let warning = Diagnostic::warning(
+                "W0102",
+                "there is no `--`: these are two operators, and the line goes on",
+            )
+            .at(place, "")
+            .help("subtract one by an assignment")
+            .edit(place, " -= 1");
+            self.out.found.push(warning);
+        }
+        self.push(Token::Minus, span.start..span.start + 1);
+        self.push(Token::Minus, span.start + 1..span.end);
+    }
+}

@@ -1,0 +1,219 @@
+//! Habits in declarations: signatures, types, members, imports.
+
+use super::Habit;
+use crate::diagnostic::Diagnostic;
+use crate::lexer::Token;
+use crate::parser::explain::Scene;
+
+pub const HABITS: &[Habit] = &[
+    brace_on_its_own_line,
+    result_after_colon,
+    parameter_without_type,
+    type_before_name,
+    angle_brackets,
+    pub_field,
+    impl_without_trait,
+    type_without_body,
+    fields_in_parentheses,
+    supertrait,
+    import_order,
+    text_with_interpolation,
+];
+
+/// `fn f()` and `{` in the next line.
+fn brace_on_its_own_line(scene: &Scene<'_>) -> Option<Diagnostic> {
+    if scene.at(0) != Some(&Token::Newline)
+        || scene.at(1) != Some(&Token::LBrace)
+        || !scene.expects("{")
+    {
+        return None;
+    }
+    let brace = scene.span(1);
+    let gap = scene.span(-1).after().to(brace.before());
+    let error = Diagnostic::error("E0203", "the `{` stands on a line of its own")
+        .at(brace, "the line above ended before it")
+        .help("put it at the end of that line");
+    Some(error.edit(gap, " "))
+}
+
+/// `fn f(): Int {` and `fn f() => Int {`.
+fn result_after_colon(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let sign = matches!(scene.at(0), Some(Token::Colon | Token::FatArrow));
+    if !sign || !scene.expects("->") || scene.at(-1) != Some(&Token::RParen) {
+        return None;
+    }
+    let gap = scene.span(-1).after().to(scene.span(0));
+    Some(
+        scene
+            .error("the result of a function follows `->`")
+            .help("write `-> Type`")
+            .edit(gap, " ->"),
+    )
+}
+
+/// `fn f(x) {`.
+fn parameter_without_type(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let ends = matches!(scene.at(0), Some(Token::Comma | Token::RParen | Token::Eq));
+    if !ends
+        || !scene.expects(":")
+        || scene.expects_operator()
+        || !matches!(scene.at(-1), Some(Token::Ident(_)))
+    {
+        return None;
+    }
+    scene.before(|token| *token == Token::Fn || *token == Token::Test)?;
+    let name = scene.word(-1);
+    let error = Diagnostic::error("E0203", format!("the parameter `{name}` has no type"))
+        .at(scene.span(-1), "")
+        .help(format!(
+            "functions state the types of their parameters: `{name}: Int`"
+        ));
+    Some(error)
+}
+
+/// `fn f(Int x)`.
+fn type_before_name(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let after_parameter_start = matches!(scene.at(-1), Some(Token::LParen | Token::Comma));
+    let (Some(Token::Upper(_)), Some(Token::Ident(_))) = (scene.at(0), scene.at(1)) else {
+        return None;
+    };
+    if !after_parameter_start || !scene.expects("self") || scene.expects_operand() {
+        return None;
+    }
+    let place = scene.span(0).to(scene.span(1));
+    let error =
+        Diagnostic::error("E0203", "the type of a parameter follows its name").at(place, "");
+    Some(error.edit(place, format!("{}: {}", scene.word(1), scene.word(0))))
+}
+
+/// `List<Int>`.
+fn angle_brackets(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let after_name = matches!(
+        scene.at(-1),
+        Some(Token::Upper(_) | Token::Ident(_) | Token::Impl)
+    );
+    if scene.at(0) != Some(&Token::Lt) || scene.expects_operator() || !after_name {
+        return None;
+    }
+    let error = scene
+        .error("type arguments and parameters stand in `[ ]`")
+        .help("`List[Int]`, `fn first[T](xs: List[T])`");
+    let mut depth = 0;
+    for offset in 0.. {
+        match scene.at(offset)? {
+            Token::Lt => depth += 1,
+            Token::Gt => depth -= 1,
+            Token::Shr | Token::UShr | Token::Ge | Token::Newline | Token::LBrace => {
+                return Some(error);
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            let inside = &scene.text[scene.span(0).end as usize..scene.span(offset).start as usize];
+            let instead = format!("[{}]", inside.replace('<', "[").replace('>', "]"));
+            return Some(error.edit(scene.span(0).to(scene.span(offset)), instead));
+        }
+    }
+    None
+}
+
+/// `pub x: Int` in a struct, `pub Red` in an enum.
+fn pub_field(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let member = matches!(
+        scene.at(0),
+        Some(Token::Ident(_) | Token::Upper(_) | Token::Mut)
+    );
+    if !member || scene.at(-1) != Some(&Token::Pub) || scene.expects("struct") {
+        return None;
+    }
+    let error = Diagnostic::error("E0203", "fields and variants have no `pub`")
+        .at(scene.span(-1), "")
+        .help("they are visible with their type; `opaque struct` hides them all");
+    Some(error.edit(scene.span(-1).to(scene.span(0).before()), ""))
+}
+
+/// `impl Point {`.
+fn impl_without_trait(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let inherent = scene.at(0) == Some(&Token::LBrace)
+        && scene.expects("for")
+        && scene.unit_starts_with(&Token::Impl);
+    inherent.then(|| {
+        scene
+            .error("an `impl` is for a trait")
+            .help("a type's own methods stand inside its `struct` or `enum`; else write `impl Trait for Type`")
+    })
+}
+
+/// `struct Marker` without braces.
+fn type_without_body(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let ended = matches!(scene.at(0), None | Some(Token::Newline));
+    let kind = scene.before(|token| matches!(token, Token::Struct | Token::Enum | Token::Trait))?;
+    if !ended
+        || !scene.expects("{")
+        || !matches!(scene.at(-1), Some(Token::Upper(_) | Token::RBracket))
+    {
+        return None;
+    }
+    let word = &scene.text[scene.span_at(kind).range()];
+    let error = Diagnostic::error("E0203", format!("this `{word}` has no body"))
+        .at(scene.here(), "its members stand in braces")
+        .help("without members the braces are empty");
+    Some(error.edit(scene.here(), " {}"))
+}
+
+/// `struct Point(Int, Int)`.
+fn fields_in_parentheses(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let opened = scene.at(0) == Some(&Token::LParen) && scene.expects("{");
+    let of_struct = matches!(scene.at(-2), Some(Token::Struct))
+        && matches!(scene.at(-1), Some(Token::Upper(_)));
+    (opened && of_struct).then(|| {
+        scene
+            .error("the fields of a struct stand in braces and have names")
+            .help("`struct Point { x: Int, y: Int }`")
+    })
+}
+
+/// `trait Shape: Show`.
+fn supertrait(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let colon = scene.at(0) == Some(&Token::Colon) && scene.expects("{");
+    let word = scene.before(|token| matches!(token, Token::Trait | Token::Struct | Token::Enum))?;
+    colon.then(|| {
+        let help = match scene.tokens[word].1 {
+            Token::Trait => "a function that needs both asks for both: `T: Shape + Show`",
+            _ => "a type has a trait by `impl Trait for Type`; there is no inheritance",
+        };
+        scene.error("nothing is inherited").help(help)
+    })
+}
+
+/// `import "std/json"`, `from "std/json" import json`.
+fn import_order(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let path = scene.before(|token| *token == Token::Import).is_some()
+        || scene.at(-1) == Some(&Token::From);
+    let misplaced =
+        matches!(scene.at(0), Some(Token::Str(_) | Token::StrHead(_))) && !scene.expects("STR");
+    let stopped = matches!(
+        scene.at(0),
+        Some(Token::Newline | Token::Dot | Token::Slash)
+    ) && scene.expects("from");
+    (path && (misplaced || stopped) && !scene.expects_operand()).then(|| {
+        Diagnostic::error(
+            "E0203",
+            "an import names what it binds and where it comes from",
+        )
+        .at(scene.here(), "")
+        .help("`import json from \"std/json\"` or `import { Kv } from \"host/kv\"`")
+    })
+}
+
+/// `import x from "a${b}"`, `"a${b}" =>`.
+fn text_with_interpolation(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let fixed = matches!(scene.at(0), Some(Token::StrHead(_)))
+        && scene.expects("STR")
+        && !scene.expects_operand();
+    fixed.then(|| {
+        scene
+            .error("a fixed text stands here, without `${...}`")
+            .help("a `$` before a `{` is written `\\$`")
+    })
+}

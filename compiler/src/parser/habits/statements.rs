@@ -1,0 +1,295 @@
+//! Habits in statements, arms and patterns.
+
+use super::Habit;
+use crate::diagnostic::Diagnostic;
+use crate::lexer::Token;
+use crate::parser::explain::Scene;
+
+pub const HABITS: &[Habit] = &[
+    declaration_in_body,
+    let_in_file,
+    mut_without_let,
+    mut_in_for,
+    let_without_value,
+    let_mut_else,
+    if_let,
+    for_in_parentheses,
+    for_without_in,
+    block_after_colon,
+    if_without_else,
+    body_without_braces,
+    arrow_of_arm,
+    default_arm,
+    pattern_after_is,
+    float_pattern,
+    open_range_pattern,
+];
+
+/// `const`, `fn`, `struct`, `import` inside a function.
+fn declaration_in_body(scene: &Scene<'_>) -> Option<Diagnostic> {
+    if !scene.expects("let") {
+        return None;
+    }
+    match scene.at(0)? {
+        Token::Const => {
+            let error = scene.error("constants are declared at the top of a file");
+            Some(
+                error
+                    .help("inside a function `let` binds what does not change")
+                    .edit(scene.span(0), "let"),
+            )
+        }
+        Token::Fn => Some(
+            scene
+                .error("functions are declared at the top of a file or inside a type")
+                .help("here, bind a lambda: `let f = |x| x + 1`"),
+        ),
+        Token::Struct | Token::Enum | Token::Trait | Token::Impl | Token::Import | Token::Pub => {
+            let word = scene.word(0);
+            Some(
+                scene
+                    .error(format!("`{word}` stands at the top of a file only"))
+                    .help("move it out of the function"),
+            )
+        }
+        _ => None,
+    }
+}
+
+/// `mut x = 1`.
+fn mut_without_let(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let starts = scene.at(0) == Some(&Token::Mut) && scene.expects("let");
+    starts.then(|| {
+        scene
+            .error("a variable is bound with `let mut`")
+            .edit(scene.span(0).before(), "let ")
+    })
+}
+
+/// `let x = 1` at the top of a file.
+fn let_in_file(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::Let) && scene.expects("struct");
+    found.then(|| {
+        scene
+            .error("there are no variables outside of functions")
+            .help("a file has constants: `const limit = 10`")
+            .edit(scene.span(0), "const")
+    })
+}
+
+/// `for mut x in xs`.
+fn mut_in_for(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::Mut) && scene.at(-1) == Some(&Token::For);
+    found.then(|| {
+        scene
+            .error("a `for` binds constants")
+            .help("copy it in the loop: `let mut x = x`")
+            .edit(scene.span(0).to(scene.span(1).before()), "")
+    })
+}
+
+/// `let x`, `let x: Int`.
+fn let_without_value(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let ended = matches!(scene.at(0), None | Some(Token::Newline | Token::RBrace));
+    if !ended
+        || !scene.unit_starts_with(&Token::Let)
+        || !scene.expects("=")
+        || scene.expects_operator()
+    {
+        return None;
+    }
+    let error = Diagnostic::error("E0203", "a `let` without a value")
+        .at(scene.here(), "`= value` is missing")
+        .help("every name has a value from the start; where branches decide, write `let x = if ... { a } else { b }`");
+    Some(error)
+}
+
+/// `let mut Some(x) = y else { ... }`.
+fn let_mut_else(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let is_mut = scene
+        .tokens
+        .get(scene.unit.start + 1)
+        .is_some_and(|(_, token, _)| *token == Token::Mut);
+    let found = scene.at(0) == Some(&Token::Else) && scene.unit_starts_with(&Token::Let) && is_mut;
+    found.then(|| {
+        scene
+            .error("`let mut` takes no `else`")
+            .help("match with `let ... else` first, then copy: `let mut x = x`")
+    })
+}
+
+/// `if let Some(x) = value {`.
+fn if_let(scene: &Scene<'_>) -> Option<Diagnostic> {
+    if scene.at(0) != Some(&Token::Let)
+        || !matches!(scene.at(-1), Some(Token::If | Token::While | Token::AndAnd))
+    {
+        return None;
+    }
+    let error = scene
+        .error("a condition with a pattern is written with `is`")
+        .help("`if value is Some(x) { ... }`");
+    let (Some(eq), Some(block)) = (
+        scene.behind(|token| *token == Token::Eq),
+        scene.behind(|token| *token == Token::LBrace),
+    ) else {
+        return Some(error);
+    };
+    let (eq, block) = (scene.span_at(eq), scene.span_at(block));
+    if eq.end > block.start {
+        return Some(error);
+    }
+    let pattern = scene.text[scene.span(0).end as usize..eq.start as usize].trim();
+    let value = scene.text[eq.end as usize..block.start as usize].trim();
+    Some(error.edit(
+        scene.span(0).to(block.before()),
+        format!("{value} is {pattern} "),
+    ))
+}
+
+/// `for (x in xs) {` and `for (i = 0; ...) {`.
+fn for_in_parentheses(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let open = scene.before(|token| *token == Token::LParen)?;
+    if open == 0 || scene.tokens[open - 1].1 != Token::For {
+        return None;
+    }
+    let close = scene.groups.partner(open);
+    if scene.at(0) == Some(&Token::In) {
+        let error = scene
+            .error("a `for` has no parentheses")
+            .help("`for x in xs { ... }`");
+        return Some(
+            error
+                .edit(scene.span_at(open), "")
+                .edit(scene.span_at(close), ""),
+        );
+    }
+    Some(
+        scene
+            .error("a `for` walks a collection or a range")
+            .help("`for i in 0..n { ... }`; else write `while`"),
+    )
+}
+
+/// `for x of xs`, `for x = 0`.
+fn for_without_in(scene: &Scene<'_>) -> Option<Diagnostic> {
+    if !scene.expects("in") || !scene.unit_starts_with(&Token::For) {
+        return None;
+    }
+    let error = scene
+        .error(format!("expected `in`, found {}", scene.found()))
+        .help("`for x in xs { ... }`");
+    Some(if scene.word(0) == "of" {
+        error.edit(scene.span(0), "in")
+    } else {
+        error
+    })
+}
+
+/// `if x:` and a line break.
+fn block_after_colon(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let starts = [Token::If, Token::While, Token::For, Token::Fn, Token::Match];
+    let found = scene.at(0) == Some(&Token::Colon)
+        && (scene.expects("{") || scene.expects("->"))
+        && starts.iter().any(|token| scene.unit_starts_with(token));
+    found.then(|| {
+        scene
+            .error("a block stands in braces")
+            .help("`if x { ... }`; indentation means nothing")
+    })
+}
+
+/// `let x = if c { 1 }`.
+fn if_without_else(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let only = scene.expects("else") && scene.stop.expected.len() == 1;
+    only.then(|| {
+        Diagnostic::error("E0203", "an `if` that is used as a value has an `else`")
+            .at(scene.here(), "`else { ... }` is missing")
+            .help("without `else` an `if` is a statement and has no value")
+    })
+}
+
+/// `if x return 1`.
+fn body_without_braces(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let word = scene
+        .before(|token| matches!(token, Token::If | Token::While | Token::For | Token::Else))?;
+    let starts = scene
+        .at(0)
+        .is_some_and(|token| token.starts_operand() || token.starts_statement());
+    if !starts || !scene.expects("{") || scene.expects("STR") {
+        return None;
+    }
+    let word = &scene.text[scene.span_at(word).range()];
+    Some(
+        scene
+            .error(format!("what `{word}` guards stands in braces"))
+            .help(format!("`{word} ... {{ ... }}`")),
+    )
+}
+
+/// `Some(x) -> x` in a `match`, and `fn f() => Int`.
+fn arrow_of_arm(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let other = matches!(scene.at(0), Some(Token::Arrow | Token::Colon | Token::Eq));
+    (other && scene.expects("=>")).then(|| {
+        let gap = scene.span(-1).after().to(scene.span(0));
+        scene
+            .error("an arm is written `pattern => value`")
+            .edit(gap, " =>")
+    })
+}
+
+/// `default =>`, `else =>` in a `match`.
+fn default_arm(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let word =
+        scene.at(0) == Some(&Token::Else) && scene.expects("CHAR") && !scene.expects_operand();
+    word.then(|| {
+        scene
+            .error("the arm for all that is left is `_ =>`")
+            .edit(scene.span(0), "_")
+    })
+}
+
+/// `x is A | B`.
+fn pattern_after_is(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let is = scene.before(|token| *token == Token::Is)?;
+    let found = matches!(scene.at(0), Some(Token::Bar)) && scene.expects_operator();
+    let pattern = scene.span_at(is + 1);
+    let ends = |token: &Token| {
+        matches!(
+            token,
+            Token::AndAnd
+                | Token::OrOr
+                | Token::LBrace
+                | Token::Newline
+                | Token::Comma
+                | Token::FatArrow
+        ) || token.closes()
+    };
+    let end = scene.behind(ends).unwrap_or(scene.unit.end);
+    found.then(|| {
+        scene
+            .error("after `is`, alternatives stand in parentheses")
+            .edit(pattern.before(), "(")
+            .edit(scene.span_at(end - 1).after(), ")")
+    })
+}
+
+/// `1.5 =>`.
+fn float_pattern(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let wanted = scene.expects("CHAR") && !scene.expects_operand();
+    (matches!(scene.at(0), Some(Token::Float(_))) && wanted).then(|| {
+        scene
+            .error("floats are not patterns")
+            .help("bind it and compare in a guard: `x if x == 1.5 =>`")
+    })
+}
+
+/// `1..3 =>`.
+fn open_range_pattern(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::DotDot) && scene.expects("..=");
+    (found && !scene.expects_operator()).then(|| {
+        scene
+            .error("a range in a pattern includes its end")
+            .help("write `a..=b`")
+            .edit(scene.span(0), "..=")
+    })
+}

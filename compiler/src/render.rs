@@ -1,0 +1,250 @@
+//! Diagnostics as text for people and as JSON for tools.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Edit, Label, Severity};
+use crate::source::{FileId, SourceMap, Span};
+use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use serde::Serialize;
+
+/// All diagnostics, each with its source, and how many there are. At most [`Diagnostics::SHOWN`] errors, and as many
+/// warnings, are shown. Colours are ANSI escapes.
+pub fn text(diagnostics: &Diagnostics, files: &SourceMap, colours: bool) -> String {
+    let sorted = diagnostics.sorted();
+    let mut out = String::new();
+    for severity in [Severity::Error, Severity::Warning] {
+        for diagnostic in sorted
+            .iter()
+            .filter(|one| one.severity == severity)
+            .take(Diagnostics::SHOWN)
+        {
+            out.push_str(&one(diagnostic, files, colours));
+            out.push_str("\n\n");
+        }
+    }
+    if !sorted.is_empty() {
+        out.push_str(&summary(&sorted));
+        out.push('\n');
+    }
+    out
+}
+
+/// `2 errors, 1 warning`, and what was not shown.
+fn summary(sorted: &[&Diagnostic]) -> String {
+    let mut parts = Vec::new();
+    for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
+        let count = sorted
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count();
+        let plural = if count == 1 { "" } else { "s" };
+        match count.checked_sub(Diagnostics::SHOWN) {
+            Some(hidden) if hidden > 0 => {
+                parts.push(format!("{count} {word}{plural} ({hidden} not shown)"))
+            }
+            _ if count > 0 => parts.push(format!("{count} {word}{plural}")),
+            _ => {}
+        }
+    }
+    parts.join(", ")
+}
+
+/// One diagnostic with its source, without a line break at the end.
+pub fn one(diagnostic: &Diagnostic, files: &SourceMap, colours: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = level
+        .primary_title(&diagnostic.title)
+        .id(diagnostic.code)
+        .elements(places(diagnostic, files));
+    for note in &diagnostic.notes {
+        group = group.element(Level::NOTE.message(note));
+    }
+    let mut groups = vec![group];
+    match (&diagnostic.help, diagnostic.edits.first()) {
+        (help, Some(first)) => {
+            let title = help.as_deref().unwrap_or("write it like this");
+            let file = first.span.file;
+            groups.push(Level::HELP.secondary_title(title).element(patched(
+                &diagnostic.edits,
+                file,
+                files,
+            )));
+        }
+        (Some(help), None) => groups.push(Group::with_title(Level::HELP.secondary_title(help))),
+        (None, None) => {}
+    }
+    let renderer = if colours {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.render(&groups)
+}
+
+/// The labelled source, file by file, that of the primary label first.
+fn places<'a>(
+    diagnostic: &'a Diagnostic,
+    files: &'a SourceMap,
+) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let mut snippets: Vec<(FileId, Snippet<'a, annotate_snippets::Annotation<'a>>)> = Vec::new();
+    let primary = diagnostic
+        .primary
+        .iter()
+        .map(|label| (AnnotationKind::Primary, label));
+    let secondary = diagnostic
+        .secondary
+        .iter()
+        .map(|label| (AnnotationKind::Context, label));
+    for (kind, label) in primary.chain(secondary) {
+        let text = Some(label.text.as_str()).filter(|text| !text.is_empty());
+        let annotation = kind.span(label.span.range()).label(text);
+        let file = label.span.file;
+        match snippets.iter().position(|(known, _)| *known == file) {
+            Some(index) => {
+                let (_, snippet) = snippets.remove(index);
+                snippets.insert(index, (file, snippet.annotation(annotation)));
+            }
+            None => snippets.push((file, snippet(file, files).annotation(annotation))),
+        }
+    }
+    snippets.into_iter().map(|(_, snippet)| snippet).collect()
+}
+
+/// The source as it would look with the edits that lie in `file`.
+fn patched<'a>(edits: &'a [Edit], file: FileId, files: &'a SourceMap) -> Snippet<'a, Patch<'a>> {
+    let edits = edits.iter().filter(|edit| edit.span.file == file);
+    snippet(file, files)
+        .patches(edits.map(|edit| Patch::new(edit.span.range(), edit.text.as_str())))
+}
+
+fn snippet<T: Clone>(file: FileId, files: &SourceMap) -> Snippet<'_, T> {
+    let file = files.file(file);
+    Snippet::source(&*file.text).path(&*file.path)
+}
+
+/// All diagnostics as a JSON array, in order of their places, none left out.
+pub fn json(diagnostics: &Diagnostics, files: &SourceMap) -> String {
+    let list: Vec<JsonDiagnostic<'_>> = diagnostics
+        .sorted()
+        .iter()
+        .map(|one| JsonDiagnostic::new(one, files))
+        .collect();
+    serde_json::to_string(&list).expect("texts and numbers are always JSON")
+}
+
+#[derive(Serialize)]
+struct JsonDiagnostic<'a> {
+    code: &'a str,
+    severity: &'a str,
+    title: &'a str,
+    /// Where it is about; `null` for the whole package.
+    place: Option<JsonPlace<'a>>,
+    labels: Vec<JsonPlace<'a>>,
+    notes: &'a [String],
+    help: Option<&'a str>,
+    edits: Vec<JsonPlace<'a>>,
+}
+
+/// A stretch of a file, with its label or with what should replace it. Lines and columns count from 1, columns in
+/// characters; bytes from 0.
+#[derive(Serialize)]
+struct JsonPlace<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+    start_byte: u32,
+    end_byte: u32,
+    text: &'a str,
+}
+
+impl<'a> JsonDiagnostic<'a> {
+    fn new(diagnostic: &'a Diagnostic, files: &'a SourceMap) -> Self {
+        let label = |label: &'a Label| JsonPlace::new(label.span, &label.text, files);
+        JsonDiagnostic {
+            code: diagnostic.code,
+            severity: match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            title: &diagnostic.title,
+            place: diagnostic.primary.as_ref().map(label),
+            labels: diagnostic.secondary.iter().map(label).collect(),
+            notes: &diagnostic.notes,
+            help: diagnostic.help.as_deref(),
+            edits: diagnostic
+                .edits
+                .iter()
+                .map(|edit| JsonPlace::new(edit.span, &edit.text, files))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> JsonPlace<'a> {
+    fn new(span: Span, text: &'a str, files: &'a SourceMap) -> Self {
+        let file = files.file(span.file);
+        let (start, end) = (file.line_column(span.start), file.line_column(span.end));
+        JsonPlace {
+            file: &file.path,
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            start_byte: span.start,
+            end_byte: span.end,
+            text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> (Diagnostics, SourceMap) {
+        let mut files = SourceMap::new();
+        let file = files.add("main.cop", "fn main() {\n    let x = 1;\n}\n");
+        let mut all = Diagnostics::new();
+        let semicolon = Span::new(file, 25, 26);
+        all.push(
+            Diagnostic::error("E0101", "`;` ends nothing in cop")
+                .at(semicolon, "here")
+                .also(Span::new(file, 20, 21), "`x` is named here")
+                .note("a note")
+                .help("leave it out")
+                .edit(semicolon, ""),
+        );
+        (all, files)
+    }
+
+    #[test]
+    fn text_shows_place_labels_and_edit() {
+        let (all, files) = sample();
+        let shown = text(&all, &files, false);
+        for part in [
+            "error[E0101]: `;` ends nothing in cop",
+            "main.cop:2:14",
+            "here",
+            "a note",
+            "help: leave it out",
+            "1 error\n",
+        ] {
+            assert!(shown.contains(part), "{part}\n{shown}");
+        }
+        assert!(!shown.contains('\u{1b}'));
+        assert!(text(&all, &files, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn json_has_places_both_ways() {
+        let (all, files) = sample();
+        let list: serde_json::Value = serde_json::from_str(&json(&all, &files)).expect("JSON");
+        assert_eq!(list[0]["place"]["line"], 2);
+        assert_eq!(list[0]["place"]["column"], 14);
+        assert_eq!(list[0]["edits"][0]["start_byte"], 25);
+        assert_eq!(list[0]["help"], "leave it out");
+    }
+}
