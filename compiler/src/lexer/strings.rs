@@ -170,16 +170,15 @@ impl Scanner<'_> {
                 start > opened && piece == head,
                 piece == tail,
             );
-            if let Some((_, token, _)) = self.out.tokens.get_mut(index) {
-                match token {
-                    Token::Str(text)
-                    | Token::StrHead(text)
-                    | Token::StrMid(text)
-                    | Token::StrTail(text) => {
-                        *text = value.into();
-                    }
-                    _ => {}
-                }
+            let token = self.out.tokens.get_mut(index).map(|(_, token, _)| token);
+            if let Some(
+                Token::Str(text)
+                | Token::StrHead(text)
+                | Token::StrMid(text)
+                | Token::StrTail(text),
+            ) = token
+            {
+                *text = value.into();
             }
         }
     }

@@ -204,38 +204,33 @@ impl<'a> Scene<'a> {
         self.before(Token::opens).unwrap_or(self.unit.start)
     }
 
-    /// The index of the first token of the operand that ends before `end`: `f(x).y` as a whole.
+    /// The index of the first token of the operand that ends before `end`: all of `f(x).y`.
     pub fn operand_start(&self, end: usize) -> usize {
-        let mut index = end;
-        while let Some(before) = index
-            .checked_sub(1)
-            .filter(|&before| before >= self.unit.start)
-        {
-            let token = &self.tokens[before].1;
-            let joined = self.tokens[before].0 > 0
-                && !self.text[..self.tokens[before].0].ends_with([' ', '\n', '\t']);
-            if token.closes() {
-                index = self.groups.partner(before);
-            } else if token.ends() || matches!(token, Token::Dot) {
-                index = before;
+        let mut start = end;
+        loop {
+            let Some(before) = start
+                .checked_sub(1)
+                .filter(|&before| before >= self.unit.start)
+            else {
+                return start;
+            };
+            start = if self.tokens[before].1.closes() {
+                self.groups.partner(before)
             } else {
-                break;
-            }
-            let goes_on = matches!(
-                self.tokens[index].1,
-                Token::Dot | Token::LParen | Token::LBracket | Token::Question
-            );
-            if !goes_on
-                && !(joined
-                    && matches!(
-                        self.tokens.get(index.wrapping_sub(1)),
-                        Some((_, Token::Dot, _))
-                    ))
-            {
-                break;
+                before
+            };
+            let hangs_on = start.checked_sub(1).map(|index| &self.tokens[index]);
+            let goes_on = match (&self.tokens[start].1, hangs_on) {
+                (Token::Dot, Some(_)) | (_, Some((_, Token::Dot, _))) => true,
+                (Token::LParen | Token::LBracket | Token::Question, Some((_, token, end))) => {
+                    token.ends() && *end == self.tokens[start].0
+                }
+                _ => false,
+            };
+            if !goes_on {
+                return start;
             }
         }
-        index
     }
 
     // ---- words for tokens
