@@ -14,15 +14,15 @@ pub(crate) fn problem(failure: &Failure, local: bool) -> String {
         "<p class=\"kicker\"><b>{status}</b> · <a href=\"{RESERVED}failures#{code}\"><code>{code}</code></a></p>\n\
          <h1>{title}</h1>\n<p class=\"lead\">{detail}</p>\n",
         code = failure.code,
-        title = Escaped(sentence(&failure.title)),
-        detail = Escaped(sentence(&failure.detail)),
+        title = Escaped(capital(&failure.title)),
+        detail = sentence(&failure.detail),
     );
     if let Some(hint) = &failure.hint {
         add(
             &mut main,
             format_args!(
                 "<div class=\"card advice\"><h3>What you can do</h3><p>{}</p></div>\n",
-                Escaped(sentence(hint))
+                sentence(hint)
             ),
         );
     }
@@ -38,7 +38,10 @@ pub(crate) fn problem(failure: &Failure, local: bool) -> String {
     if !failure.tried.is_empty() {
         main.push_str("<h2>What was tried</h2>\n<ul>\n");
         for tried in &failure.tried {
-            add(&mut main, format_args!("<li>{}</li>\n", Escaped(tried)));
+            add(
+                &mut main,
+                format_args!("<li>{}</li>\n", Escaped(who(tried))),
+            );
         }
         main.push_str("</ul>\n");
     }
@@ -93,10 +96,52 @@ fn add(main: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = main.write_fmt(text);
 }
 
+/// Who was asked, in words.
+fn who(tried: &str) -> &str {
+    match tried {
+        "local" => "this node itself",
+        other => other,
+    }
+}
+
 /// The text with a capital first letter: failures begin in lower case, headings do not.
-fn sentence(text: &str) -> String {
+fn capital(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(characters).collect()
     })
+}
+
+/// A text of a failure as a sentence in HTML: capital, full stop, and what stands in backticks as code.
+fn sentence(text: &str) -> String {
+    let mut html = String::new();
+    let text = capital(text);
+    for (place, part) in text.split('`').enumerate() {
+        let code = place % 2 == 1;
+        let _ = match code {
+            true => write!(html, "<code>{}</code>", Escaped(part)),
+            false => write!(html, "{}", Escaped(part)),
+        };
+    }
+    if !text.ends_with(['.', '!', '?', '…']) {
+        html.push('.');
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_sentences_with_code() {
+        for (text, html) in [
+            ("a `b` <c>", "A <code>b</code> &lt;c&gt;."),
+            ("done!", "Done!"),
+            ("odd ` tick", "Odd <code> tick</code>."),
+            ("`<b>`: wrong", "<code>&lt;b&gt;</code>: wrong."),
+        ] {
+            assert_eq!(sentence(text), html);
+        }
+    }
 }

@@ -57,7 +57,9 @@ async fn an_unknown_name_says_what_was_tried() {
         reply.text()
     );
     let page = get(running.at(), &host, "/", NAVIGATION).await;
-    assert!(page.text().contains("What was tried") && page.text().contains("<li>local</li>"));
+    assert!(
+        page.text().contains("What was tried") && page.text().contains("<li>this node itself</li>")
+    );
     assert_eq!(
         get(running.at(), "localhost", "/nothing", &[]).await.code(),
         "no_such_program"
