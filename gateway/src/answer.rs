@@ -9,6 +9,7 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 
 use crate::asked::Asked;
 use crate::caching::{self, Rule};
+use crate::range;
 use crate::target::Form;
 
 /// What a page that shares its origin with other programs may do: run scripts and send forms, as nobody.
@@ -78,6 +79,7 @@ pub(crate) fn response(asked: &Asked, form: Form, answer: &WebAnswer) -> Respons
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    range::apply(asked, &mut response);
     response
 }
 

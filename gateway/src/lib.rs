@@ -11,7 +11,7 @@
 //! | `target` | what host and path name: the three URL forms |
 //! | `body` | a request's body, within its limits |
 //! | `gateway` | the routes: from a request to an answer |
-//! | `answer`, `caching`, `figures` | from a program's answer to a response: headers, caches, what the run cost |
+//! | `answer`, `caching`, `range`, `figures` | from a program's answer to a response: headers, caches, parts, what the run cost |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
 //! | [`management`] | how the owner publishes and looks at the node |
@@ -29,6 +29,7 @@ mod listing;
 pub mod management;
 mod own;
 mod page;
+mod range;
 mod refusal;
 mod reply;
 pub mod serve;

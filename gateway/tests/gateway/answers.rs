@@ -392,3 +392,35 @@ async fn the_body_and_headers_reach_the_program_as_sent() {
     assert_eq!(client.reply(false).await.expect("a reply").status, 200);
     assert_eq!(running.latest().body.as_ref(), b"ok");
 }
+
+#[tokio::test]
+async fn parts_of_an_answer_can_be_asked_for() {
+    let running = start().await;
+    let whole = own(&running, &[]).await;
+    let etag = whole.header("etag").expect("a tag").to_owned();
+    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    let part = own(
+        &running,
+        &["range: bytes=3-7", &format!("if-range: {etag}")],
+    )
+    .await;
+    assert_eq!((part.status, part.text().as_str()), (206, "hello"));
+    assert_eq!(part.header("content-range"), Some("bytes 3-7/12"));
+    assert_eq!(part.header("content-length"), Some("5"));
+    let outside = own(&running, &["range: bytes=12-"]).await;
+    assert_eq!(
+        (outside.status, outside.header("content-range")),
+        (416, Some("bytes */12"))
+    );
+    // What the client has is of another answer.
+    assert_eq!(
+        own(&running, &["range: bytes=3-7", "if-range: \"other\""])
+            .await
+            .status,
+        200
+    );
+    // Two runs need not agree: no parts.
+    let running = start_changed(|answer| answer.info.depends.unrepeatable = true).await;
+    let whole = own(&running, &["range: bytes=3-7"]).await;
+    assert_eq!((whole.status, whole.header("accept-ranges")), (200, None));
+}
