@@ -215,11 +215,7 @@ impl Bundle {
                     .map(|(path, content)| (format!("{prefix}{path}"), content)),
             );
         }
-        let files = files
-            .into_iter()
-            .map(|(path, content)| (path, (file_hash(&content), Bytes::from(content))))
-            .collect();
-        let bundle = Bundle::from_files(files)?;
+        let bundle = Bundle::from_contents(files.into_iter().collect())?;
         let size = bundle.encode().len();
         if size > BUNDLE_BYTES_MAX {
             return Err(BundleError::TooLarge(size));
@@ -258,6 +254,14 @@ impl Bundle {
         }
         reader.end()?;
         Bundle::from_files(files)
+    }
+
+    /// A bundle from files whose hashes are computed here.
+    pub(crate) fn from_contents(files: Vec<(String, Vec<u8>)>) -> Result<Bundle, BundleError> {
+        let hashed = files
+            .into_iter()
+            .map(|(path, content)| (path, (file_hash(&content), Bytes::from(content))));
+        Bundle::from_files(hashed.collect())
     }
 
     fn from_files(files: BTreeMap<String, (Hash, Bytes)>) -> Result<Bundle, BundleError> {

@@ -12,20 +12,43 @@
 //! | [`keys`] | publishers' keys and their encrypted files |
 //! | [`manifest`], [`bundle`] | what is published |
 //! | [`release`], [`records`] | what publishers and homes sign |
-//! | [`answer`] | what goes in and comes out of a run |
+//! | [`store`] | the only door to disk |
+//! | [`host`] | questions that a program can ask, one module per interface |
+//! | [`transcript`] | what a run asked and was told |
+//! | [`engine`] | what runs bytecode |
+//! | [`run`] | one run from start to outcome |
+//! | [`cache`] | outcomes found by asking the same questions again |
+//! | [`state`] | transactions of runs |
+//! | [`library`], [`workers`], [`runs`] | verified programs, threads, records of the last runs |
+//! | [`report`] | traps told to people |
+//! | [`answer`] | a web request, its answer, and what is known of the run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
 //! | [`execution`] | the door: publish, run, list, health |
+//!
+//! Each knows those above it in this table. Nothing here decides an outcome by wall clock, thread or order of a hash map: those
+//! can only refuse.
 
 pub mod address;
 pub mod answer;
 pub mod bundle;
+pub mod cache;
 pub mod codec;
+pub mod engine;
 pub mod execution;
 pub mod failure;
+pub mod host;
 pub mod keys;
+pub mod library;
 pub mod manifest;
 pub mod records;
 pub mod release;
+pub mod report;
+pub mod run;
+pub mod runs;
+pub mod state;
+pub mod store;
+pub mod transcript;
+pub mod workers;
 
 pub use address::{Address, ProgramName};
 pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};

@@ -1,7 +1,7 @@
 //! What a program is, in a few facts: the first file that a node reads of a bundle.
 //!
 //! ```text
-//!  "copm" 1 │ name │ kind │ package hash │ capabilities │ fuel │ memory │ compiler │ hash of the sources
+//!  "copt" 1 │ name │ kind │ package hash │ capabilities │ fuel │ memory │ compiler │ hash of the sources
 //! ```
 //! It is made by the compiler from `cop.toml` and the compiled package. Nothing in it is believed: a node compares it with the
 //! package before it stores the bundle.
@@ -13,7 +13,7 @@ use cop_bytecode::{Hash, limits};
 use crate::address::{NameError, ProgramName};
 use crate::codec::{CodecError, Reader, Writer};
 
-const MAGIC: &[u8; 4] = b"copm";
+const MAGIC: &[u8; 4] = b"copt";
 const VERSION: u8 = 1;
 const TEXT_BYTES_MAX: usize = 64;
 

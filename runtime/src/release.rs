@@ -196,6 +196,15 @@ impl Release {
 impl SignedRelease {
     /// Reads a release and checks its signature.
     pub fn decode(bytes: &[u8]) -> Result<SignedRelease, ReleaseError> {
+        let signed = SignedRelease::decode_stored(bytes)?;
+        if !signed.release.key.verify(&signed.hash, &signed.signature) {
+            return Err(ReleaseError::Signature);
+        }
+        Ok(signed)
+    }
+
+    /// Reads a release whose signature was checked before it was stored.
+    pub(crate) fn decode_stored(bytes: &[u8]) -> Result<SignedRelease, ReleaseError> {
         if bytes.len() > RELEASE_BYTES_MAX {
             return Err(ReleaseError::TooLarge(bytes.len()));
         }
@@ -230,9 +239,6 @@ impl SignedRelease {
         reader.end()?;
         release.check()?;
         let hash = Hash::tagged(TAG, &[&bytes[..body_length]]);
-        if !release.key.verify(&hash, &signature) {
-            return Err(ReleaseError::Signature);
-        }
         Ok(SignedRelease {
             release,
             signature,

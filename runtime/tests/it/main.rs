@@ -2,5 +2,8 @@
 //! reading the difference is the work.
 
 mod formats;
+mod publishing;
+mod running;
 mod samples;
+mod scripted;
 mod vectors;

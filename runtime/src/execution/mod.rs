@@ -1,0 +1,280 @@
+//! The door of the execution system: publish, run, list, health.
+//!
+//! `net` and `gateway` use [`Execution`] and know nothing below it. A request takes this path:
+//!
+//! ```text
+//!  run_web ─► resolve: name → release → ReadyProgram        (web, store, library)
+//!          ─► RequestView                                   (host/request)
+//!          ─► walk through the cache at one snapshot        (cache) ──hit──► answer
+//!          ─► a worker: snapshot, engine, host calls        (workers, run, host)
+//!          ─► validate and commit the writes                (state) ──conflict──► again, at most 3 times
+//!          ─► remember the outcome, answer                  (cache, runs)
+//! ```
+
+mod config;
+mod listing;
+mod publish;
+mod web;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cop_bytecode::Hash;
+
+use crate::address::{Address, ProgramName};
+use crate::answer::{ProgramRef, RunId, WebAnswer, WebRequest};
+use crate::cache::OutcomeCache;
+use crate::engine::Engine;
+use crate::failure::{Failure, FailureCode};
+use crate::host::world::store_failure;
+use crate::library::Library;
+use crate::runs::{KeptRun, KeptRuns};
+use crate::state::Committer;
+use crate::store::{Store, StoreError};
+use crate::workers::Workers;
+
+pub use config::{ExecutionConfig, OpenError};
+pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
+
+/// How long a node that stops waits for what is under way.
+const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
+
+/// The execution system of one node. A clone is another handle to the same one.
+#[derive(Clone)]
+pub struct Execution {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: ExecutionConfig,
+    store: Arc<Store>,
+    library: Arc<Library>,
+    cache: OutcomeCache,
+    workers: Workers,
+    committer: Committer,
+    kept_runs: KeptRuns,
+    figures: Figures,
+    is_stopping: AtomicBool,
+}
+
+/// Counts since the start.
+#[derive(Default)]
+struct Figures {
+    runs: AtomicU64,
+    traps: AtomicU64,
+    refused: AtomicU64,
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
+}
+
+fn count(figure: &AtomicU64) {
+    figure.fetch_add(1, Ordering::Relaxed);
+}
+
+impl fmt::Debug for Execution {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Execution").finish_non_exhaustive()
+    }
+}
+
+impl Execution {
+    /// Opens the data folder, making it if needed.
+    ///
+    /// # Errors
+    /// Another node uses the folder, it cannot be used, or the store in it cannot be read.
+    pub fn open(data_dir: &Path, config: ExecutionConfig) -> Result<Execution, OpenError> {
+        Execution::with_engine(data_dir, config, crate::engine::interpreter())
+    }
+
+    /// The same with another engine.
+    ///
+    /// # Errors
+    /// As [`Execution::open`].
+    pub fn with_engine(
+        data_dir: &Path,
+        config: ExecutionConfig,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Execution, OpenError> {
+        let store = Arc::new(Store::open(data_dir)?);
+        let threads = |cause| OpenError::Folder {
+            path: data_dir.to_owned(),
+            cause,
+        };
+        let workers = match config.workers {
+            0 => std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            workers => workers,
+        };
+        let queue = match config.queue {
+            0 => 2 * 64 * workers,
+            queue => queue,
+        };
+        Ok(Execution {
+            shared: Arc::new(Shared {
+                library: Arc::new(Library::new(engine)),
+                cache: OutcomeCache::new(config.cache_bytes),
+                workers: Workers::start(workers, queue).map_err(threads)?,
+                committer: Committer::start(store.clone(), config.state_quota_bytes)
+                    .map_err(threads)?,
+                kept_runs: KeptRuns::new(config.transcripts_bytes),
+                figures: Figures::default(),
+                is_stopping: AtomicBool::new(false),
+                store,
+                config,
+            }),
+        })
+    }
+
+    /// The configuration it was opened with.
+    pub fn config(&self) -> &ExecutionConfig {
+        &self.shared.config
+    }
+
+    /// Stores a signed release with its bundle, in one transaction. Nothing is written unless all of it is right.
+    ///
+    /// # Errors
+    /// `bad_signature`, `bad_bundle`, `stale_release`, `limits_too_high`, `quota`, or `internal` where the store cannot.
+    pub async fn publish(&self, release: &[u8], bundle: &[u8]) -> Result<Published, Failure> {
+        publish::publish(
+            &self.shared,
+            release.to_vec(),
+            Bytes::copy_from_slice(bundle),
+        )
+        .await
+    }
+
+    /// Answers a web request with a program, from the record of an earlier run where that is certain to be right.
+    ///
+    /// # Errors
+    /// `trapped` is the program's own outcome; all others are refusals.
+    pub async fn run_web(
+        &self,
+        program: &ProgramRef,
+        request: WebRequest,
+    ) -> Result<WebAnswer, Failure> {
+        web::run_web(&self.shared, program, request).await
+    }
+
+    /// Keeps a signed latest, successor or revocation. A key that was revoked cannot publish any more.
+    ///
+    /// # Errors
+    /// `bad_signature` for anything that is not such a record of this network.
+    pub fn keep_record(&self, record: &[u8]) -> Result<(), Failure> {
+        publish::keep_record(&self.shared, record)
+    }
+
+    /// The published programs, of one publisher or of all, sorted by address and name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn programs(&self, address: Option<&Address>) -> Result<Vec<ProgramListing>, Failure> {
+        let programs = self.read(|store| store.programs(address))?;
+        Ok(programs.into_iter().map(ProgramListing::from).collect())
+    }
+
+    /// The release with this number, or the newest; `None` if it is not stored.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: Option<u64>,
+    ) -> Result<Option<ReleaseInfo>, Failure> {
+        let release = self.read(|store| store.release(address, name, number))?;
+        Ok(release.map(ReleaseInfo::from))
+    }
+
+    /// The archive of a stored bundle.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what it holds is not what was stored.
+    pub fn bundle(&self, hash: &Hash) -> Result<Option<Bytes>, Failure> {
+        let bundle = self.read(|store| store.bundle(hash))?;
+        Ok(bundle.map(|bundle| Bytes::from(bundle.encode())))
+    }
+
+    /// Two releases with this number that one key signed, if that ever happened here: a proof of misbehaviour.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn evidence(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: u64,
+    ) -> Result<Option<[Vec<u8>; 2]>, Failure> {
+        self.read(|store| store.evidence(address, name, number))
+    }
+
+    fn read<T>(&self, read: impl Fn(&Store) -> Result<T, StoreError>) -> Result<T, Failure> {
+        read(&self.shared.store).map_err(|error| store_failure(&error))
+    }
+
+    /// A run that is still remembered.
+    pub fn kept_run(&self, run: &RunId) -> Option<KeptRun> {
+        self.shared.kept_runs.get(run)
+    }
+
+    /// The newest runs that are still remembered, newest first.
+    pub fn newest_runs(&self, count: usize) -> Vec<KeptRun> {
+        self.shared.kept_runs.newest(count)
+    }
+
+    /// Figures for the operator and the management interface.
+    pub fn health(&self) -> Health {
+        let shared = &self.shared;
+        let (running, queued) = shared.workers.load();
+        let figure = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        // A store that cannot be read shows as one that is not writable.
+        let counts = shared.store.counts();
+        let (programs, publishers) = counts.clone().unwrap_or((0, 0));
+        Health {
+            writable: shared.store.is_writable() && counts.is_ok(),
+            programs,
+            publishers,
+            store_bytes: shared.store.file_bytes(),
+            workers: shared.workers.count(),
+            running,
+            queued,
+            runs: figure(&shared.figures.runs),
+            traps: figure(&shared.figures.traps),
+            refused: figure(&shared.figures.refused),
+            cache_hits: figure(&shared.figures.cache_hits),
+            cache_misses: figure(&shared.figures.cache_misses),
+            cache_bytes: shared.cache.used_bytes(),
+        }
+    }
+
+    /// Refuses everything new and waits for what is under way, at most 10 seconds.
+    pub async fn shut_down(&self) {
+        self.shared.is_stopping.store(true, Ordering::Relaxed);
+        self.shared.workers.close();
+        let idle = async {
+            while self.shared.workers.load() != (0, 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // Past the limit nothing is lost but answers: what was acknowledged is on disk.
+        let _ = tokio::time::timeout(SHUT_DOWN_MAX, idle).await;
+    }
+}
+
+impl Shared {
+    /// Refuses when the node is stopping.
+    fn admit(&self) -> Result<(), Failure> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            count(&self.figures.refused);
+            return Err(Failure::new(
+                FailureCode::Overloaded,
+                "the node is stopping",
+                "it takes no new requests",
+            ));
+        }
+        Ok(())
+    }
+}

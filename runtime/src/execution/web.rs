@@ -1,0 +1,449 @@
+//! Running a web program for one request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::publish::check_limits;
+use super::{Shared, count};
+use crate::address::{Address, ProgramName};
+use crate::answer::{Cache, Dependence, ProgramRef, RunInfo, WebAnswer, WebRequest};
+use crate::cache::TreeKey;
+use crate::engine::Limits;
+use crate::failure::{Failure, FailureCode};
+use crate::host::HostCall;
+use crate::host::clock::system_now_ms;
+use crate::host::request::RequestView;
+use crate::host::world::{Input, NoAnswer, SystemRandomness, World, store_failure};
+use crate::library::ReadyProgram;
+use crate::manifest::ProgramKind;
+use crate::report::trap_report;
+use crate::run::{EntryKind, RunEnd, RunRecord, run};
+use crate::runs::{KeptRun, new_run_id};
+use crate::state::CommitError;
+use crate::store::Store;
+use crate::store::state::{Changed, Namespace, Snapshot, StateView};
+use crate::transcript::Transcript;
+use crate::workers::{Cancelled, NoResult};
+
+/// How often a run is begun again because what it read has changed.
+const RETRIES_MAX: usize = 3;
+const ENTRY: &str = "handle";
+
+/// What a request is answered with: a program, under the rights that its release gives it.
+#[derive(Clone)]
+struct Target {
+    ready: Arc<ReadyProgram>,
+    limits: Limits,
+    /// Publisher, name and release number; `None` for a bundle by its hash alone.
+    named: Option<(Address, ProgramName, u64)>,
+    /// Whose state the program may use.
+    namespace: Option<Namespace>,
+}
+
+/// One request on its way through.
+#[derive(Clone)]
+struct Request {
+    target: Target,
+    input: Arc<Input>,
+    description: String,
+    deadline: Option<Instant>,
+    begun: Instant,
+    begun_ms: i64,
+}
+
+pub(super) async fn run_web(
+    shared: &Arc<Shared>,
+    program: &ProgramRef,
+    request: WebRequest,
+) -> Result<WebAnswer, Failure> {
+    let begun = Instant::now();
+    shared.admit()?;
+    let target = resolve(shared, program).await?;
+    let view = RequestView::new(&request).map_err(|bad| {
+        Failure::new(
+            FailureCode::BadRequest,
+            "the request has no clear meaning",
+            bad.0,
+        )
+        .hint("correct the URL or the method")
+    })?;
+    let request = Request {
+        description: format!("{} {}", view.method(), view.path()),
+        input: Arc::new(Input::Request(Box::new(view))),
+        deadline: request.deadline,
+        begun,
+        begun_ms: system_now_ms(),
+        target,
+    };
+    let key = TreeKey {
+        program: request.target.ready.manifest.package,
+        entry: ENTRY,
+        limits: request.target.limits,
+    };
+    if let Some(record) = walk(shared, &request, &key)? {
+        count(&shared.figures.cache_hits);
+        return finish(shared, &request, record, Cache::Hit);
+    }
+    count(&shared.figures.cache_misses);
+    let record = run_and_commit(shared, &request).await?;
+    if let Err(disagreement) = shared.cache.insert(&key, &record) {
+        report_disagreement(&key, disagreement);
+    }
+    finish(shared, &request, record, Cache::Miss)
+}
+
+/// Two runs that were told the same did not do the same: an engine is wrong, and the operator must know.
+fn report_disagreement(key: &TreeKey, _: crate::cache::Disagreement) {
+    eprintln!(
+        "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped",
+        key.program
+    );
+}
+
+async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Result<Target, Failure> {
+    let unknown = |detail: String| {
+        Failure::new(
+            FailureCode::NoSuchProgram,
+            "there is no such program here",
+            detail,
+        )
+        .hint("check the address; publish it with `copc publish`")
+    };
+    let (bundle, named) = match program {
+        ProgramRef::Pinned(bundle) => (*bundle, None),
+        ProgramRef::Named {
+            address,
+            name,
+            release,
+        } => {
+            let found = shared.store.release(address, name, *release);
+            let stored =
+                found
+                    .map_err(|error| store_failure(&error))?
+                    .ok_or_else(|| match release {
+                        None => unknown(format!(
+                            "{address} has published nothing named `{name}` here"
+                        )),
+                        Some(number) => unknown(format!(
+                            "release {number} of `{name}` by {address} is not here"
+                        )),
+                    })?;
+            (stored.signed.release().bundle, Some(stored.signed))
+        }
+    };
+    let ready = ready_program(shared, bundle)
+        .await?
+        .ok_or_else(|| unknown(format!("no bundle {bundle} is stored here")))?;
+    let manifest = &ready.manifest;
+    if manifest.kind != ProgramKind::Web {
+        return Err(Failure::new(
+            FailureCode::NoSuchProgram,
+            "this program answers no requests",
+            format!(
+                "`{}` is a {}, not a web program",
+                manifest.name,
+                manifest.kind.as_str()
+            ),
+        )
+        .hint("run a command with `copc run`"));
+    }
+    let (limits, granted) = match &named {
+        Some(signed) => {
+            let release = signed.release();
+            let limits = Limits {
+                fuel: release.fuel,
+                memory_bytes: release.memory_bytes,
+            };
+            (limits, release.capabilities.as_slice())
+        }
+        None => {
+            let limits = Limits {
+                fuel: manifest.fuel,
+                memory_bytes: manifest.memory_bytes,
+            };
+            (limits, &[][..])
+        }
+    };
+    check_limits(&shared.config, limits.fuel, limits.memory_bytes)?;
+    let denied = manifest
+        .capabilities
+        .iter()
+        .find(|needed| !granted.contains(needed));
+    if let Some(denied) = denied {
+        let detail = match named {
+            Some(_) => {
+                format!("it needs `{denied}`, which its publisher has not granted in this release")
+            }
+            None => format!(
+                "it needs `{denied}`, and a program that is called by its hash runs without state"
+            ),
+        };
+        return Err(Failure::new(
+            FailureCode::Denied,
+            "the program may not run like this",
+            detail,
+        )
+        .hint("call it by its publisher's address and its name"));
+    }
+    let named = named.map(|signed| {
+        let release = signed.release();
+        (signed.address(), release.name.clone(), release.number)
+    });
+    let has_state = manifest
+        .capabilities
+        .iter()
+        .any(|capability| capability == "kv");
+    Ok(Target {
+        namespace: named
+            .as_ref()
+            .filter(|_| has_state)
+            .map(|(address, name, _)| Namespace {
+                address: *address,
+                name: name.clone(),
+            }),
+        named,
+        limits,
+        ready,
+    })
+}
+
+/// The program from memory, or read and verified on a thread where that may take a while.
+async fn ready_program(
+    shared: &Arc<Shared>,
+    bundle: cop_bytecode::Hash,
+) -> Result<Option<Arc<ReadyProgram>>, Failure> {
+    if let Some(ready) = shared.library.in_memory(&bundle) {
+        return Ok(Some(ready));
+    }
+    let library = shared.library.clone();
+    let store = shared.store.clone();
+    let loaded = tokio::task::spawn_blocking(move || library.load(&store, &bundle)).await;
+    loaded.unwrap_or_else(|_| Err(broken()))
+}
+
+fn broken() -> Failure {
+    Failure::new(
+        FailureCode::Internal,
+        "the node has a defect",
+        "what it did for this request ended without a result",
+    )
+    .hint("tell the operator of the node what you asked for")
+}
+
+fn snapshot(store: &Store, target: &Target) -> Result<Option<Snapshot>, Failure> {
+    let namespace = target.namespace.as_ref();
+    let taken = namespace
+        .map(|namespace| store.snapshot(namespace))
+        .transpose();
+    taken.map_err(|error| store_failure(&error))
+}
+
+fn walk(
+    shared: &Shared,
+    request: &Request,
+    key: &TreeKey,
+) -> Result<Option<Arc<RunRecord>>, Failure> {
+    let snapshot = snapshot(&shared.store, &request.target)?;
+    let mut world = World {
+        input: &request.input,
+        state: snapshot.as_ref().map(|snapshot| snapshot as &dyn StateView),
+        now_ms: request.begun_ms,
+        randomness: &mut SystemRandomness,
+        kept: None,
+        cancelled: None,
+    };
+    match shared.cache.walk(key, &mut world) {
+        Ok(found) => Ok(found),
+        // A question that cannot be asked like this is answered by the run, which traps there.
+        Err(NoAnswer::Argument(_)) => Ok(None),
+        Err(NoAnswer::Refused(failure)) => Err(failure),
+    }
+}
+
+async fn run_and_commit(
+    shared: &Arc<Shared>,
+    request: &Request,
+) -> Result<Arc<RunRecord>, Failure> {
+    let mut kept: Option<Arc<RunRecord>> = None;
+    for _ in 0..=RETRIES_MAX {
+        let record = Arc::new(run_once(shared, request, kept.clone()).await?);
+        count(&shared.figures.runs);
+        let namespace = match &request.target.namespace {
+            Some(namespace) if record.wrote() => namespace.clone(),
+            _ => return Ok(record),
+        };
+        match shared.committer.commit(namespace, record.clone()).await {
+            Ok(Changed::Committed(_)) => return Ok(record),
+            Ok(Changed::Conflict) => kept = Some(record),
+            Ok(Changed::Quota { bytes }) => {
+                return Err(Failure::new(
+                    FailureCode::Quota,
+                    "the program's store is full",
+                    format!(
+                        "it would have {bytes} bytes, at most {} are allowed",
+                        shared.config.state_quota_bytes
+                    ),
+                )
+                .hint("nothing was written; remove what is no longer needed"));
+            }
+            Err(CommitError::Busy) => {
+                count(&shared.figures.refused);
+                return Err(overloaded("too many changes wait to be written"));
+            }
+            Err(CommitError::Store(error)) => return Err(store_failure(&error)),
+        }
+    }
+    Err(Failure::new(
+        FailureCode::Conflict,
+        "the program's store kept changing",
+        format!(
+            "what the program had read was changed by others each of the {} times it ran",
+            RETRIES_MAX + 1
+        ),
+    )
+    .hint("nothing was written; try again"))
+}
+
+fn overloaded(detail: &str) -> Failure {
+    Failure::new(FailureCode::Overloaded, "the node is busy", detail).hint("try again in a moment")
+}
+
+async fn run_once(
+    shared: &Arc<Shared>,
+    request: &Request,
+    kept: Option<Arc<RunRecord>>,
+) -> Result<RunRecord, Failure> {
+    let store = shared.store.clone();
+    let own = request.clone();
+    let program = request.target.ready.manifest.package;
+    let work = move |cancelled: &Cancelled| {
+        let snapshot = snapshot(&store, &own.target)?;
+        let world = World {
+            input: &own.input,
+            state: snapshot.as_ref().map(|snapshot| snapshot as &dyn StateView),
+            now_ms: system_now_ms(),
+            randomness: &mut SystemRandomness,
+            kept: kept.as_ref().map(|record| &record.transcript),
+            cancelled: Some(cancelled),
+        };
+        run(
+            &*own.target.ready.program,
+            ENTRY,
+            EntryKind::Web,
+            own.target.limits,
+            world,
+        )
+    };
+    match shared.workers.run(program, request.deadline, work).await {
+        Ok(record) => record,
+        Err(no_result) => {
+            count(&shared.figures.refused);
+            Err(match no_result {
+                NoResult::Overloaded => overloaded("all its workers are taken by other requests"),
+                NoResult::Deadline => Failure::new(
+                    FailureCode::Deadline,
+                    "the answer took too long",
+                    "the time of the request was over before the program had answered",
+                )
+                .hint("try again later"),
+                NoResult::Broken => broken(),
+            })
+        }
+    }
+}
+
+/// Gives the run its id, remembers it, and makes the answer.
+fn finish(
+    shared: &Shared,
+    request: &Request,
+    record: Arc<RunRecord>,
+    cache: Cache,
+) -> Result<WebAnswer, Failure> {
+    let target = &request.target;
+    let (address, name, release) = match target.named.clone() {
+        Some((address, name, number)) => (Some(address), Some(name), Some(number)),
+        None => (None, None, None),
+    };
+    let info = RunInfo {
+        run: new_run_id()?,
+        address,
+        name,
+        release,
+        bundle: target.ready.bundle,
+        program: target.ready.manifest.package,
+        fuel_used: record.fuel_used,
+        fuel_limit: target.limits.fuel,
+        peak_memory_bytes: record.peak_memory_bytes,
+        memory_limit_bytes: target.limits.memory_bytes,
+        cache,
+        depends: dependence(&record.transcript),
+        wrote: record.wrote(),
+        time_us: u64::try_from(request.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+        engine: shared.library.engine().name(),
+    };
+    shared.kept_runs.keep(KeptRun {
+        info: info.clone(),
+        record: record.clone(),
+        request: request.description.clone(),
+        at_ms: request.begun_ms,
+    });
+    match &record.end {
+        RunEnd::Answered(response) | RunEnd::Aborted(response) => Ok(WebAnswer {
+            status: response.status,
+            headers: response.headers.clone(),
+            cookies: response.cookies.clone(),
+            body: response.body.clone(),
+            info,
+        }),
+        RunEnd::Trapped(trap) => {
+            count(&shared.figures.traps);
+            let report = trap_report(
+                trap,
+                &target.ready.source_map,
+                record.trap_detail.as_deref(),
+            );
+            let mut failure = Failure::new(
+                FailureCode::Trapped,
+                format!("the program trapped: {}", report.name),
+                report.message.clone(),
+            );
+            failure.run = Some(info.run);
+            failure.info = Some(info);
+            failure.trap = Some(report);
+            Err(failure)
+        }
+        RunEnd::Done | RunEnd::Failed(_) => Err(broken()),
+    }
+}
+
+/// What an answer depended on, from the questions that were asked for it.
+fn dependence(transcript: &Transcript) -> Dependence {
+    let mut depends = Dependence::default();
+    for (question, _) in transcript.exchanges() {
+        match question.kind {
+            HostCall::RequestHeader => {
+                let name = crate::host::kv::key_argument(&question.argument).unwrap_or_default();
+                match name.to_ascii_lowercase() {
+                    cookie if cookie == "cookie" => depends.cookies = true,
+                    name => depends.headers.push(name),
+                }
+            }
+            HostCall::RequestCookie => depends.cookies = true,
+            HostCall::RequestText | HostCall::RequestBody => depends.body = true,
+            HostCall::KvGet | HostCall::KvKeys => depends.state = true,
+            HostCall::ClockMinute | HostCall::ClockToday => depends.coarse_time = true,
+            HostCall::ClockNow | HostCall::RandomBytes => depends.unrepeatable = true,
+            HostCall::CommandArgs
+            | HostCall::RequestStart
+            | HostCall::RequestQuery
+            | HostCall::RequestQueryAll
+            | HostCall::LogAppend
+            | HostCall::RunAbort
+            | HostCall::KvSet
+            | HostCall::KvRemove => {}
+        }
+    }
+    depends.headers.sort();
+    depends.headers.dedup();
+    depends
+}

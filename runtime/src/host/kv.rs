@@ -1,0 +1,292 @@
+//! `kv`: the program's own store, as one run sees it.
+//!
+//! A run reads at one snapshot. Its own writes lie over it: a key that it has written is answered from there and is no question;
+//! a scan asks the snapshot for as many more keys as the run has removed in its range, and the run's own keys are woven in.
+//! Nothing reaches the store before the run has ended well.
+
+use cop_bytecode::limits::{KEY_BYTES, SCAN_ENTRIES, VALUE_BYTES, WRITE_BYTES, WRITES};
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::store::state::Writes;
+
+/// The writes of a run, as they would be committed now. Their number and size are limited: a key that is written twice counts
+/// once, with what is written last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
+    writes: Writes,
+    bytes: usize,
+}
+
+/// The writes are beyond their limit, which is this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyWrites(pub i64);
+
+impl Overlay {
+    /// What this run has written under a key: a value, or that it removed it.
+    pub fn get(&self, key: &str) -> Option<Option<&[u8]>> {
+        self.writes.get(key).map(Option::as_deref)
+    }
+
+    /// Buffers a write.
+    pub fn put(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<(), TooManyWrites> {
+        let size = |value: &Option<Vec<u8>>| key.len() + value.as_ref().map_or(0, Vec::len);
+        let before = self.writes.get(key).map(size);
+        let bytes = self.bytes - before.unwrap_or(0) + size(&value);
+        if before.is_none() && self.writes.len() == WRITES {
+            return Err(TooManyWrites(WRITES as i64));
+        }
+        if bytes > WRITE_BYTES {
+            return Err(TooManyWrites(WRITE_BYTES as i64));
+        }
+        self.bytes = bytes;
+        self.writes.insert(key.to_owned(), value);
+        Ok(())
+    }
+
+    /// The writes.
+    pub fn into_writes(self) -> Writes {
+        self.writes
+    }
+
+    /// The scan that the snapshot must be asked, so that the answer can be completed with this run's writes.
+    pub fn widen(&self, scan: &Scan) -> Scan {
+        let removed = self
+            .in_range(scan)
+            .filter(|(_, value)| value.is_none())
+            .count();
+        Scan {
+            limit: scan.limit + removed,
+            ..scan.clone()
+        }
+    }
+
+    /// The answer of a scan, from the snapshot's answer to the widened one.
+    pub fn complete(&self, scan: &Scan, widened: &Scan, found: Vec<String>) -> Vec<String> {
+        // If the snapshot gave all it was asked for there may be more behind, so own keys count only up to its last one.
+        let end = match found.last() {
+            Some(last) if found.len() == widened.limit => Some(last.clone()),
+            _ => None,
+        };
+        let mut keys: std::collections::BTreeSet<String> = found
+            .into_iter()
+            .filter(|key| !matches!(self.get(key), Some(None)))
+            .collect();
+        let own = self
+            .in_range(scan)
+            .filter(|(key, value)| value.is_some() && end.as_ref().is_none_or(|end| *key <= end));
+        keys.extend(own.map(|(key, _)| key.clone()));
+        keys.into_iter().take(scan.limit).collect()
+    }
+
+    fn in_range<'a>(
+        &'a self,
+        scan: &'a Scan,
+    ) -> impl Iterator<Item = (&'a String, &'a Option<Vec<u8>>)> {
+        self.writes.iter().filter(|(key, _)| scan.covers(key))
+    }
+}
+
+/// The arguments of `kv.keys`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// What the keys begin with.
+    pub prefix: String,
+    /// What they come after.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Why a scan is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanError {
+    /// The leaves are not those of a scan.
+    Malformed,
+    /// Prefix or `after` is longer than any key, or the limit is negative.
+    Argument(i64),
+}
+
+impl From<CodecError> for ScanError {
+    fn from(_: CodecError) -> ScanError {
+        ScanError::Malformed
+    }
+}
+
+impl Scan {
+    /// Reads the arguments. A limit beyond that of the edition means the latter: the next page is another question.
+    pub fn from_leaves(argument: &[u8]) -> Result<Scan, ScanError> {
+        let mut reader = Reader::new(argument);
+        let prefix = reader.text()?.to_owned();
+        let after = reader.optional_text()?.map(str::to_owned);
+        let limit = reader.int()?;
+        reader.end()?;
+        for text in [Some(&prefix), after.as_ref()].into_iter().flatten() {
+            if text.len() > KEY_BYTES {
+                return Err(ScanError::Argument(text.len() as i64));
+            }
+        }
+        if limit < 0 {
+            return Err(ScanError::Argument(limit));
+        }
+        Ok(Scan {
+            prefix,
+            after,
+            limit: limit.min(SCAN_ENTRIES) as usize,
+        })
+    }
+
+    /// Reads the arguments of a widened scan, whose limit may be beyond that of the edition.
+    pub fn from_question(argument: &[u8]) -> Option<Scan> {
+        let mut reader = Reader::new(argument);
+        Some(Scan {
+            prefix: reader.text().ok()?.to_owned(),
+            after: reader.optional_text().ok()?.map(str::to_owned),
+            limit: usize::try_from(reader.int().ok()?).ok()?,
+        })
+    }
+
+    /// The canonical leaves.
+    pub fn to_leaves(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer
+            .text(&self.prefix)
+            .optional_text(self.after.as_deref())
+            .int(self.limit as i64);
+        writer.finish()
+    }
+
+    fn covers(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix) && self.after.as_deref().is_none_or(|after| key > after)
+    }
+}
+
+/// The arguments of `kv.set`.
+pub fn set_arguments(argument: &[u8]) -> Result<(&str, &[u8]), CodecError> {
+    let mut reader = Reader::new(argument);
+    let arguments = (reader.text()?, reader.bytes()?);
+    reader.end()?;
+    Ok(arguments)
+}
+
+/// The one key that `kv.get` and `kv.remove` take.
+pub fn key_argument(argument: &[u8]) -> Result<&str, CodecError> {
+    let mut reader = Reader::new(argument);
+    let key = reader.text()?;
+    reader.end()?;
+    Ok(key)
+}
+
+/// Why a write is answered with `Err`; `None` if nothing speaks against it.
+pub fn refusal(key: &str, value: Option<&[u8]>) -> Option<String> {
+    if key.len() > KEY_BYTES {
+        return Some(format!(
+            "a key of the store has at most {KEY_BYTES} bytes, this one has {}",
+            key.len()
+        ));
+    }
+    let value_bytes = value.map_or(0, <[u8]>::len);
+    if value_bytes > VALUE_BYTES {
+        return Some(format!(
+            "a value of the store has at most {VALUE_BYTES} bytes, this one has {value_bytes}"
+        ));
+    }
+    None
+}
+
+/// The answer of a write: a `Result[(), String]`.
+pub fn write_answer(refusal: Option<&str>) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.optional_text(refusal);
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_of_writes_are_exact() {
+        let mut overlay = Overlay::default();
+        for number in 0..WRITES {
+            assert_eq!(overlay.put(&number.to_string(), None), Ok(()));
+        }
+        assert_eq!(overlay.put("0", Some(vec![1])), Ok(()));
+        assert_eq!(overlay.put("x", None), Err(TooManyWrites(WRITES as i64)));
+
+        let mut overlay = Overlay::default();
+        for number in 0..7 {
+            assert_eq!(
+                overlay.put(&number.to_string(), Some(vec![0; VALUE_BYTES])),
+                Ok(())
+            );
+        }
+        let rest = WRITE_BYTES - 7 * (VALUE_BYTES + 1) - 1;
+        assert_eq!(overlay.put("7", Some(vec![0; rest])), Ok(()));
+        assert_eq!(
+            overlay.put("8", None),
+            Err(TooManyWrites(WRITE_BYTES as i64))
+        );
+        assert_eq!(overlay.put("7", None), Ok(()));
+        assert_eq!(overlay.put("8", None), Ok(()));
+    }
+
+    /// A scan over writes gives what a scan of the store would give after them, whatever the limits.
+    #[test]
+    fn scans_see_the_runs_own_writes() {
+        let stored: Vec<String> = ["a1", "a3", "a5", "a7", "b1"].map(str::to_owned).to_vec();
+        let mut overlay = Overlay::default();
+        for (key, value) in [
+            ("a0", Some(vec![])),
+            ("a3", None),
+            ("a4", Some(vec![])),
+            ("a5", Some(vec![1])),
+            ("a7", None),
+            ("a9", Some(vec![])),
+            ("b0", Some(vec![])),
+        ] {
+            overlay.put(key, value).unwrap();
+        }
+        let after_writes = ["a0", "a1", "a4", "a5", "a9", "b0", "b1"];
+        for prefix in ["", "a", "b", "c"] {
+            for after in [None, Some("a1"), Some("a3"), Some("a4"), Some("z")] {
+                for limit in 0..9 {
+                    let scan = Scan {
+                        prefix: prefix.to_owned(),
+                        after: after.map(str::to_owned),
+                        limit,
+                    };
+                    let widened = overlay.widen(&scan);
+                    let found = stored.iter().filter(|key| widened.covers(key));
+                    let found = found.take(widened.limit).cloned().collect();
+                    let expected: Vec<&str> = after_writes
+                        .into_iter()
+                        .filter(|key| scan.covers(key))
+                        .take(limit)
+                        .collect();
+                    assert_eq!(
+                        overlay.complete(&scan, &widened, found),
+                        expected,
+                        "{scan:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_are_checked() {
+        let scan = |prefix: &str, limit| {
+            let mut writer = Writer::new();
+            writer.text(prefix).optional_text(None).int(limit);
+            Scan::from_leaves(&writer.finish())
+        };
+        assert_eq!(scan("", 5_000).unwrap().limit, SCAN_ENTRIES as usize);
+        assert_eq!(scan("", -1), Err(ScanError::Argument(-1)));
+        assert_eq!(scan(&"x".repeat(1_025), 1), Err(ScanError::Argument(1_025)));
+        assert_eq!(Scan::from_leaves(b"x"), Err(ScanError::Malformed));
+        assert!(refusal(&"x".repeat(KEY_BYTES), None).is_none());
+        assert!(refusal(&"x".repeat(KEY_BYTES + 1), None).is_some());
+        assert!(refusal("x", Some(&[0; VALUE_BYTES])).is_none());
+        assert!(refusal("x", Some(&[0; VALUE_BYTES + 1])).is_some());
+    }
+}

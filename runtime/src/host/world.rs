@@ -1,0 +1,220 @@
+//! Who answers the questions of a run: the live world, or a double of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::codec::Writer;
+use crate::failure::{Failure, FailureCode};
+use crate::host::request::RequestView;
+use crate::host::{HostCall, Source, clock, kv, random};
+use crate::store::StoreError;
+use crate::store::state::{StateView, get_answer};
+use crate::transcript::{Identity, Question, Transcript};
+
+/// The input of a run.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A command's arguments.
+    Arguments(Vec<String>),
+    /// A web program's request.
+    Request(Box<RequestView>),
+    /// A test has none.
+    Nothing,
+}
+
+/// Why a question is not answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NoAnswer {
+    /// The argument is not one that compiled source would give, with the value for the trap's operand.
+    Argument(i64),
+    /// The host cannot answer: the run is refused.
+    Refused(Failure),
+}
+
+impl From<StoreError> for NoAnswer {
+    fn from(error: StoreError) -> NoAnswer {
+        NoAnswer::Refused(store_failure(&error))
+    }
+}
+
+/// How the store's errors are told to those who ask for an answer.
+pub fn store_failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Full(_) => Failure::new(
+            FailureCode::Quota,
+            "the node's disk is full",
+            error.to_string(),
+        )
+        .hint("nothing was changed; the operator of the node must make room"),
+        StoreError::ReadOnly(_) => Failure::new(
+            FailureCode::Internal,
+            "the node's store takes no writes",
+            error.to_string(),
+        )
+        .hint("nothing was changed; the operator must give the node a folder that it may write"),
+        StoreError::Failed(_) => Failure::new(
+            FailureCode::Internal,
+            "the node's store failed",
+            error.to_string(),
+        )
+        .hint("the operator should look at the disk and start the node again"),
+    }
+}
+
+/// Bytes that nobody can foresee.
+pub trait Randomness {
+    /// Fills the buffer.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), String>;
+}
+
+/// The system's randomness.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemRandomness;
+
+impl Randomness for SystemRandomness {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), String> {
+        getrandom::fill(bytes).map_err(|cause| cause.to_string())
+    }
+}
+
+/// Everything that one run, or one walk through the cache, may ask: the input, one snapshot, one instant.
+pub struct World<'a> {
+    /// The input of the run.
+    pub input: &'a Input,
+    /// The program's state, if it has any.
+    pub state: Option<&'a dyn StateView>,
+    /// The instant, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Random bytes.
+    pub randomness: &'a mut dyn Randomness,
+    /// Answers of the outside world that an earlier attempt of this run got, and that it keeps.
+    pub kept: Option<&'a Transcript>,
+    /// Set when nobody waits for this run any more: it is refused at its next host call.
+    pub cancelled: Option<&'a AtomicBool>,
+}
+
+impl World<'_> {
+    /// The canonical answer of a question.
+    pub fn answer(&mut self, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+        if self
+            .cancelled
+            .is_some_and(|cancelled| cancelled.load(Ordering::Relaxed))
+        {
+            return Err(NoAnswer::Refused(Failure::new(
+                FailureCode::Deadline,
+                "the run was given up",
+                "nobody waits for its answer any more",
+            )));
+        }
+        let call = question.kind;
+        match call.source() {
+            Source::Input => self.input_answer(question),
+            Source::State => self.state_answer(question),
+            Source::Outside | Source::OutsideEachTime => {
+                match self.kept.and_then(|kept| kept.answer(question)) {
+                    Some(kept) => Ok(kept.bytes.clone()),
+                    None => self.outside_answer(question),
+                }
+            }
+            Source::Write | Source::Log | Source::Stop => Err(NoAnswer::Argument(0)),
+        }
+    }
+
+    /// The identity of the answer, without the answer where that is cheaper.
+    pub fn identity(&mut self, question: &Question) -> Result<Identity, NoAnswer> {
+        match (question.kind, self.state) {
+            (HostCall::KvGet, Some(state)) => {
+                let key =
+                    kv::key_argument(&question.argument).map_err(|_| NoAnswer::Argument(0))?;
+                Ok(state.get_identity(key)?)
+            }
+            _ => Ok(Identity::of(&self.answer(question)?)),
+        }
+    }
+
+    fn input_answer(&self, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+        let answer = match (self.input, question.kind) {
+            (Input::Arguments(arguments), HostCall::CommandArgs) => {
+                let mut writer = Writer::new();
+                writer.texts(arguments);
+                Some(writer.finish())
+            }
+            (Input::Request(request), call) => request.answer(call, &question.argument),
+            _ => None,
+        };
+        answer.ok_or(NoAnswer::Argument(0))
+    }
+
+    fn state_answer(&self, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+        let state = self.state.ok_or_else(|| {
+            NoAnswer::Refused(Failure::new(
+                FailureCode::Denied,
+                "the program has no store here",
+                "it asked for its store, which this run was not given",
+            ))
+        })?;
+        state_answer(state, question)
+    }
+
+    fn outside_answer(&mut self, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+        match question.kind {
+            HostCall::RandomBytes => {
+                let count = random::count(&question.argument).map_err(NoAnswer::Argument)?;
+                let mut bytes = vec![0; count];
+                self.randomness.fill(&mut bytes).map_err(|cause| {
+                    NoAnswer::Refused(Failure::new(
+                        FailureCode::Internal,
+                        "the node has no randomness",
+                        cause,
+                    ))
+                })?;
+                Ok(random::answer(&bytes))
+            }
+            call => Ok(clock::answer(call, self.now_ms)),
+        }
+    }
+}
+
+/// The answer of a question about state.
+pub fn state_answer(state: &dyn StateView, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+    let malformed = NoAnswer::Argument(0);
+    match question.kind {
+        HostCall::KvGet => {
+            let key = kv::key_argument(&question.argument).map_err(|_| malformed)?;
+            Ok(get_answer(state.get(key)?.as_deref()))
+        }
+        HostCall::KvKeys => {
+            let scan = kv::Scan::from_question(&question.argument).ok_or(malformed)?;
+            let keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
+            let mut writer = Writer::new();
+            writer.texts(&keys);
+            Ok(writer.finish())
+        }
+        _ => Err(malformed),
+    }
+}
+
+/// Whether every question about state in a transcript would get the same answer from this view.
+pub fn still_valid(transcript: &Transcript, state: &dyn StateView) -> Result<bool, StoreError> {
+    for (question, answer) in transcript.exchanges() {
+        let now = match question.kind {
+            HostCall::KvGet => match kv::key_argument(&question.argument) {
+                Ok(key) => state.get_identity(key)?,
+                Err(_) => return Ok(false),
+            },
+            HostCall::KvKeys => match kv::Scan::from_question(&question.argument) {
+                Some(scan) => {
+                    let keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
+                    let mut writer = Writer::new();
+                    writer.texts(&keys);
+                    Identity::of(&writer.finish())
+                }
+                None => return Ok(false),
+            },
+            _ => continue,
+        };
+        if now != answer.identity {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

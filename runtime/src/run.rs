@@ -1,0 +1,391 @@
+//! One run from start to outcome: host calls are answered and recorded, writes are buffered, limits are kept.
+//!
+//! What comes out is a pure function of program, entry point, limits and transcript; [`RunRecord::outcome_hash`] names it.
+
+use std::collections::BTreeMap;
+
+use cop_bytecode::limits::{HOST_CALLS, KEY_BYTES, LOG_BYTES};
+use cop_bytecode::{Hash, TrapKind};
+
+use crate::codec::{Reader, Writer};
+use crate::engine::{Answer, End, Host, Limits, Loaded, Position, Trap};
+use crate::failure::{Failure, FailureCode};
+use crate::host::log::Log;
+use crate::host::response::{BadResponse, Response};
+use crate::host::world::{NoAnswer, World};
+use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv};
+use crate::store::state::Writes;
+use crate::transcript::{Question, Transcript};
+
+/// What kind of result an entry point has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// `main`: `Result[(), String]`.
+    Command,
+    /// `handle`: a response.
+    Web,
+    /// `test N`: nothing.
+    Test,
+}
+
+/// How a run ended, with its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// A command or test came to its end.
+    Done,
+    /// A command ended with this error.
+    Failed(String),
+    /// A web program answered.
+    Answered(Response),
+    /// A web program called `abort`: it answered, and nothing is written.
+    Aborted(Response),
+    /// A trap.
+    Trapped(Trap),
+}
+
+/// Everything about a run that has an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// How it ended.
+    pub end: RunEnd,
+    /// Its log.
+    pub log: Log,
+    /// What is to be written: empty unless it ended well.
+    pub writes: Writes,
+    /// What it asked and was told.
+    pub transcript: Transcript,
+    /// Fuel used.
+    pub fuel_used: u64,
+    /// Greatest memory, in bytes.
+    pub peak_memory_bytes: u64,
+    /// More about a trap than its operands say, for people. Not part of the outcome.
+    pub trap_detail: Option<String>,
+}
+
+impl RunRecord {
+    /// The name of the outcome: result or trap, log, writes, fuel, memory.
+    pub fn outcome_hash(&self) -> Hash {
+        let mut writer = Writer::new();
+        match &self.end {
+            RunEnd::Done => {
+                writer.byte(0);
+            }
+            RunEnd::Failed(message) => {
+                writer.byte(1).text(message);
+            }
+            RunEnd::Answered(response) => {
+                writer.byte(2);
+                write_response(&mut writer, response);
+            }
+            RunEnd::Aborted(response) => {
+                writer.byte(3);
+                write_response(&mut writer, response);
+            }
+            RunEnd::Trapped(trap) => {
+                writer
+                    .byte(4)
+                    .byte(trap.kind as u8)
+                    .count(u64::from(trap.position.function))
+                    .count(u64::from(trap.position.instruction))
+                    .int(trap.operands[0])
+                    .int(trap.operands[1])
+                    .optional_text(trap.message.as_deref());
+            }
+        }
+        writer
+            .texts(self.log.lines())
+            .count(self.writes.len() as u64);
+        for (key, value) in &self.writes {
+            writer.text(key).flag(value.is_some());
+            if let Some(value) = value {
+                writer.bytes(value);
+            }
+        }
+        writer.count(self.fuel_used).count(self.peak_memory_bytes);
+        Hash::tagged("cop outcome 1", &[&writer.finish()])
+    }
+
+    /// Whether the run changes the program's store.
+    pub fn wrote(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// Roughly the memory the record takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let body = match &self.end {
+            RunEnd::Answered(response) | RunEnd::Aborted(response) => response.body.len(),
+            _ => 0,
+        };
+        let writes: usize = self
+            .writes
+            .iter()
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
+            .sum();
+        size_of::<RunRecord>()
+            + self.transcript.memory_bytes()
+            + self.log.size_bytes()
+            + body
+            + writes
+    }
+}
+
+fn write_response(writer: &mut Writer, response: &Response) {
+    writer
+        .int(i64::from(response.status))
+        .count(response.headers.len() as u64);
+    for (name, value) in &response.headers {
+        writer.text(name).text(value);
+    }
+    writer.texts(&response.cookies).bytes(&response.body);
+}
+
+/// Runs an entry point of a program. `Err` is a refusal: no outcome.
+pub fn run(
+    program: &dyn Loaded,
+    entry: &str,
+    kind: EntryKind,
+    limits: Limits,
+    world: World<'_>,
+) -> Result<RunRecord, Failure> {
+    let mut recorder = Recorder {
+        world,
+        transcript: Transcript::default(),
+        occurrences: BTreeMap::new(),
+        overlay: kv::Overlay::default(),
+        log: Log::default(),
+        calls: 0,
+        stopped: None,
+        refusal: None,
+    };
+    let outcome = program.run(entry, limits, &mut recorder);
+    let result = match outcome.end {
+        End::Returned(bytes) => returned(kind, &bytes),
+        End::Stopped => match recorder.stopped.take() {
+            Some(response) => response.map(RunEnd::Aborted),
+            None => return Err(defect("the engine stopped a run that nobody stopped")),
+        },
+        End::Trapped(trap) => Ok(RunEnd::Trapped(trap)),
+        End::Refused(reason) => {
+            return Err(recorder.refusal.take().unwrap_or_else(|| defect(&reason)));
+        }
+    };
+    let (end, trap_detail) = match result {
+        Ok(end) => (end, None),
+        Err(bad) => (RunEnd::Trapped(trap_at_start(&bad)), Some(bad.message)),
+    };
+    let writes = match end {
+        RunEnd::Done | RunEnd::Answered(_) => recorder.overlay.into_writes(),
+        _ => Writes::new(),
+    };
+    Ok(RunRecord {
+        end,
+        log: recorder.log,
+        writes,
+        transcript: recorder.transcript,
+        fuel_used: outcome.fuel_used,
+        peak_memory_bytes: outcome.peak_memory_bytes,
+        trap_detail,
+    })
+}
+
+fn defect(detail: &str) -> Failure {
+    Failure::new(
+        FailureCode::Internal,
+        "the program could not be run",
+        detail,
+    )
+}
+
+/// A result that is no response has no instruction to blame, so the trap stands at the beginning of the program.
+fn trap_at_start(bad: &BadResponse) -> Trap {
+    Trap {
+        kind: bad.kind,
+        position: Position::default(),
+        operands: bad.operands,
+        message: None,
+        backtrace: Vec::new(),
+    }
+}
+
+fn returned(kind: EntryKind, bytes: &[u8]) -> Result<RunEnd, BadResponse> {
+    match kind {
+        EntryKind::Web => Response::from_leaves(bytes).map(RunEnd::Answered),
+        EntryKind::Test => Ok(RunEnd::Done),
+        EntryKind::Command => {
+            let mut reader = Reader::new(bytes);
+            let error = reader.optional_text()?.map(str::to_owned);
+            reader.end()?;
+            Ok(match error {
+                None => RunEnd::Done,
+                Some(message) => RunEnd::Failed(message),
+            })
+        }
+    }
+}
+
+/// The host of one run.
+struct Recorder<'a> {
+    world: World<'a>,
+    transcript: Transcript,
+    /// How often each question that is answered anew each time was asked.
+    occurrences: BTreeMap<(HostCall, Vec<u8>), u32>,
+    overlay: kv::Overlay,
+    log: Log,
+    /// Host calls so far, without those of the log.
+    calls: u64,
+    stopped: Option<Result<Response, BadResponse>>,
+    refusal: Option<Failure>,
+}
+
+/// Why a host call ends the run.
+enum Ended {
+    Trap(TrapKind, i64),
+    Stop,
+    Refused(Failure),
+}
+
+impl From<NoAnswer> for Ended {
+    fn from(no_answer: NoAnswer) -> Ended {
+        match no_answer {
+            NoAnswer::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
+            NoAnswer::Refused(failure) => Ended::Refused(failure),
+        }
+    }
+}
+
+/// An argument that compiled source never gives.
+const MALFORMED: Ended = Ended::Trap(TrapKind::InvalidArgument, 0);
+
+impl Host for Recorder<'_> {
+    fn call(&mut self, interface: &str, function: &str, argument: &[u8]) -> Answer {
+        match self.answer(interface, function, argument) {
+            Ok(bytes) => Answer::Bytes(bytes),
+            Err(Ended::Trap(kind, operand)) => Answer::Trap(kind, [operand, 0]),
+            Err(Ended::Stop) => Answer::Stop,
+            Err(Ended::Refused(failure)) => {
+                let reason = failure.detail.clone();
+                self.refusal = Some(failure);
+                Answer::Refuse(reason)
+            }
+        }
+    }
+}
+
+impl Recorder<'_> {
+    fn answer(
+        &mut self,
+        interface: &str,
+        function: &str,
+        argument: &[u8],
+    ) -> Result<Vec<u8>, Ended> {
+        let Some(call) = HostCall::find(interface, function) else {
+            return Err(Ended::Refused(defect(&format!(
+                "it calls {interface}.{function}, which this node does not have"
+            ))));
+        };
+        if call.source() != Source::Log {
+            self.calls += 1;
+            if self.calls > HOST_CALLS {
+                return Err(Ended::Trap(TrapKind::HostCallLimit, HOST_CALLS as i64));
+            }
+        }
+        match call {
+            HostCall::LogAppend => self.append_log(argument),
+            HostCall::RunAbort => {
+                self.stopped = Some(Response::from_leaves(argument));
+                Err(Ended::Stop)
+            }
+            HostCall::KvSet => {
+                let (key, value) = kv::set_arguments(argument).map_err(|_| MALFORMED)?;
+                self.write(key, Some(value))
+            }
+            HostCall::KvRemove => {
+                let key = kv::key_argument(argument).map_err(|_| MALFORMED)?;
+                self.write(key, None)
+            }
+            HostCall::KvGet => self.get(argument),
+            HostCall::KvKeys => self.keys(argument),
+            _ => self.ask(call, argument.to_vec()),
+        }
+    }
+
+    /// Asks a question, unless this run knows the answer.
+    fn ask(&mut self, kind: HostCall, argument: Vec<u8>) -> Result<Vec<u8>, Ended> {
+        let occurrence = match kind.source() {
+            Source::OutsideEachTime => {
+                let count = self
+                    .occurrences
+                    .entry((kind, argument.clone()))
+                    .or_insert(0);
+                *count += 1;
+                *count - 1
+            }
+            _ => 0,
+        };
+        let question = Question {
+            kind,
+            occurrence,
+            argument,
+        };
+        if let Some(known) = self.transcript.answer(&question) {
+            return Ok(known.bytes.clone());
+        }
+        let answer = self.world.answer(&question)?;
+        let bytes = self.transcript.content_bytes() + question.argument.len() + answer.len();
+        if bytes > TRANSCRIPT_BYTES {
+            return Err(Ended::Trap(
+                TrapKind::HostCallLimit,
+                TRANSCRIPT_BYTES as i64,
+            ));
+        }
+        self.transcript.record(question, answer.clone());
+        Ok(answer)
+    }
+
+    fn append_log(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let mut reader = Reader::new(argument);
+        let line = reader.text().map_err(|_| MALFORMED)?;
+        reader.end().map_err(|_| MALFORMED)?;
+        if self.log.append(line) {
+            Ok(Vec::new())
+        } else {
+            Err(Ended::Trap(TrapKind::LogLimit, LOG_BYTES as i64))
+        }
+    }
+
+    fn write(&mut self, key: &str, value: Option<&[u8]>) -> Result<Vec<u8>, Ended> {
+        if let Some(refusal) = kv::refusal(key, value) {
+            return Ok(kv::write_answer(Some(&refusal)));
+        }
+        self.overlay
+            .put(key, value.map(<[u8]>::to_vec))
+            .map_err(|limit| Ended::Trap(TrapKind::WriteLimit, limit.0))?;
+        Ok(kv::write_answer(None))
+    }
+
+    fn get(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let key = kv::key_argument(argument).map_err(|_| MALFORMED)?;
+        if let Some(own) = self.overlay.get(key) {
+            return Ok(crate::store::state::get_answer(own));
+        }
+        // No such key can be stored, so the answer depends on nothing and is no question.
+        if key.len() > KEY_BYTES {
+            return Ok(crate::store::state::get_answer(None));
+        }
+        self.ask(HostCall::KvGet, argument.to_vec())
+    }
+
+    fn keys(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let scan = kv::Scan::from_leaves(argument).map_err(|error| match error {
+            kv::ScanError::Malformed => MALFORMED,
+            kv::ScanError::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
+        })?;
+        let widened = self.overlay.widen(&scan);
+        let answer = self.ask(HostCall::KvKeys, widened.to_leaves())?;
+        let mut reader = Reader::new(&answer);
+        let found = reader.texts().map_err(|_| MALFORMED)?;
+        let mut writer = Writer::new();
+        writer.texts(&self.overlay.complete(&scan, &widened, found));
+        Ok(writer.finish())
+    }
+}
