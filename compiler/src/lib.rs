@@ -17,8 +17,11 @@ mod lexer;
 pub mod ast;
 pub mod parser;
 
-// From the typed tree to bytecode.
+// From the tree to the typed tree.
+pub mod check;
 pub mod hir;
+
+// From the typed tree to bytecode.
 pub mod lower;
 
 // The package around the files.

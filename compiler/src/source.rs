@@ -162,6 +162,13 @@ impl SourceMap {
 pub trait Sources {
     /// The text of the file at `path`: relative to the package, with `/` and `.cop` (`main.cop`, `views/list.cop`).
     fn read(&self, path: &str) -> Result<String, SourceError>;
+
+    /// The names of the files in a folder of the package (`""` for its root), to say what is near a misspelt one. May be
+    /// empty, or leave some out.
+    fn list(&self, folder: &str) -> Vec<String> {
+        let _ = folder;
+        Vec::new()
+    }
 }
 
 /// Why a source file could not be had.

@@ -24,7 +24,7 @@ macro_rules! sources {
 }
 
 /// Path and text of every module, in order of their paths.
-const SOURCES: &[(&str, &str)] = sources! {
+pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "core/bytes"
     "core/char"
     "core/data"

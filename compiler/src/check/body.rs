@@ -1,0 +1,441 @@
+//! One body at a time: its variables, its scopes, and what surrounds the expression at hand.
+
+use super::infer::{Open, Table};
+use super::traits::Obligation;
+use super::*;
+use crate::ast::{Block, Expr};
+use crate::hir::{FnBody, Generic, LocalId};
+
+/// How many constants without a type may wait for one another.
+const MAX_CONST_CHAIN: usize = 50;
+
+/// What is wanted of an expression.
+#[derive(Clone, Copy)]
+pub(super) enum Want<'w> {
+    /// Nothing.
+    Any,
+    /// This type is likely.
+    Hint(&'w Ty),
+    /// It must have this type, and this is why.
+    Must(&'w Ty, &'w Why),
+    /// It stands as a statement: it must be `()` or `Never`.
+    Drop,
+}
+
+impl<'w> Want<'w> {
+    pub(super) fn hint(self) -> Option<&'w Ty> {
+        match self {
+            Want::Hint(ty) | Want::Must(ty, _) => Some(ty),
+            Want::Any | Want::Drop => None,
+        }
+    }
+}
+
+/// Why a type is wanted.
+#[derive(Clone, Debug)]
+pub(super) enum Why {
+    /// A type was written there.
+    Annotation(Span),
+    /// The result of a function, written there.
+    Return(Span),
+    /// A function without a result, with this signature.
+    NoResult(Span),
+    /// The result of a lambda.
+    Lambda,
+    /// The parameter of something called, declared there.
+    Argument(Rc<str>, Rc<str>, Option<Span>),
+    /// A field of something built, declared there.
+    Field(Rc<str>, Rc<str>, Span),
+    /// The other operand of an operator.
+    Operand(&'static str, Span),
+    /// What an operator or a statement takes.
+    Needs(&'static str),
+    /// The elements before it.
+    Elements(Span),
+    /// The branches or arms before it.
+    Branches(Span),
+    /// The place it is put into.
+    Place(Span),
+}
+
+/// A variable.
+pub(super) struct Variable {
+    pub name: Rc<str>,
+    pub ty: Ty,
+    pub mutable: bool,
+    pub span: Span,
+    pub used: bool,
+    pub parameter: bool,
+    /// How many functions and lambdas were open when it was bound.
+    pub depth: usize,
+}
+
+/// A function or lambda that is open.
+pub(super) struct Frame {
+    pub ret: Ty,
+    pub why: Why,
+    pub captures: Vec<LocalId>,
+    /// The loops that are open, and whether each has a `break`.
+    pub loops: Vec<bool>,
+}
+
+/// What is known while a body is checked.
+pub(super) struct BodyCx<'c, 'a> {
+    pub cx: &'c mut Checker<'a>,
+    pub module: usize,
+    pub generics: Rc<[Generic]>,
+    pub scope: Rc<TypeScope>,
+    pub table: Table,
+    pub pending: Vec<Obligation>,
+    pub locals: Vec<Variable>,
+    names: FxHashMap<Arc<str>, Vec<LocalId>>,
+    bound: Vec<Arc<str>>,
+    pub frames: Vec<Frame>,
+    /// Names that `is` had bound where they no longer hold, by the place of the binding.
+    pub ended: FxHashMap<Arc<str>, Span>,
+}
+
+impl<'c, 'a> BodyCx<'c, 'a> {
+    pub(super) fn new(
+        cx: &'c mut Checker<'a>,
+        scope: Rc<TypeScope>,
+        generics: Rc<[Generic]>,
+    ) -> Self {
+        BodyCx {
+            module: scope.module,
+            cx,
+            generics,
+            scope,
+            table: Table::default(),
+            pending: Vec::new(),
+            locals: Vec::new(),
+            names: FxHashMap::default(),
+            bound: Vec::new(),
+            frames: Vec::new(),
+            ended: FxHashMap::default(),
+        }
+    }
+
+    /// Without a body: only to look at types.
+    pub(super) fn bare(cx: &'c mut Checker<'a>, module: usize, generics: Rc<[Generic]>) -> Self {
+        let scope = Rc::new(TypeScope {
+            module,
+            params: Vec::new(),
+            self_ty: None,
+        });
+        BodyCx::new(cx, scope, generics)
+    }
+
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.cx.report(diagnostic);
+    }
+
+    /// A type as it is written, for messages.
+    pub(super) fn shown(&self, ty: &Ty) -> String {
+        self.cx.show(&self.table.deep(ty), &self.generics)
+    }
+
+    pub(super) fn fresh(&mut self, span: Span, open: Open) -> Ty {
+        self.table.fresh(span, open)
+    }
+
+    pub(super) fn shallow(&self, ty: &Ty) -> Ty {
+        self.table.shallow(ty)
+    }
+
+    /// The outer shape of a type, after everything that could tell it was asked.
+    pub(super) fn shape(&mut self, ty: &Ty) -> Ty {
+        let found = self.table.shallow(ty);
+        if matches!(found, Ty::Infer(_)) && !self.pending.is_empty() {
+            self.settle();
+            return self.table.shallow(ty);
+        }
+        found
+    }
+
+    /// Resolves a type that was written in the body.
+    pub(super) fn written_type(&mut self, ty: &'a ast::Type, spot: types::Spot) -> Ty {
+        let scope = self.scope.clone();
+        let resolved = self.cx.resolve(ty, &scope, spot);
+        self.well_formed(&resolved, ty.span);
+        resolved
+    }
+
+    // ---- variables
+
+    pub(super) fn open_scope(&self) -> usize {
+        self.bound.len()
+    }
+
+    pub(super) fn close_scope(&mut self, mark: usize) {
+        for name in self.bound.drain(mark..) {
+            if let Some(stack) = self.names.get_mut(&name) {
+                stack.pop();
+            }
+        }
+    }
+
+    /// Closes the scope of names bound by `is`, and remembers them for the message when they are used later.
+    pub(super) fn close_is_scope(&mut self, mark: usize) {
+        for index in mark..self.bound.len() {
+            let name = self.bound[index].clone();
+            if let Some(local) = self.names.get(&name).and_then(|stack| stack.last()) {
+                let span = self.locals[local.index()].span;
+                self.ended.insert(name, span);
+            }
+        }
+        self.close_scope(mark);
+    }
+
+    pub(super) fn new_local(&mut self, name: &str, ty: Ty, mutable: bool, span: Span) -> LocalId {
+        let id = LocalId(self.locals.len() as u32);
+        let depth = self.frames.len();
+        self.locals.push(Variable {
+            name: rc(name),
+            ty,
+            mutable,
+            span,
+            used: false,
+            parameter: false,
+            depth,
+        });
+        id
+    }
+
+    /// Makes a name stand for a variable from here on.
+    pub(super) fn bind(&mut self, name: &Arc<str>, local: LocalId) {
+        self.names.entry(name.clone()).or_default().push(local);
+        self.bound.push(name.clone());
+    }
+
+    pub(super) fn find_local(&self, name: &str) -> Option<LocalId> {
+        self.names.get(name).and_then(|stack| stack.last()).copied()
+    }
+
+    /// The names of all variables that can be seen.
+    pub(super) fn local_names(&self) -> impl Iterator<Item = &str> {
+        self.bound.iter().map(|name| &**name)
+    }
+
+    /// Reads a variable: it is used, and captured by the lambdas in between.
+    pub(super) fn use_local(&mut self, id: LocalId, span: Span) -> hir::Expr {
+        self.locals[id.index()].used = true;
+        let depth = self.locals[id.index()].depth;
+        for frame in &mut self.frames[depth..] {
+            if !frame.captures.contains(&id) {
+                frame.captures.push(id);
+            }
+        }
+        let ty = self.locals[id.index()].ty.clone();
+        hir::Expr {
+            kind: hir::ExprKind::Local(id),
+            ty,
+            span,
+        }
+    }
+
+    pub(super) fn frame(&mut self) -> Option<&mut Frame> {
+        self.frames.last_mut()
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// Checks every body.
+    pub(super) fn bodies(&mut self) {
+        for index in 0..self.consts.len() {
+            let (decl, module) = (self.consts[index].decl, self.consts[index].module);
+            if let Some(ty) = &decl.ty {
+                let scope = TypeScope {
+                    module,
+                    params: Vec::new(),
+                    self_ty: None,
+                };
+                let resolved = self.resolve(ty, &scope, types::Spot::Plain);
+                self.program.consts[index].ty = resolved;
+            }
+        }
+        for index in 0..self.fns.len() {
+            if self.fns[index].owner == Owner::Default {
+                self.check_function(FnId(index as u32));
+            }
+        }
+        for index in 0..self.consts.len() {
+            let span = self.consts[index].decl.name.span;
+            self.check_const(ConstId(index as u32), span);
+        }
+        for index in 0..self.fns.len() {
+            if self.fns[index].owner != Owner::Default {
+                self.check_function(FnId(index as u32));
+            }
+        }
+        self.place_defaults();
+    }
+
+    /// Puts the checked defaults into the fields they belong to.
+    fn place_defaults(&mut self) {
+        for index in 0..self.adts.len() {
+            for (field, default) in self.adts[index].defaults.clone().into_iter().enumerate() {
+                if let Some(default) = default
+                    && let FnBody::Body(body) = &self.program.fns[default.index()].body
+                    && let Some(variant) = self.program.adts[index].variants.first_mut()
+                {
+                    variant.fields[field].default = Some(body.clone());
+                }
+            }
+        }
+    }
+
+    fn check_function(&mut self, id: FnId) {
+        let info = &self.fns[id.index()];
+        let source = info.source;
+        let scope = info.scope.clone();
+        let why = match (&info.owner, info.result) {
+            (_, Some(span)) => Why::Return(span),
+            (_, None) => Why::NoResult(info.signature),
+        };
+        let (names, parameter_spans) =
+            (&self.program.fns[id.index()], info.parameter_spans.clone());
+        let generics: Rc<[Generic]> = names.generics.clone().into();
+        let params = names.params.clone();
+        let ret = names.ret.clone();
+        if let Source::Nothing = source {
+            return;
+        }
+        let errors = self.diagnostics.len();
+        let mut cx = BodyCx::new(self, scope, generics);
+        cx.frames.push(Frame {
+            ret: ret.clone(),
+            why: why.clone(),
+            captures: Vec::new(),
+            loops: Vec::new(),
+        });
+        for (param, span) in params.iter().zip(parameter_spans) {
+            let local = cx.new_local(&param.name, param.ty.clone(), param.mutable, span);
+            cx.locals[local.index()].parameter = true;
+            cx.bind(&Arc::from(&*param.name), local);
+        }
+        for local in &mut cx.locals {
+            local.depth = 1;
+        }
+        let value = match source {
+            Source::Block(block) => cx.function_block(block, &ret, &why),
+            Source::Expr(expr) => cx.expr(expr, Want::Must(&ret, &why)),
+            Source::Nothing => return,
+        };
+        let body = cx.finish(value, errors, params.len());
+        self.program.fns[id.index()].body = FnBody::Body(Rc::new(body));
+    }
+
+    /// Checks a constant, if that was not done yet; `span` is where it is wanted.
+    pub(super) fn check_const(&mut self, id: ConstId, span: Span) {
+        let info = &self.consts[id.index()];
+        let (decl, module) = (info.decl, info.module);
+        match info.state {
+            ConstState::Done => return,
+            ConstState::Working => {
+                if decl.ty.is_none() {
+                    self.const_cycle(id);
+                }
+                return;
+            }
+            ConstState::New => {}
+        }
+        if self.const_stack.len() >= MAX_CONST_CHAIN {
+            if decl.ty.is_none() {
+                self.report(
+                    Diagnostic::error(
+                        "E0907",
+                        format!("not yet: {MAX_CONST_CHAIN} constants without a type in a row"),
+                    )
+                    .at(span, format!("`{}` is one more", decl.name.text))
+                    .help("write the type of some of them"),
+                );
+            }
+            return;
+        }
+        self.consts[id.index()].state = ConstState::Working;
+        self.const_stack.push(id);
+        let errors = self.diagnostics.len();
+        let annotated = decl
+            .ty
+            .as_ref()
+            .map(|ty| (self.program.consts[id.index()].ty.clone(), ty.span));
+        let scope = Rc::new(TypeScope {
+            module,
+            params: Vec::new(),
+            self_ty: None,
+        });
+        let mut cx = BodyCx::new(self, scope, Rc::from([]));
+        let value = match &annotated {
+            Some((ty, span)) => {
+                let span = *span;
+                cx.well_formed(ty, span);
+                cx.expr(&decl.value, Want::Must(ty, &Why::Annotation(span)))
+            }
+            None => cx.expr(&decl.value, Want::Any),
+        };
+        let body = cx.finish(value, errors, 0);
+        self.const_stack.pop();
+        self.consts[id.index()].state = ConstState::Done;
+        let constant = &mut self.program.consts[id.index()];
+        if annotated.is_none() {
+            constant.ty = body.value.ty.clone();
+        }
+        constant.body = Rc::new(body);
+    }
+
+    fn const_cycle(&mut self, id: ConstId) {
+        let from = self
+            .const_stack
+            .iter()
+            .position(|other| *other == id)
+            .unwrap_or(0);
+        let chain: Vec<ConstId> = self.const_stack[from..].to_vec();
+        self.report_const_cycle(&chain);
+    }
+
+    pub(super) fn report_const_cycle(&mut self, chain: &[ConstId]) {
+        let name = |id: &ConstId| format!("`{}`", self.program.consts[id.index()].name);
+        let mut names: Vec<String> = chain.iter().map(name).collect();
+        names.push(names[0].clone());
+        let span = self.program.consts[chain[0].index()].span;
+        let mut message =
+            Diagnostic::error("E0318", format!("the constant {} needs itself", names[0]))
+                .at(span, names.join(" needs "));
+        for other in &chain[1..] {
+            message = message.also(self.program.consts[other.index()].span, "by way of this");
+        }
+        self.report(message.help("one of them must be given without the others"));
+    }
+}
+
+impl<'a> BodyCx<'_, 'a> {
+    /// The block of a function: its value is the result.
+    fn function_block(&mut self, block: &'a Block, ret: &Ty, why: &Why) -> hir::Expr {
+        self.block(block, Want::Must(ret, why))
+    }
+
+    /// The condition of an `if`, a `while` or a guard: the names that `is` binds in it stay bound.
+    pub(super) fn condition(&mut self, expr: &'a Expr, what: &'static str) -> hir::Expr {
+        use crate::ast::{BinaryOp, ExprKind};
+        match &expr.kind {
+            ExprKind::Paren(inner) => self.condition(inner, what),
+            ExprKind::Binary {
+                op: BinaryOp::And,
+                left,
+                right,
+                ..
+            } => {
+                let left = self.condition(left, "`&&`");
+                let right = self.condition(right, "`&&`");
+                hir::Expr {
+                    kind: hir::ExprKind::And(Box::new(left), Box::new(right)),
+                    ty: Ty::Bool,
+                    span: expr.span,
+                }
+            }
+            ExprKind::Is { value, pattern } => self.is(value, pattern, expr.span),
+            _ => self.expr(expr, Want::Must(&Ty::Bool, &Why::Needs(what))),
+        }
+    }
+}

@@ -1,0 +1,690 @@
+//! Calls of functions, methods and function values.
+
+use super::body::{BodyCx, Want, Why};
+use super::path::{Associated, Base};
+use super::*;
+use crate::ast::{Argument, ArgumentKind, Expr, ExprKind as Ast, Name};
+use crate::hir::{Arg, ExprKind, FnRef, TraitFnRef};
+
+/// What is called: its name and what it takes, the receiver left out.
+pub(super) struct Target {
+    pub what: Rc<str>,
+    pub params: Vec<TargetParam>,
+}
+
+pub(super) struct TargetParam {
+    pub name: Rc<str>,
+    pub mutable: bool,
+    pub ty: Ty,
+    pub declared: Option<Span>,
+}
+
+impl<'a> BodyCx<'_, 'a> {
+    pub(super) fn call(
+        &mut self,
+        expr: &'a Expr,
+        callee: &'a Expr,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let span = expr.span;
+        match &callee.kind {
+            Ast::Upper(name) => match self.constructor(name, hint, true) {
+                Some(found) => self.build(found, arguments, arguments_span, span, hint),
+                None => self.broken_call(arguments, span),
+            },
+            Ast::SelfType => match self.scope.self_ty.clone() {
+                Some(Ty::Adt(id, args)) if self.cx.program.adts[id.index()].is_struct => {
+                    let through = Some(Ty::Adt(id, args));
+                    let found = path::Constructor {
+                        adt: id,
+                        variant: 0,
+                        through,
+                        span: callee.span,
+                    };
+                    self.build(found, arguments, arguments_span, span, hint)
+                }
+                _ => {
+                    self.report(
+                        Diagnostic::error(
+                            "E0325",
+                            "`Self(…)` builds a struct, and there is none here",
+                        )
+                        .at(callee.span, ""),
+                    );
+                    self.broken_call(arguments, span)
+                }
+            },
+            Ast::Name(name) if self.find_local(&name.text).is_none() => {
+                match self.cx.find_value(self.module, &name.text) {
+                    Some(ValueItem::Fn(id)) => {
+                        self.see(id, name);
+                        self.call_function(id, &[], arguments, arguments_span, span, hint)
+                    }
+                    None => {
+                        self.unknown_name(name);
+                        self.broken_call(arguments, span)
+                    }
+                    _ => self.call_value(callee, arguments, arguments_span, span, hint),
+                }
+            }
+            Ast::Field { base, name } if name.is_upper() => {
+                match self.path_constructor(base, name, hint, callee.span) {
+                    Some(found) => self.build(found, arguments, arguments_span, span, hint),
+                    None => self.broken_call(arguments, span),
+                }
+            }
+            Ast::Field { base, name } => {
+                self.call_member(base, name, arguments, arguments_span, span, hint)
+            }
+            _ => self.call_value(callee, arguments, arguments_span, span, hint),
+        }
+    }
+
+    /// Looks at the arguments of something that is not known.
+    fn broken_call(&mut self, arguments: &'a [Argument], span: Span) -> hir::Expr {
+        self.look_at(arguments);
+        finish::nothing(Ty::Error, span)
+    }
+
+    fn look_at(&mut self, arguments: &'a [Argument]) {
+        for argument in arguments {
+            match &argument.kind {
+                ArgumentKind::Value(value)
+                | ArgumentKind::Mut(value)
+                | ArgumentKind::Named(_, value)
+                | ArgumentKind::Rest(value) => {
+                    if !is_lambda(value) {
+                        self.expr(value, Want::Any);
+                    } else {
+                        // Its parameters have no types that could be relied on.
+                        self.expr(value, Want::Hint(&Ty::Error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// `base.name(…)`: a function of a module, type or trait, or a method.
+    fn call_member(
+        &mut self,
+        base: &'a Expr,
+        name: &'a Name,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        match self.path_base(base) {
+            Base::Module(Some(target)) => match self.cx.module_value(target, name) {
+                Some(ValueItem::Fn(id)) => {
+                    self.see(id, name);
+                    self.call_function(id, &[], arguments, arguments_span, span, hint)
+                }
+                Some(item) => {
+                    let callee = self.value_item(item, name, None);
+                    self.call_checked(callee, arguments, arguments_span, span, hint)
+                }
+                None => self.broken_call(arguments, span),
+            },
+            Base::Module(None) | Base::Broken => self.broken_call(arguments, span),
+            Base::Type(ty) => match self.associated(&ty, name, false, base.span) {
+                Ok(Some(Associated::Own(id, prefix))) => {
+                    self.see(id, name);
+                    self.call_function(id, &prefix, arguments, arguments_span, span, hint)
+                }
+                Ok(Some(Associated::Trait(of, method))) => self.call_trait(
+                    of,
+                    method,
+                    Some(ty),
+                    None,
+                    name,
+                    arguments,
+                    arguments_span,
+                    span,
+                    hint,
+                ),
+                Ok(None) => {
+                    self.no_function(&ty, name);
+                    self.broken_call(arguments, span)
+                }
+                Err(()) => self.broken_call(arguments, span),
+            },
+            Base::Trait(of) => match self.cx.traits[of.index()].methods.get(&name.text).copied() {
+                Some(method) => self.call_trait(
+                    of,
+                    method,
+                    None,
+                    None,
+                    name,
+                    arguments,
+                    arguments_span,
+                    span,
+                    hint,
+                ),
+                None => {
+                    self.not_in_trait(of, name);
+                    self.broken_call(arguments, span)
+                }
+            },
+            Base::Value => {
+                let receiver = self.expr(base, Want::Any);
+                self.call_method(receiver, name, arguments, arguments_span, span, hint)
+            }
+        }
+    }
+
+    fn call_method(
+        &mut self,
+        receiver: hir::Expr,
+        name: &'a Name,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let ty = self.shape(&receiver.ty);
+        match &ty {
+            Ty::Error | Ty::Never => return self.broken_call(arguments, span),
+            Ty::Infer(_) => {
+                self.unknown_shape(receiver.span, &format!("find `{}`", name.text));
+                return self.broken_call(arguments, span);
+            }
+            _ => {}
+        }
+        match self.associated(&ty, name, false, receiver.span) {
+            Ok(Some(Associated::Own(id, prefix))) => {
+                if self.cx.fns[id.index()].receiver == Receiver::None {
+                    let shown = self.shown(&ty);
+                    let type_name = shown.split('[').next().unwrap_or(&shown).to_string();
+                    self.report(
+                        Diagnostic::error("E0328", format!("`{}` takes no `self`", name.text))
+                            .at(name.span, "called on the type, not on a value")
+                            .help(format!("write `{type_name}.{}(…)`", name.text)),
+                    );
+                    return self.broken_call(arguments, span);
+                }
+                self.see(id, name);
+                self.call_own_method(id, &prefix, receiver, arguments, arguments_span, span, hint)
+            }
+            Ok(Some(Associated::Trait(of, method))) => self.call_trait(
+                of,
+                method,
+                Some(ty),
+                Some(receiver),
+                name,
+                arguments,
+                arguments_span,
+                span,
+                hint,
+            ),
+            Ok(None) => {
+                self.no_method(&ty, &receiver, name);
+                self.broken_call(arguments, span)
+            }
+            Err(()) => self.broken_call(arguments, span),
+        }
+    }
+
+    fn no_method(&mut self, ty: &Ty, receiver: &hir::Expr, name: &Name) {
+        let shown = self.shown(ty);
+        let mut message =
+            Diagnostic::error("E0327", format!("`{shown}` has no method `{}`", name.text))
+                .at(name.span, "not found");
+        let fields = self.field_names(ty);
+        let known = self.method_names(ty);
+        let other = match (&*name.text, ty) {
+            ("length" | "size" | "count", _) if known.iter().any(|n| n == "len") => Some("len"),
+            ("append" | "add" | "push_back", Ty::List(_)) => Some("push"),
+            ("to_string" | "str" | "string", _) => Some("show"),
+            ("unwrap", _) => Some("expect"),
+            ("iter" | "into_iter", Ty::List(_) | Ty::Map(..) | Ty::Set(_)) => None,
+            ("insert" | "put" | "set", Ty::Map(..)) => None,
+            ("has" | "contains_key" | "has_key", Ty::Map(..) | Ty::Set(_)) => Some("contains"),
+            ("uppercase" | "upper", Ty::String) => Some("to_upper"),
+            ("lowercase" | "lower", Ty::String) => Some("to_lower"),
+            ("each" | "for_each", _) => None,
+            _ => suggest::nearest(&name.text, known.iter().map(String::as_str)),
+        };
+        let unseen = self.trait_out_of_sight(ty, &name.text);
+        if fields.iter().any(|field| **field == *name.text) {
+            let text = self.cx.files.text(receiver.span).to_string();
+            let whole = Span {
+                start: receiver.span.start,
+                end: name.span.end,
+                ..name.span
+            };
+            message = message
+                .help("a field that holds a function is called in parentheses")
+                .edit(whole, format!("({text}.{})", name.text));
+        } else if let Some(other) = other {
+            message = message
+                .help(format!("there is a `{other}`"))
+                .edit(name.span, other);
+        } else if let Some((of, path)) = unseen {
+            message = message.help(format!(
+                "the trait `{of}` has one: `import {{ {of} }} from \"{path}\"`"
+            ));
+        } else if self.cx.as_option(ty).is_some() {
+            message = message.help(
+                "this may be `None`: take the value out first, with `?`, `??` or `is Some(x)`",
+            );
+        } else if self.cx.as_result(ty).is_some() {
+            message =
+                message.help("this may be an error: take the value out first, with `?` or `match`");
+        } else if let ("insert" | "put" | "set", Ty::Map(..)) = (&*name.text, ty) {
+            message = message.help("write `map[key] = value`");
+        } else if let Ty::Param(_) = ty {
+            message = message.help(format!(
+                "a type parameter has the methods of its bounds: `{shown}: Trait`"
+            ));
+        }
+        self.report(message);
+    }
+
+    /// A trait with such a method that holds for the type but is not imported.
+    fn trait_out_of_sight(&self, ty: &Ty, name: &str) -> Option<(Rc<str>, Arc<str>)> {
+        let head = Head::of(ty)?;
+        (0..self.cx.traits.len()).find_map(|index| {
+            let id = TraitId(index as u32);
+            let has = self.cx.traits[index].methods.contains_key(name)
+                && self.cx.impls_of.contains_key(&(id, head.clone()));
+            let module = self.cx.program.traits[index].module as usize;
+            (has && module != self.module).then(|| {
+                (
+                    self.cx.program.traits[index].name.clone(),
+                    self.cx.loaded[module].path.clone(),
+                )
+            })
+        })
+    }
+
+    fn target(&self, id: FnId, args: &[Ty], skip: usize) -> Target {
+        let function = &self.cx.program.fns[id.index()];
+        let info = &self.cx.fns[id.index()];
+        let params = function
+            .params
+            .iter()
+            .enumerate()
+            .skip(skip)
+            .map(|(index, param)| TargetParam {
+                name: param.name.clone(),
+                mutable: param.mutable,
+                ty: param.ty.substitute(args),
+                declared: info.parameter_type_spans.get(index).copied(),
+            })
+            .collect();
+        Target {
+            what: rc(impls::last_part(&function.name)),
+            params,
+        }
+    }
+
+    /// Makes the result of a call what is expected, as far as that is possible.
+    fn expect_result(&mut self, ret: &Ty, hint: Option<&Ty>) {
+        if let Some(hint) = hint
+            && *ret != Ty::Never
+            && !matches!(self.shallow(hint), Ty::Infer(_))
+        {
+            self.table.try_unify(ret, hint);
+        }
+    }
+
+    pub(super) fn call_function(
+        &mut self,
+        id: FnId,
+        prefix: &[Ty],
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let args = self.instantiate(id, prefix, span);
+        let ret = self.cx.program.fns[id.index()].ret.substitute(&args);
+        self.expect_result(&ret, hint);
+        let target = self.target(id, &args, 0);
+        let values = self.arguments(&target, arguments, arguments_span, |cx| {
+            cx.demand_bounds(id, &args, 0, span)
+        });
+        hir::Expr {
+            kind: ExprKind::Call(FnRef { id, args }, values),
+            ty: ret,
+            span,
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a call has that many parts")]
+    fn call_own_method(
+        &mut self,
+        id: FnId,
+        prefix: &[Ty],
+        receiver: hir::Expr,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let args = self.instantiate(id, prefix, span);
+        let ret = self.cx.program.fns[id.index()].ret.substitute(&args);
+        self.expect_result(&ret, hint);
+        let receiver = self.receiver(receiver, self.cx.fns[id.index()].receiver, id);
+        let target = self.target(id, &args, 1);
+        let mut values = self.arguments(&target, arguments, arguments_span, |cx| {
+            cx.demand_bounds(id, &args, 0, span)
+        });
+        values.insert(0, receiver);
+        hir::Expr {
+            kind: ExprKind::Call(FnRef { id, args }, values),
+            ty: ret,
+            span,
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a call has that many parts")]
+    fn call_trait(
+        &mut self,
+        of: TraitId,
+        method: u32,
+        self_ty: Option<Ty>,
+        receiver: Option<hir::Expr>,
+        name: &Name,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let function = self.cx.program.traits[of.index()].methods[method as usize].function;
+        let prefix: Vec<Ty> = self_ty.into_iter().collect();
+        let args = self.instantiate(function, &prefix, span);
+        let ret = self.cx.program.fns[function.index()].ret.substitute(&args);
+        self.expect_result(&ret, hint);
+        let known = !prefix.is_empty();
+        if known {
+            self.demand_self(of, &args, name.span, function);
+        }
+        let how = self.cx.fns[function.index()].receiver;
+        let skip = usize::from(receiver.is_some());
+        let receiver = receiver.map(|receiver| self.receiver(receiver, how, function));
+        let target = self.target(function, &args, skip);
+        let own = 1 + self.cx.program.traits[of.index()].generics.len();
+        let mut values = self.arguments(&target, arguments, arguments_span, |cx| {
+            if !known {
+                cx.demand_self(of, &args, name.span, function);
+            }
+            cx.demand_bounds(function, &args, own, span);
+        });
+        if let Some(receiver) = receiver {
+            values.insert(0, receiver);
+        }
+        hir::Expr {
+            kind: ExprKind::CallTrait(TraitFnRef { of, method, args }, values),
+            ty: ret,
+            span,
+        }
+    }
+
+    /// The receiver of a method as an argument.
+    fn receiver(&mut self, receiver: hir::Expr, how: Receiver, method: FnId) -> Arg {
+        if how != Receiver::Mutable {
+            return Arg::Value(receiver);
+        }
+        match self.to_place(&receiver) {
+            Some(place) => Arg::Lent(place),
+            None => {
+                if self.shallow(&receiver.ty) != Ty::Error {
+                    let name =
+                        impls::last_part(&self.cx.program.fns[method.index()].name).to_string();
+                    self.report(
+                        Diagnostic::error(
+                            "E0501",
+                            format!("`{name}` changes its receiver, which must be a variable"),
+                        )
+                        .at(receiver.span, "a value that nothing holds")
+                        .help("bind it first: `let mut name = …`"),
+                    );
+                }
+                Arg::Value(receiver)
+            }
+        }
+    }
+
+    fn call_value(
+        &mut self,
+        callee: &'a Expr,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let callee = self.expr(callee, Want::Any);
+        self.call_checked(callee, arguments, arguments_span, span, hint)
+    }
+
+    fn call_checked(
+        &mut self,
+        callee: hir::Expr,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        span: Span,
+        hint: Option<&Ty>,
+    ) -> hir::Expr {
+        let ty = self.shape(&callee.ty);
+        match &ty {
+            Ty::Fn(f) => {
+                self.expect_result(&f.ret, hint);
+                let what = rc(self.cx.files.text(callee.span));
+                let what = if what.len() > 40 {
+                    rc("this function")
+                } else {
+                    what
+                };
+                let params = f
+                    .params
+                    .iter()
+                    .map(|param| TargetParam {
+                        name: rc(""),
+                        mutable: param.mutable,
+                        ty: param.ty.clone(),
+                        declared: None,
+                    })
+                    .collect();
+                let values =
+                    self.arguments(&Target { what, params }, arguments, arguments_span, |_| {});
+                hir::Expr {
+                    kind: ExprKind::CallValue(Box::new(callee), values),
+                    ty: f.ret.clone(),
+                    span,
+                }
+            }
+            Ty::Error | Ty::Never => self.broken_call(arguments, span),
+            Ty::Infer(_) => {
+                self.unknown_shape(callee.span, "call it");
+                self.broken_call(arguments, span)
+            }
+            _ => {
+                let shown = self.shown(&ty);
+                self.report(
+                    Diagnostic::error("E0419", format!("`{shown}` is not a function"))
+                        .at(callee.span, format!("a `{shown}` cannot be called")),
+                );
+                self.broken_call(arguments, span)
+            }
+        }
+    }
+
+    /// Checks arguments by position: first those that are no lambdas, then, after `between`, the lambdas.
+    pub(super) fn arguments(
+        &mut self,
+        target: &Target,
+        arguments: &'a [Argument],
+        arguments_span: Span,
+        between: impl FnOnce(&mut Self),
+    ) -> Vec<Arg> {
+        let named = arguments.iter().find(|argument| {
+            !matches!(argument.kind, ArgumentKind::Value(_) | ArgumentKind::Mut(_))
+        });
+        if let Some(argument) = named {
+            let message = match &argument.kind {
+                ArgumentKind::Named(name, value) => Diagnostic::error(
+                    "E0420",
+                    format!("`{}` takes its arguments by position", target.what),
+                )
+                .at(
+                    name.span,
+                    "names are for the fields of structs and variants",
+                )
+                .help("remove the name")
+                .edit(
+                    Span {
+                        start: name.span.start,
+                        end: value.span.start,
+                        ..name.span
+                    },
+                    "",
+                ),
+                _ => Diagnostic::error("E0420", "`..` stands only where a struct is built")
+                    .at(argument.span, "this calls a function"),
+            };
+            self.report(message);
+            self.look_at(arguments);
+            return Vec::new();
+        }
+        if arguments.len() != target.params.len() {
+            self.wrong_count(target, arguments, arguments_span);
+            self.look_at(arguments);
+            return Vec::new();
+        }
+        let mut values: Vec<Option<Arg>> = Vec::new();
+        for (argument, param) in arguments.iter().zip(&target.params) {
+            values.push(match &argument.kind {
+                ArgumentKind::Value(value) if is_lambda(value) && !param.mutable => None,
+                _ => Some(self.argument(target, argument, param)),
+            });
+        }
+        between(self);
+        for ((argument, param), value) in arguments.iter().zip(&target.params).zip(&mut values) {
+            if value.is_none() {
+                *value = Some(self.argument(target, argument, param));
+            }
+        }
+        values.into_iter().flatten().collect()
+    }
+
+    fn wrong_count(&mut self, target: &Target, arguments: &[Argument], arguments_span: Span) {
+        let (given, wanted) = (arguments.len(), target.params.len());
+        let count = |n: usize| match n {
+            0 => "no arguments".to_string(),
+            1 => "one argument".to_string(),
+            n => format!("{n} arguments"),
+        };
+        let shown: Vec<String> = target
+            .params
+            .iter()
+            .map(|param| {
+                let mutable = if param.mutable { "mut " } else { "" };
+                let name = if param.name.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}: ", param.name)
+                };
+                format!("{mutable}{name}{}", self.shown(&param.ty))
+            })
+            .collect();
+        let place = match arguments.get(wanted) {
+            Some(first) => Span {
+                end: arguments
+                    .last()
+                    .map_or(first.span.end, |last| last.span.end),
+                ..first.span
+            },
+            None => arguments_span,
+        };
+        let label = match (given, wanted) {
+            (0, _) => "none given".to_string(),
+            _ if given > wanted => "too many".to_string(),
+            (1, _) => "one given".to_string(),
+            _ => format!("{given} given"),
+        };
+        self.report(
+            Diagnostic::error(
+                "E0418",
+                format!("`{}` takes {}", target.what, count(wanted)),
+            )
+            .at(place, label)
+            .note(format!("it is `{}({})`", target.what, shown.join(", "))),
+        );
+    }
+
+    fn argument(&mut self, target: &Target, argument: &'a Argument, param: &TargetParam) -> Arg {
+        let why = Why::Argument(target.what.clone(), param.name.clone(), param.declared);
+        let (value, marked) = match &argument.kind {
+            ArgumentKind::Mut(value) => (value, true),
+            ArgumentKind::Value(value)
+            | ArgumentKind::Named(_, value)
+            | ArgumentKind::Rest(value) => (value, false),
+        };
+        if !param.mutable {
+            if marked {
+                let shown = if param.name.is_empty() {
+                    "this parameter".to_string()
+                } else {
+                    format!("`{}`", param.name)
+                };
+                self.report(
+                    Diagnostic::error(
+                        "E0502",
+                        format!("{shown} of `{}` takes a value, not a place", target.what),
+                    )
+                    .at(argument.span, "nothing changes it")
+                    .help("leave `mut` out")
+                    .edit(
+                        Span {
+                            end: value.span.start,
+                            ..argument.span
+                        },
+                        "",
+                    ),
+                );
+            }
+            return Arg::Value(self.expr(value, Want::Must(&param.ty, &why)));
+        }
+        let value = self.expr(value, Want::Any);
+        let value = self.coerce(value, &param.ty, &why);
+        let place = self.to_place(&value);
+        if !marked && self.shallow(&value.ty) != Ty::Error {
+            let message = Diagnostic::error(
+                "E0503",
+                format!(
+                    "`{}` may change this argument: say so with `mut`",
+                    target.what
+                ),
+            );
+            let message = match &place {
+                Some(_) => message
+                    .at(argument.span, "lent for the length of the call")
+                    .edit(argument.span.before(), "mut "),
+                None => message
+                    .at(argument.span, "a value that nothing holds")
+                    .help("bind it first, then lend the variable: `mut name`"),
+            };
+            self.report(message);
+            return Arg::Value(value);
+        }
+        match place {
+            Some(place) => Arg::Lent(place),
+            None => {
+                self.no_place(&value, "lent");
+                Arg::Value(value)
+            }
+        }
+    }
+}
+
+pub(super) fn is_lambda(expr: &Expr) -> bool {
+    match &expr.kind {
+        Ast::Paren(inner) => is_lambda(inner),
+        Ast::Lambda { .. } => true,
+        _ => false,
+    }
+}

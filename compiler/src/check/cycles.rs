@@ -1,0 +1,4 @@
+use super::*;
+impl Checker<'_> {
+    pub(super) fn cycles(&mut self) {}
+}

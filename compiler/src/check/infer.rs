@@ -1,0 +1,236 @@
+//! Unification variables of one body.
+
+use super::*;
+
+/// Types with more parts than this, or deeper, are refused: a few lines can otherwise describe a type whose text would
+/// fill the memory (`let b = (a, a)`, again and again).
+const MAX_TYPE_PARTS: usize = 2000;
+const MAX_TYPE_DEPTH: usize = 200;
+
+/// What a variable stands for, for the message when it stays open.
+#[derive(Clone, Debug)]
+pub(super) enum Open {
+    /// The elements of `[]`.
+    List,
+    /// Keys and values of `[:]`.
+    Map,
+    /// A type parameter of something that was called or built: its name, then the parameter's.
+    Parameter(Rc<str>, Rc<str>),
+    /// The parameter of a lambda.
+    Lambda(Rc<str>),
+    /// Anything else.
+    Other,
+}
+
+pub(super) struct Variable {
+    value: Option<Ty>,
+    pub(super) span: Span,
+    pub(super) open: Open,
+    /// Something of type `Never` was put where this is expected; if nothing else decides, it is `Never`.
+    never: bool,
+}
+
+/// The variables of one body.
+#[derive(Default)]
+pub(super) struct Table {
+    pub(super) variables: Vec<Variable>,
+    /// Variables in the order in which they were bound.
+    trail: Vec<u32>,
+}
+
+impl Table {
+    pub(super) fn fresh(&mut self, span: Span, open: Open) -> Ty {
+        self.variables.push(Variable {
+            value: None,
+            span,
+            open,
+            never: false,
+        });
+        Ty::Infer(self.variables.len() as u32 - 1)
+    }
+
+    /// The type with variables followed at its top only.
+    pub(super) fn shallow(&self, ty: &Ty) -> Ty {
+        let mut ty = ty.clone();
+        while let Ty::Infer(id) = ty {
+            match &self.variables[id as usize].value {
+                Some(value) => ty = value.clone(),
+                None => break,
+            }
+        }
+        ty
+    }
+
+    /// The type with all bound variables replaced.
+    pub(super) fn deep(&self, ty: &Ty) -> Ty {
+        if !has_infer(ty) {
+            return ty.clone();
+        }
+        match ty {
+            Ty::Infer(_) => {
+                let inner = self.shallow(ty);
+                if matches!(inner, Ty::Infer(_)) {
+                    inner
+                } else {
+                    self.deep(&inner)
+                }
+            }
+            Ty::List(part) => Ty::List(Rc::new(self.deep(part))),
+            Ty::Set(part) => Ty::Set(Rc::new(self.deep(part))),
+            Ty::Map(key, value) => Ty::Map(Rc::new(self.deep(key)), Rc::new(self.deep(value))),
+            Ty::Tuple(parts) => Ty::Tuple(parts.iter().map(|part| self.deep(part)).collect()),
+            Ty::Adt(id, parts) => Ty::Adt(*id, parts.iter().map(|part| self.deep(part)).collect()),
+            Ty::Fn(f) => Ty::Fn(Rc::new(hir::FnTy {
+                params: f
+                    .params
+                    .iter()
+                    .map(|p| hir::FnTyParam {
+                        mutable: p.mutable,
+                        ty: self.deep(&p.ty),
+                    })
+                    .collect(),
+                ret: self.deep(&f.ret),
+            })),
+            _ => ty.clone(),
+        }
+    }
+
+    pub(super) fn mark_never(&mut self, ty: &Ty) {
+        if let Ty::Infer(id) = self.shallow(ty) {
+            self.variables[id as usize].never = true;
+        }
+    }
+
+    /// Whether an open variable met only `Never`.
+    pub(super) fn only_never(&self, id: u32) -> bool {
+        self.variables[id as usize].never
+    }
+
+    pub(super) fn bind(&mut self, id: u32, ty: Ty) {
+        self.variables[id as usize].value = Some(ty);
+        self.trail.push(id);
+    }
+
+    pub(super) fn snapshot(&self) -> usize {
+        self.trail.len()
+    }
+
+    /// Unbinds what was bound since the snapshot.
+    pub(super) fn rollback(&mut self, snapshot: usize) {
+        for id in self.trail.drain(snapshot..) {
+            self.variables[id as usize].value = None;
+        }
+    }
+
+    /// Makes two types equal, if they can be.
+    pub(super) fn unify(&mut self, a: &Ty, b: &Ty) -> bool {
+        let a = self.shallow(a);
+        let b = self.shallow(b);
+        match (&a, &b) {
+            (Ty::Error, _) | (_, Ty::Error) => true,
+            (Ty::Infer(x), Ty::Infer(y)) => {
+                if x != y {
+                    let never = self.variables[*x as usize].never;
+                    self.variables[*y as usize].never |= never;
+                    self.bind(*x, b.clone());
+                }
+                true
+            }
+            (Ty::Infer(x), other) | (other, Ty::Infer(x)) => {
+                if self.occurs(*x, other) {
+                    return false;
+                }
+                self.bind(*x, other.clone());
+                true
+            }
+            (Ty::List(x), Ty::List(y)) | (Ty::Set(x), Ty::Set(y)) => {
+                Rc::ptr_eq(x, y) || self.unify(x, y)
+            }
+            (Ty::Map(k, v), Ty::Map(l, w)) => self.unify(k, l) && self.unify(v, w),
+            (Ty::Tuple(x), Ty::Tuple(y)) => x.len() == y.len() && self.unify_all(x, y),
+            (Ty::Adt(i, x), Ty::Adt(j, y)) => i == j && self.unify_all(x, y),
+            (Ty::Fn(f), Ty::Fn(g)) => {
+                f.params.len() == g.params.len()
+                    && f.params
+                        .iter()
+                        .zip(&g.params)
+                        .all(|(p, q)| p.mutable == q.mutable && self.unify(&p.ty, &q.ty))
+                    && self.unify(&f.ret, &g.ret)
+            }
+            _ => a == b,
+        }
+    }
+
+    fn unify_all(&mut self, a: &Rc<[Ty]>, b: &Rc<[Ty]>) -> bool {
+        Rc::ptr_eq(a, b) || a.iter().zip(b.iter()).all(|(x, y)| self.unify(x, y))
+    }
+
+    /// Like [`Table::unify`], but without a trace when it fails.
+    pub(super) fn try_unify(&mut self, a: &Ty, b: &Ty) -> bool {
+        let snapshot = self.snapshot();
+        let good = self.unify(a, b);
+        if !good {
+            self.rollback(snapshot);
+        }
+        good
+    }
+
+    fn occurs(&self, id: u32, ty: &Ty) -> bool {
+        match self.shallow(ty) {
+            Ty::Infer(other) => other == id,
+            Ty::List(part) | Ty::Set(part) => self.occurs(id, &part),
+            Ty::Map(key, value) => self.occurs(id, &key) || self.occurs(id, &value),
+            Ty::Tuple(parts) | Ty::Adt(_, parts) => parts.iter().any(|part| self.occurs(id, part)),
+            Ty::Fn(f) => f.params.iter().any(|p| self.occurs(id, &p.ty)) || self.occurs(id, &f.ret),
+            _ => false,
+        }
+    }
+
+    /// Whether a type has grown beyond all reason.
+    pub(super) fn too_large(&self, ty: &Ty) -> bool {
+        let mut left = MAX_TYPE_PARTS;
+        self.measure(ty, MAX_TYPE_DEPTH, &mut left)
+    }
+
+    fn measure(&self, ty: &Ty, depth: usize, left: &mut usize) -> bool {
+        if depth == 0 || *left == 0 {
+            return true;
+        }
+        *left -= 1;
+        match self.shallow(ty) {
+            Ty::List(part) | Ty::Set(part) => self.measure(&part, depth - 1, left),
+            Ty::Map(key, value) => {
+                self.measure(&key, depth - 1, left) || self.measure(&value, depth - 1, left)
+            }
+            Ty::Tuple(parts) | Ty::Adt(_, parts) => {
+                parts.iter().any(|part| self.measure(part, depth - 1, left))
+            }
+            Ty::Fn(f) => {
+                f.params
+                    .iter()
+                    .any(|p| self.measure(&p.ty, depth - 1, left))
+                    || self.measure(&f.ret, depth - 1, left)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a type mentions variables.
+pub(super) fn has_infer(ty: &Ty) -> bool {
+    any_part(ty, &mut |part| matches!(part, Ty::Infer(_)))
+}
+
+/// Whether any part of a type, itself included, is so.
+pub(super) fn any_part(ty: &Ty, test: &mut dyn FnMut(&Ty) -> bool) -> bool {
+    if test(ty) {
+        return true;
+    }
+    match ty {
+        Ty::List(part) | Ty::Set(part) => any_part(part, test),
+        Ty::Map(key, value) => any_part(key, test) || any_part(value, test),
+        Ty::Tuple(parts) | Ty::Adt(_, parts) => parts.iter().any(|part| any_part(part, test)),
+        Ty::Fn(f) => f.params.iter().any(|p| any_part(&p.ty, test)) || any_part(&f.ret, test),
+        _ => false,
+    }
+}

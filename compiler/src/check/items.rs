@@ -1,0 +1,749 @@
+//! What items say about types: parameters and their bounds, fields, signatures, impls.
+
+use super::attributes::{Condition, Place, conditions};
+use super::types::{Spot, params_of};
+use super::*;
+use crate::ast::{Item, ItemKind, Method, Payload, Signature};
+use crate::hir::{Generic, Param, TraitRef};
+
+impl<'a> Checker<'a> {
+    pub(super) fn items(&mut self) {
+        self.make_scopes();
+        for alias in 0..self.aliases.len() {
+            let span = self.aliases[alias].decl.name.span;
+            self.alias(alias, span);
+        }
+        self.make_bounds();
+        let loaded = self.loaded;
+        for (module, file) in loaded.iter().enumerate() {
+            for item in &file.ast.items {
+                self.item(module, item);
+            }
+        }
+        self.gather_trait_methods();
+        for index in 0..self.impls.len() {
+            self.check_impl(index);
+        }
+        self.check_finite();
+    }
+
+    fn make_scopes(&mut self) {
+        for index in 0..self.adts.len() {
+            let id = AdtId(index as u32);
+            let generics = self.adt_generics(id);
+            let params = params_of(generics, 0);
+            self.unique_generics(&[], generics);
+            let args: Rc<[Ty]> = params.iter().map(|(_, ty)| ty.clone()).collect();
+            let module = self.program.adts[index].module as usize;
+            self.adts[index].scope = Rc::new(TypeScope {
+                module,
+                params,
+                self_ty: Some(Ty::Adt(id, args)),
+            });
+        }
+        for shell in &mut self.shells {
+            let params = params_of(&shell.decl.generics, 0);
+            shell.scope = Rc::new(TypeScope {
+                module: shell.module,
+                params,
+                self_ty: Some(shell.ty.clone()),
+            });
+        }
+        for index in 0..self.traits.len() {
+            let decl = self.traits[index].decl;
+            self.unique_generics(&[], &decl.generics);
+            let module = self.program.traits[index].module as usize;
+            self.traits[index].scope = Rc::new(TypeScope {
+                module,
+                params: params_of(&decl.generics, 1),
+                self_ty: Some(Ty::Param(0)),
+            });
+        }
+    }
+
+    fn make_bounds(&mut self) {
+        for index in 0..self.adts.len() {
+            let scope = self.adts[index].scope.clone();
+            let declared = self.adt_generics(AdtId(index as u32));
+            self.program.adts[index].generics = self.generics(declared, &scope);
+        }
+        for index in 0..self.shells.len() {
+            let scope = self.shells[index].scope.clone();
+            let declared = &self.shells[index].decl.generics;
+            self.shells[index].generics = self.generics(declared, &scope);
+        }
+        for index in 0..self.traits.len() {
+            let scope = self.traits[index].scope.clone();
+            let declared = &self.traits[index].decl.generics;
+            self.program.traits[index].generics = self.generics(declared, &scope);
+        }
+    }
+
+    fn generics(&mut self, declared: &'a [ast::Generic], scope: &TypeScope) -> Vec<Generic> {
+        declared
+            .iter()
+            .map(|generic| Generic {
+                name: rc(&generic.name.text),
+                bounds: generic
+                    .bounds
+                    .iter()
+                    .filter_map(|bound| self.resolve_trait(bound, scope))
+                    .collect(),
+            })
+            .collect()
+    }
+
+    fn unique_generics(&mut self, outer: &[(Arc<str>, Ty)], generics: &[ast::Generic]) {
+        for (index, generic) in generics.iter().enumerate() {
+            let first = generics[..index]
+                .iter()
+                .find(|other| other.name.text == generic.name.text);
+            if let Some(first) = first {
+                self.twice(&generic.name, first.name.span);
+            } else if outer.iter().any(|(name, _)| *name == generic.name.text) {
+                self.report(
+                    Diagnostic::error(
+                        "E0303",
+                        format!("`{}` is already a type parameter here", generic.name.text),
+                    )
+                    .at(
+                        generic.name.span,
+                        "the surrounding type or trait has one of that name",
+                    )
+                    .help("give it another name"),
+                );
+            }
+        }
+    }
+
+    fn item(&mut self, module: usize, item: &'a Item) {
+        match &item.kind {
+            ItemKind::Import(_) => {
+                self.attributes(&item.attributes, Place::Other, module);
+            }
+            ItemKind::Function(function) => {
+                let Some(id) = self.own_function(module, &function.signature) else {
+                    return;
+                };
+                let scope = TypeScope {
+                    module,
+                    params: Vec::new(),
+                    self_ty: None,
+                };
+                self.function(
+                    id,
+                    &function.signature,
+                    &item.attributes,
+                    &scope,
+                    Vec::new(),
+                    Owner::File,
+                );
+                self.fns[id.index()].public = item.public.is_some();
+                if !self.is_intrinsic(id) {
+                    self.fns[id.index()].source = Source::Block(&function.body);
+                }
+                if let Some(receiver) = &function.signature.receiver {
+                    self.report(
+                        Diagnostic::error("E0311", "`self` stands only in types, traits and impls")
+                            .at(receiver.span, "no type surrounds this function")
+                            .help("move the function into the type, or name the parameter and give its type"),
+                    );
+                }
+            }
+            ItemKind::Struct(decl) => self.struct_item(module, item, decl),
+            ItemKind::Enum(decl) => self.enum_item(module, item, decl),
+            ItemKind::Trait(decl) => self.trait_item(module, item, decl),
+            ItemKind::Impl(decl) => self.impl_item(module, item, decl),
+            ItemKind::Const(_) | ItemKind::Alias(_) => {
+                self.attributes(&item.attributes, Place::Other, module);
+            }
+            ItemKind::Test(decl) => {
+                self.attributes(&item.attributes, Place::Other, module);
+                let id =
+                    self.new_function(&format!("test \"{}\"", decl.name), module, decl.name_span);
+                let scope = TypeScope {
+                    module,
+                    params: Vec::new(),
+                    self_ty: None,
+                };
+                self.parameters(id, &decl.parameters, &scope);
+                let info = &mut self.fns[id.index()];
+                info.source = Source::Block(&decl.body);
+                info.owner = Owner::Test;
+                info.scope = Rc::new(scope);
+                self.program.fns[id.index()].ret = Ty::unit();
+                if !self.is_std(module) {
+                    self.program.tests.push(hir::Test {
+                        name: rc(&decl.name),
+                        module: module as u32,
+                        function: id,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The id that was given to a function of a file; `None` if its name was declared before.
+    fn own_function(&self, module: usize, signature: &Signature) -> Option<FnId> {
+        match self.scopes[module].values.get(&signature.name.text) {
+            Some(Entry {
+                item: ValueItem::Fn(id),
+                span,
+                ..
+            }) if *span == signature.name.span => Some(*id),
+            _ => None,
+        }
+    }
+
+    fn is_intrinsic(&self, id: FnId) -> bool {
+        matches!(self.program.fns[id.index()].body, hir::FnBody::Intrinsic(_))
+    }
+
+    fn own_type(&self, module: usize, name: &ast::Name) -> Option<TypeItem> {
+        let entry = self.scopes[module].types.get(&name.text)?;
+        (entry.span == name.span).then_some(entry.item)
+    }
+
+    fn struct_item(&mut self, module: usize, item: &'a Item, decl: &'a ast::Struct) {
+        let said = self.attributes(&item.attributes, Place::Struct, module);
+        match self.own_type(module, &decl.name) {
+            Some(TypeItem::Shell(shell)) => {
+                let (scope, generics) = (
+                    self.shells[shell].scope.clone(),
+                    self.shells[shell].generics.clone(),
+                );
+                if let Some(field) = decl.fields.first() {
+                    self.report(
+                        Diagnostic::error("E0709", "a built-in type declares no fields")
+                            .at(field.span, ""),
+                    );
+                }
+                let head = Head::of(&self.shells[shell].ty);
+                if let Some(head) = head {
+                    self.methods_of(
+                        module,
+                        &decl.methods,
+                        head,
+                        &decl.name.text,
+                        &scope,
+                        &generics,
+                    );
+                }
+            }
+            Some(TypeItem::Adt(id)) => {
+                let scope = self.adts[id.index()].scope.clone();
+                self.program.adts[id.index()].ignore_unknown = said.ignore_unknown;
+                if let Some(name) = said.lang {
+                    self.program.lang.adts.insert(name, id);
+                }
+                let generics: Rc<[Generic]> = self.program.adts[id.index()].generics.clone().into();
+                let mut fields: Vec<hir::Field> = Vec::new();
+                let mut defaults = Vec::new();
+                for (index, field) in decl.fields.iter().enumerate() {
+                    if let Some(first) = decl.fields[..index]
+                        .iter()
+                        .find(|other| other.name.text == field.name.text)
+                    {
+                        self.twice(&field.name, first.name.span);
+                    }
+                    let said = self.attributes(&field.attributes, Place::Field, module);
+                    let ty = self.resolve(&field.ty, &scope, Spot::Plain);
+                    self.written(&ty, field.ty.span, &generics);
+                    defaults.push(field.default.as_ref().map(|default| {
+                        let name = format!("default of {}.{}", decl.name.text, field.name.text);
+                        let function = self.new_function(&name, module, field.name.span);
+                        let info = &mut self.fns[function.index()];
+                        info.source = Source::Expr(default);
+                        info.owner = Owner::Default;
+                        info.scope = scope.clone();
+                        info.inherited = generics.len();
+                        info.result = Some(field.ty.span);
+                        let hir = &mut self.program.fns[function.index()];
+                        hir.generics = generics.to_vec();
+                        hir.ret = ty.clone();
+                        function
+                    }));
+                    fields.push(hir::Field {
+                        name: rc(&field.name.text),
+                        ty,
+                        json: said.json,
+                        default: None,
+                    });
+                }
+                self.adts[id.index()].defaults = defaults;
+                self.unique_json(fields.iter().zip(&decl.fields).map(|(field, decl)| {
+                    (
+                        field.json.clone().unwrap_or_else(|| field.name.clone()),
+                        decl.span,
+                    )
+                }));
+                self.program.adts[id.index()].variants = vec![hir::Variant {
+                    name: rc(&decl.name.text),
+                    json: None,
+                    named: true,
+                    fields,
+                }];
+                self.methods_of(
+                    module,
+                    &decl.methods,
+                    Head::Adt(id),
+                    &decl.name.text,
+                    &scope,
+                    &generics,
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn unique_json(&mut self, names: impl Iterator<Item = (Rc<str>, Span)>) {
+        let mut seen: FxHashMap<Rc<str>, Span> = FxHashMap::default();
+        for (name, span) in names {
+            if let Some(first) = seen.insert(name.clone(), span) {
+                self.report(
+                    Diagnostic::error("E0303", format!("`{name}` is used twice in JSON"))
+                        .at(span, "again here")
+                        .also(first, "first here"),
+                );
+            }
+        }
+    }
+
+    fn enum_item(&mut self, module: usize, item: &'a Item, decl: &'a ast::Enum) {
+        let said = self.attributes(&item.attributes, Place::Enum, module);
+        let Some(TypeItem::Adt(id)) = self.own_type(module, &decl.name) else {
+            return;
+        };
+        if let Some(name) = said.lang {
+            self.program.lang.adts.insert(name, id);
+        }
+        let scope = self.adts[id.index()].scope.clone();
+        let generics: Rc<[Generic]> = self.program.adts[id.index()].generics.clone().into();
+        let mut variants: Vec<hir::Variant> = Vec::new();
+        for (index, variant) in decl.variants.iter().enumerate() {
+            if let Some(first) = decl.variants[..index]
+                .iter()
+                .find(|other| other.name.text == variant.name.text)
+            {
+                self.twice(&variant.name, first.name.span);
+            }
+            let said = self.attributes(&variant.attributes, Place::Variant, module);
+            let mut fields = Vec::new();
+            let mut named = false;
+            match &variant.payload {
+                Payload::None => {}
+                Payload::Unnamed(parts) => {
+                    for (position, part) in parts.iter().enumerate() {
+                        let ty = self.resolve(part, &scope, Spot::Plain);
+                        self.written(&ty, part.span, &generics);
+                        fields.push(hir::Field {
+                            name: rc(&position.to_string()),
+                            ty,
+                            json: None,
+                            default: None,
+                        });
+                    }
+                }
+                Payload::Named(parts) => {
+                    named = true;
+                    for (position, (name, part)) in parts.iter().enumerate() {
+                        if let Some((first, _)) = parts[..position]
+                            .iter()
+                            .find(|(other, _)| other.text == name.text)
+                        {
+                            self.twice(name, first.span);
+                        }
+                        let ty = self.resolve(part, &scope, Spot::Plain);
+                        self.written(&ty, part.span, &generics);
+                        fields.push(hir::Field {
+                            name: rc(&name.text),
+                            ty,
+                            json: None,
+                            default: None,
+                        });
+                    }
+                }
+            }
+            variants.push(hir::Variant {
+                name: rc(&variant.name.text),
+                json: said.json,
+                named,
+                fields,
+            });
+        }
+        self.unique_json(variants.iter().zip(&decl.variants).map(|(variant, decl)| {
+            (
+                variant.json.clone().unwrap_or_else(|| variant.name.clone()),
+                decl.span,
+            )
+        }));
+        self.program.adts[id.index()].variants = variants;
+        self.methods_of(
+            module,
+            &decl.methods,
+            Head::Adt(id),
+            &decl.name.text,
+            &scope,
+            &generics,
+        );
+    }
+
+    fn methods_of(
+        &mut self,
+        module: usize,
+        methods: &'a [Method],
+        head: Head,
+        type_name: &str,
+        scope: &TypeScope,
+        generics: &[Generic],
+    ) {
+        for method in methods {
+            let signature = &method.function.signature;
+            let id = self.new_function(
+                &format!("{type_name}.{}", signature.name.text),
+                module,
+                signature.name.span,
+            );
+            self.function(
+                id,
+                signature,
+                &method.attributes,
+                scope,
+                generics.to_vec(),
+                Owner::Type(head.clone()),
+            );
+            self.fns[id.index()].public = method.public.is_some();
+            if !self.is_intrinsic(id) {
+                self.fns[id.index()].source = Source::Block(&method.function.body);
+            }
+            let known = self
+                .methods
+                .entry(head.clone())
+                .or_default()
+                .entry(signature.name.text.clone())
+                .or_default();
+            let first = known.first().copied();
+            known.push(id);
+            if let Some(first) = first
+                && !self.is_std(module)
+            {
+                let span = self.program.fns[first.index()].span;
+                self.twice(&signature.name, span);
+            }
+            let field = match &head {
+                Head::Adt(id) => match self.adts[id.index()].decl {
+                    AdtDecl::Struct(decl) => decl
+                        .fields
+                        .iter()
+                        .find(|field| field.name.text == signature.name.text),
+                    AdtDecl::Enum(_) => None,
+                },
+                _ => None,
+            };
+            if let Some(field) = field {
+                self.twice(&signature.name, field.name.span);
+            }
+        }
+    }
+
+    fn trait_item(&mut self, module: usize, item: &'a Item, decl: &'a ast::Trait) {
+        let said = self.attributes(&item.attributes, Place::Other, module);
+        let Some(TypeItem::Trait(id)) = self.own_type(module, &decl.name) else {
+            return;
+        };
+        if let Some(name) = said.lang {
+            self.program.lang.traits.insert(name, id);
+        }
+        let scope = self.traits[id.index()].scope.clone();
+        let own = self.program.traits[id.index()].generics.clone();
+        let args = (0..own.len() as u32)
+            .map(|index| Ty::Param(index + 1))
+            .collect();
+        let mut generics = vec![Generic {
+            name: rc("Self"),
+            bounds: vec![TraitRef { id, args }],
+        }];
+        generics.extend(own);
+        for function in &decl.functions {
+            let signature = &function.signature;
+            let name = format!("{}.{}", decl.name.text, signature.name.text);
+            let fn_id = self.new_function(&name, module, signature.name.span);
+            self.function(
+                fn_id,
+                signature,
+                &function.attributes,
+                &scope,
+                generics.clone(),
+                Owner::Trait(id),
+            );
+            let info = &mut self.fns[fn_id.index()];
+            info.public = true;
+            if let Some(body) = &function.default
+                && !matches!(
+                    self.program.fns[fn_id.index()].body,
+                    hir::FnBody::Intrinsic(_)
+                )
+            {
+                info.source = Source::Block(body);
+            }
+            let position = self.program.traits[id.index()].methods.len() as u32;
+            let known = self.traits[id.index()]
+                .methods
+                .insert(signature.name.text.clone(), position);
+            if let Some(first) = known {
+                let first = self.program.traits[id.index()].methods[first as usize].function;
+                let span = self.program.fns[first.index()].span;
+                self.twice(&signature.name, span);
+            }
+            self.program.traits[id.index()]
+                .methods
+                .push(hir::TraitMethod {
+                    name: rc(&signature.name.text),
+                    function: fn_id,
+                });
+        }
+    }
+
+    fn impl_item(&mut self, module: usize, item: &'a Item, decl: &'a ast::Impl) {
+        self.attributes(&item.attributes, Place::Other, module);
+        self.unique_generics(&[], &decl.generics);
+        if let Some(public) = item.public {
+            self.report(
+                Diagnostic::error("E0709", "an `impl` is as visible as its trait and its type")
+                    .at(public, "`pub` says nothing here")
+                    .edit(public, ""),
+            );
+        }
+        let mut scope = TypeScope {
+            module,
+            params: params_of(&decl.generics, 0),
+            self_ty: None,
+        };
+        let generics = self.generics(&decl.generics, &scope);
+        let ty = self.resolve(&decl.target, &scope, Spot::Parameter);
+        scope.self_ty = Some(ty.clone());
+        let of = self.resolve_trait(&decl.of, &scope);
+        let good = of.is_some() && ty != Ty::Error;
+        let of = of.unwrap_or(TraitRef {
+            id: TraitId(0),
+            args: Vec::new(),
+        });
+        let index = self.impls.len();
+        let shown_trait = decl.of.name.text.clone();
+        let shown_type = self.show(&ty, &generics);
+        let shared: Rc<[Generic]> = generics.clone().into();
+        self.written(&ty, decl.target.span, &shared);
+        let scope = Rc::new(scope);
+        let mut functions = Vec::new();
+        for method in &decl.functions {
+            let signature = &method.function.signature;
+            let name = format!("{shown_trait} for {shown_type}.{}", signature.name.text);
+            let id = self.new_function(&name, module, signature.name.span);
+            self.function(
+                id,
+                signature,
+                &method.attributes,
+                &scope,
+                generics.clone(),
+                Owner::Impl(index),
+            );
+            let info = &mut self.fns[id.index()];
+            info.public = true;
+            if !matches!(self.program.fns[id.index()].body, hir::FnBody::Intrinsic(_)) {
+                info.source = Source::Block(&method.function.body);
+            }
+            functions.push(id);
+        }
+        self.impls.push(ImplInfo {
+            decl,
+            module,
+            functions,
+            good,
+        });
+        self.program.impls.push(hir::Impl {
+            generics,
+            of,
+            ty,
+            methods: Vec::new(),
+        });
+    }
+
+    /// Fills in the signature of a function. `outer` are the parameters of what surrounds it.
+    fn function(
+        &mut self,
+        id: FnId,
+        signature: &'a Signature,
+        attributes: &'a [ast::Attribute],
+        outer: &TypeScope,
+        inherited: Vec<Generic>,
+        owner: Owner,
+    ) {
+        let module = outer.module;
+        let said = self.attributes(attributes, Place::Function, module);
+        self.unique_generics(&outer.params, &signature.generics);
+        let first = inherited.len();
+        let mut scope = outer.clone();
+        scope.params.extend(params_of(&signature.generics, first));
+        let mut generics = inherited;
+        let own = self.generics(&signature.generics, &scope);
+        generics.extend(own);
+        let mut equal = Vec::new();
+        for (text, span) in &said.conditions {
+            self.conditions(text, *span, &mut scope, &mut generics, &mut equal);
+        }
+        let info = &mut self.fns[id.index()];
+        info.signature = signature.span;
+        info.result = signature.result.as_ref().map(|result| result.span);
+        info.owner = owner;
+        info.inherited = first;
+        info.equal = equal;
+        info.deprecated = said.deprecated;
+        info.constant = said.constant;
+        info.receiver = match &signature.receiver {
+            None => Receiver::None,
+            Some(receiver) if receiver.mutable.is_some() => Receiver::Mutable,
+            Some(_) => Receiver::Value,
+        };
+        self.program.fns[id.index()].generics = generics;
+        if let Some(name) = said.lang {
+            self.program.lang.fns.insert(name, id);
+        }
+        if let Some(name) = said.intrinsic {
+            self.program.fns[id.index()].body = hir::FnBody::Intrinsic(name);
+        }
+        if let Some(receiver) = &signature.receiver {
+            self.program.fns[id.index()].params.push(Param {
+                name: rc("self"),
+                mutable: receiver.mutable.is_some(),
+                ty: scope.self_ty.clone().unwrap_or(Ty::Error),
+            });
+            self.fns[id.index()].parameter_spans.push(receiver.span);
+            self.fns[id.index()]
+                .parameter_type_spans
+                .push(receiver.span);
+        }
+        self.parameters(id, &signature.parameters, &scope);
+        let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
+        let ret = signature.result.as_ref().map_or_else(Ty::unit, |result| {
+            let ty = self.resolve(result, &scope, Spot::Plain);
+            self.written(&ty, result.span, &shared);
+            ty
+        });
+        self.program.fns[id.index()].ret = ret;
+        self.fns[id.index()].scope = Rc::new(scope);
+    }
+
+    fn parameters(&mut self, id: FnId, parameters: &'a [ast::Parameter], scope: &TypeScope) {
+        let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
+        for (index, parameter) in parameters.iter().enumerate() {
+            if let Some(first) = parameters[..index]
+                .iter()
+                .find(|other| other.name.text == parameter.name.text)
+                && &*parameter.name.text != "_"
+            {
+                self.twice(&parameter.name, first.name.span);
+            }
+            let ty = self.resolve(&parameter.ty, scope, Spot::Parameter);
+            self.written(&ty, parameter.ty.span, &shared);
+            self.program.fns[id.index()].params.push(Param {
+                name: rc(&parameter.name.text),
+                mutable: parameter.mutable.is_some(),
+                ty,
+            });
+            self.fns[id.index()]
+                .parameter_spans
+                .push(parameter.name.span);
+            self.fns[id.index()]
+                .parameter_type_spans
+                .push(parameter.ty.span);
+        }
+    }
+
+    /// Applies `@where("…")` of the core.
+    fn conditions(
+        &mut self,
+        text: &str,
+        span: Span,
+        scope: &mut TypeScope,
+        generics: &mut [Generic],
+        equal: &mut Vec<(u32, Ty)>,
+    ) {
+        let position = |scope: &TypeScope, name: &str| {
+            scope.params.iter().position(|(param, _)| &**param == name)
+        };
+        for condition in conditions(text) {
+            let good = match condition {
+                Condition::Bounds(name, bounds) => position(scope, &name).is_some_and(|index| {
+                    // In a trait `Self` comes before the named parameters.
+                    let index = index + generics.len() - scope.params.len();
+                    bounds
+                        .iter()
+                        .all(|bound| match self.find_type(scope.module, bound) {
+                            Some(TypeItem::Trait(id)) => {
+                                generics[index].bounds.push(TraitRef {
+                                    id,
+                                    args: Vec::new(),
+                                });
+                                true
+                            }
+                            _ => false,
+                        })
+                }),
+                Condition::Equal(name, ty) => {
+                    match (position(scope, &name), self.type_from_text(&ty, scope)) {
+                        (Some(index), Some(ty)) => {
+                            let Ty::Param(number) = scope.params[index].1 else {
+                                continue;
+                            };
+                            let args: Vec<Ty> = (0..generics.len() as u32)
+                                .map(|other| {
+                                    if other == number {
+                                        ty.clone()
+                                    } else {
+                                        Ty::Param(other)
+                                    }
+                                })
+                                .collect();
+                            scope.self_ty = scope.self_ty.as_ref().map(|own| own.substitute(&args));
+                            scope.params[index].1 = ty.clone();
+                            equal.push((number, ty));
+                            true
+                        }
+                        _ => false,
+                    }
+                }
+            };
+            if !good {
+                self.report(
+                    Diagnostic::error("E0708", "this `@where` names something unknown")
+                        .at(span, ""),
+                );
+            }
+        }
+    }
+
+    /// Which traits a method name may belong to, by module.
+    fn gather_trait_methods(&mut self) {
+        for module in 0..self.scopes.len() {
+            let mut traits: Vec<TraitId> = Vec::new();
+            let items = self.scopes[module].types.values().map(|entry| entry.item);
+            for item in items.chain(self.core.types.values().map(|entry| entry.item)) {
+                if let TypeItem::Trait(id) = item
+                    && !traits.contains(&id)
+                {
+                    traits.push(id);
+                }
+            }
+            let mut by_name: FxHashMap<Arc<str>, Vec<TraitId>> = FxHashMap::default();
+            for id in traits {
+                for name in self.traits[id.index()].methods.keys() {
+                    by_name.entry(name.clone()).or_default().push(id);
+                }
+            }
+            for list in by_name.values_mut() {
+                list.sort();
+            }
+            self.scopes[module].trait_methods = by_name;
+        }
+    }
+}

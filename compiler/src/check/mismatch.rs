@@ -1,0 +1,252 @@
+//! When a type is not the one that is wanted: the message, and what could be typed instead.
+
+use super::body::{BodyCx, Want, Why};
+use super::*;
+use crate::hir::{Expr, ExprKind};
+
+impl BodyCx<'_, '_> {
+    /// Fits a finished expression to what is wanted of it.
+    pub(super) fn fit(&mut self, value: Expr, want: Want) -> Expr {
+        match want {
+            Want::Any | Want::Hint(_) => value,
+            Want::Must(ty, why) => self.coerce(value, ty, why),
+            Want::Drop => self.dropped(value),
+        }
+    }
+
+    /// Sees to it that an expression has a type, or does not come back.
+    pub(super) fn coerce(&mut self, mut value: Expr, wanted: &Ty, why: &Why) -> Expr {
+        if self.shallow(&value.ty) == Ty::Never {
+            self.table.mark_never(wanted);
+            return value;
+        }
+        if !self.table.try_unify(&value.ty, wanted) {
+            self.mismatch(&value, wanted, why);
+            value.ty = Ty::Error;
+        }
+        value
+    }
+
+    /// Sees to it that a value is not lost where a statement stands.
+    fn dropped(&mut self, mut value: Expr) -> Expr {
+        let ty = self.shape(&value.ty);
+        match &ty {
+            Ty::Never | Ty::Error => {}
+            Ty::Infer(_) => {
+                self.table.unify(&ty, &Ty::unit());
+            }
+            _ if ty.is_unit() => {}
+            _ => {
+                let shown = self.shown(&ty);
+                let mut message = Diagnostic::error("E0408", format!("this `{shown}` is not used"))
+                    .at(value.span, "its value is lost here");
+                message = match &value.kind {
+                    _ if self.cx.as_result(&ty).is_some() => message
+                        .help("pass the error on with `?`, or drop the result with `let _ =`")
+                        .edit(value.span.after(), "?"),
+                    ExprKind::Binary(hir::BinaryOp::Eq, left, _)
+                        if self.to_place(left).is_some() =>
+                    {
+                        message.help("`==` compares; to assign, write `=`")
+                    }
+                    ExprKind::Call(function, args) => {
+                        self.other_method(message, function.id, args, value.span)
+                    }
+                    _ => message
+                        .help("drop it on purpose with `let _ =`, or remove it")
+                        .edit(value.span.before(), "let _ = "),
+                };
+                self.report(message);
+                value.ty = Ty::Error;
+            }
+        }
+        value
+    }
+
+    /// `xs.sorted()` where `xs.sort()` was meant.
+    fn other_method(
+        &self,
+        message: Diagnostic,
+        called: FnId,
+        args: &[hir::Arg],
+        span: Span,
+    ) -> Diagnostic {
+        let plain = message
+            .clone()
+            .help("drop it on purpose with `let _ =`")
+            .edit(span.before(), "let _ = ");
+        let name = impls::last_part(&self.cx.program.fns[called.index()].name).to_string();
+        let other = match &*name {
+            "sorted" => "sort",
+            "sorted_by" => "sort_by",
+            "reversed" => "reverse",
+            _ => return plain,
+        };
+        let is_place = matches!(args.first(), Some(hir::Arg::Value(receiver)) if self.to_place(receiver).is_some());
+        if is_place {
+            message.help(format!(
+                "`{name}` gives a new value; `{other}` changes the list in place"
+            ))
+        } else {
+            plain
+        }
+    }
+
+    /// Says where a wanted type comes from.
+    pub(super) fn explain(&self, message: &mut Diagnostic, why: &Why) {
+        let (span, text) = match why {
+            Why::Annotation(span) => (*span, "because of this type".to_string()),
+            Why::Return(span) => (*span, "the result that is declared".to_string()),
+            Why::NoResult(span) => (
+                *span,
+                "this declares no result, so it gives `()`".to_string(),
+            ),
+            Why::Argument(what, param, Some(span)) => {
+                (*span, format!("the parameter `{param}` of `{what}`"))
+            }
+            Why::Argument(what, param, None) => {
+                if param.is_empty() {
+                    message.notes.push(format!("an argument of `{what}`"));
+                } else {
+                    message
+                        .notes
+                        .push(format!("the parameter `{param}` of `{what}`"));
+                }
+                return;
+            }
+            Why::Field(what, field, span) => (*span, format!("the field `{field}` of `{what}`")),
+            Why::Operand(op, span) => (*span, format!("both sides of `{op}` have one type")),
+            Why::Needs(what) => {
+                message.notes.push(format!("{what} takes this type"));
+                return;
+            }
+            Why::Elements(span) => (*span, "like the first of its kind".to_string()),
+            Why::Branches(span) => (*span, "all branches have the type of the first".to_string()),
+            Why::Place(span) => (*span, "the type of this place".to_string()),
+            Why::Lambda => {
+                message
+                    .notes
+                    .push("the result that the lambda is expected to have".to_string());
+                return;
+            }
+        };
+        let in_std = self.cx.is_std(self.cx.module_of(span)) && !self.cx.is_std(self.module);
+        if in_std {
+            message.notes.push(match why {
+                Why::Argument(what, param, _) => format!("the parameter `{param}` of `{what}`"),
+                Why::Field(what, field, _) => format!("the field `{field}` of `{what}`"),
+                _ => return,
+            });
+        } else {
+            message
+                .secondary
+                .push(crate::diagnostic::Label { span, text });
+        }
+    }
+
+    /// Reports a type that is not the wanted one.
+    pub(super) fn mismatch(&mut self, value: &Expr, wanted: &Ty, why: &Why) {
+        let found = self.table.deep(&value.ty);
+        let wanted = self.table.deep(wanted);
+        let (shown, want) = (self.shown(&found), self.shown(&wanted));
+        let title = if shown == want {
+            format!("this `{shown}` is another type than the `{want}` that is expected")
+        } else {
+            format!("expected `{want}`, found `{shown}`")
+        };
+        let mut message = Diagnostic::error("E0401", title).at(value.span, format!("a `{shown}`"));
+        self.explain(&mut message, why);
+        message = self.remedy(message, value, &found, &wanted);
+        self.report(message);
+    }
+
+    fn remedy(&self, message: Diagnostic, value: &Expr, found: &Ty, wanted: &Ty) -> Diagnostic {
+        let span = value.span;
+        let compatible = |a: &Ty, b: &Ty| infer::has_infer(a) || infer::has_infer(b) || a == b;
+        let simple = matches!(
+            value.kind,
+            ExprKind::Local(_)
+                | ExprKind::Call(..)
+                | ExprKind::CallTrait(..)
+                | ExprKind::Field(..)
+                | ExprKind::Index(..)
+                | ExprKind::Str(_)
+                | ExprKind::Const(_)
+                | ExprKind::List(_)
+        );
+        let wrap = |message: Diagnostic, before: &str, after: &str| {
+            message
+                .edit(span.before(), before)
+                .edit(span.after(), after)
+        };
+        match (found, wanted) {
+            (Ty::Int, Ty::Float) => match value.kind {
+                ExprKind::Int(_) if self.cx.files.text(span).bytes().all(|b| b.is_ascii_digit() || b == b'_' || b == b'-') => {
+                    message.help("a `Float` is written with a point").edit(span.after(), ".0")
+                }
+                _ if simple => message.help("conversions are always written").edit(span.after(), ".to_float()"),
+                _ => wrap(message.help("conversions are always written"), "(", ").to_float()"),
+            },
+            (Ty::Float, Ty::Int) => message
+                .help("conversions are always written: `.to_int()` cuts towards zero, `.round().to_int()` rounds")
+                .edit(span.after(), ".to_int()"),
+            (_, Ty::String) if simple && !matches!(found, Ty::Fn(_)) && !self.is_option_or_result(found) => {
+                if *found == Ty::Char || Head::of(found).is_some() && !found.is_unit() {
+                    message.help("its text is given by `show`").edit(span.after(), ".show()")
+                } else {
+                    message
+                }
+            }
+            (Ty::Fn(f), _) if compatible(&f.ret, wanted) && f.params.is_empty() => {
+                message.help("this is the function itself; call it").edit(span.after(), "()")
+            }
+            (Ty::String, Ty::Char) if self.cx.files.text(span).chars().count() == 3 => {
+                let text = self.cx.files.text(span).replace('"', "'");
+                message.help("a character stands in single quotes").edit(span, text)
+            }
+            _ => {
+                if let Some(inner) = self.cx.as_option(wanted)
+                    && compatible(&inner, found)
+                {
+                    return wrap(message.help("put it into an option"), "Some(", ")");
+                }
+                if let Some((good, error)) = self.cx.as_result(wanted) {
+                    if compatible(&good, found) && !self.is_option_or_result(found) {
+                        let message = message.help("a result is `Ok(value)` or `Err(error)`");
+                        return match value.kind {
+                            ExprKind::Block(..) | ExprKind::If { .. } => message,
+                            _ => wrap(message, "Ok(", ")"),
+                        };
+                    }
+                    if compatible(&error, found) {
+                        return wrap(message.help("an error is `Err(error)`"), "Err(", ")");
+                    }
+                }
+                if let Some(inner) = self.cx.as_option(found)
+                    && compatible(&inner, wanted)
+                {
+                    return message.help("say what to do without a value: `… ?? other`, `…?`, or `if … is Some(x)`");
+                }
+                if let Some((good, _)) = self.cx.as_result(found)
+                    && compatible(&good, wanted)
+                {
+                    return message.help("say what to do with an error: `…?`, `….ok() ?? other`, or `match`");
+                }
+                message
+            }
+        }
+    }
+
+    fn is_option_or_result(&self, ty: &Ty) -> bool {
+        self.cx.as_option(ty).is_some() || self.cx.as_result(ty).is_some()
+    }
+
+    /// Says that a type must be known by here.
+    pub(super) fn unknown_shape(&mut self, span: Span, to: &str) {
+        self.report(
+            Diagnostic::error("E0409", "the type of this is not known yet")
+                .at(span, format!("it must be known here, to {to}"))
+                .help("write its type where it is bound: `let name: Type = …`, `|name: Type| …`"),
+        );
+    }
+}

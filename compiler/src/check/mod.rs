@@ -1,0 +1,443 @@
+//! From syntax trees to the typed tree: which names mean what, which types everything has, and whether that is allowed.
+//!
+//! The steps, in order, each over all modules before the next begins:
+//! 1. [`load`] reads the root file, what it imports, and the core;
+//! 2. [`declare`] gives every item an id and fills the scopes of the modules, imports included;
+//! 3. [`items`] resolves what items say about types: fields, signatures, bounds, impls;
+//! 4. [`derive`] finds out which built-in traits hold for which structs and enums;
+//! 5. [`body`] checks defaults, constants, functions and tests, one body at a time ([`expr`], [`call`], [`pattern`], …);
+//!    unification variables ([`infer`]) never leave a body;
+//! 6. [`verify`] looks at each finished body again for what does not concern types: places and lending, exhaustive
+//!    matching ([`exhaust`]), capabilities;
+//! 7. [`cycles`] looks for constants that need themselves, [`unused`] for names that nobody uses.
+//!
+//! An error in one place gives the type [`Ty::Error`] there, which fits everywhere, so that it is reported once.
+
+mod attributes;
+mod body;
+mod build;
+mod call;
+mod cycles;
+mod declare;
+mod derive;
+mod display;
+mod entry;
+mod exhaust;
+mod expr;
+mod finish;
+mod finite;
+mod impls;
+mod infer;
+mod items;
+mod lambda;
+mod load;
+mod mismatch;
+mod names;
+mod operator;
+mod path;
+mod pattern;
+mod places;
+mod stmt;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod traits;
+mod types;
+mod unused;
+mod verify;
+
+use crate::ast;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::hir::{self, AdtId, ConstId, FnId, TraitId, Ty};
+use crate::source::{SourceMap, Sources, Span};
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use declare::rc;
+use load::Loaded;
+
+/// What to check besides the program itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckOptions {
+    /// Whether `test` blocks become functions of the program. They are checked in any case.
+    pub tests: bool,
+}
+
+/// Checks the package whose root file is `root` (a path of `sources`, such as `main.cop`).
+///
+/// Files that are read are added to `files`, messages to `diagnostics`. Without errors the answer is the typed program.
+pub fn check(
+    root: &str,
+    sources: &dyn Sources,
+    files: &mut SourceMap,
+    options: &CheckOptions,
+    diagnostics: &mut Diagnostics,
+) -> Option<hir::Program> {
+    check_with(
+        root,
+        sources,
+        crate::stdlib::SOURCES,
+        files,
+        options,
+        diagnostics,
+    )
+}
+
+/// Like [`check`], with a library of one's own: pairs of path (`core/list`, `std/web`) and text.
+pub(crate) fn check_with(
+    root: &str,
+    sources: &dyn Sources,
+    library: &[(&str, &str)],
+    files: &mut SourceMap,
+    options: &CheckOptions,
+    diagnostics: &mut Diagnostics,
+) -> Option<hir::Program> {
+    let loaded = load::load(root, sources, library, files, diagnostics)?;
+    let mut checker = Checker::new(files, &loaded);
+    checker.declare();
+    checker.items();
+    checker.derive();
+    checker.bodies();
+    checker.cycles();
+    checker.entry();
+    checker.unused();
+    let Checker {
+        mut program,
+        diagnostics: found,
+        ..
+    } = checker;
+    diagnostics.extend(found);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    if !options.tests {
+        program.tests.clear();
+    }
+    Some(program)
+}
+
+/// Everything known about the modules at hand.
+struct Checker<'a> {
+    files: &'a SourceMap,
+    loaded: &'a [Loaded],
+    /// By module.
+    scopes: Vec<Scope>,
+    /// The `pub` items of the core, seen everywhere with the lowest priority.
+    core: Scope,
+    /// The finished parts; the tables below run parallel to its.
+    program: hir::Program,
+    adts: Vec<AdtInfo<'a>>,
+    fns: Vec<FnInfo<'a>>,
+    traits: Vec<TraitInfo<'a>>,
+    impls: Vec<ImplInfo<'a>>,
+    consts: Vec<ConstInfo<'a>>,
+    aliases: Vec<AliasInfo<'a>>,
+    /// Types that the core declares as structs without fields, to hold the methods of a built-in type.
+    shells: Vec<ShellInfo<'a>>,
+    /// Methods and functions of types, by the type's outermost part, in source order.
+    methods: FxHashMap<Head, IndexMap<Arc<str>, Vec<FnId>>>,
+    /// Impls of a trait by the outermost part of the type.
+    impls_of: FxHashMap<(TraitId, Head), Vec<usize>>,
+    known: Known,
+    /// Types written in signatures whose bounds are looked at once all impls are known.
+    written: Vec<(Ty, Span, Rc<[hir::Generic]>)>,
+    /// When the built-in traits hold for structs and enums, by trait, then by type.
+    derived: Vec<Vec<derive::Summary>>,
+    /// Aliases that are being resolved, the innermost last.
+    alias_stack: Vec<usize>,
+    /// Constants that are being checked, the innermost last.
+    const_stack: Vec<ConstId>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Items of the core that the language itself speaks of.
+#[derive(Default)]
+struct Known {
+    option: Option<AdtId>,
+    result: Option<AdtId>,
+    error: Option<AdtId>,
+    iterator: Option<TraitId>,
+    builtin: [Option<TraitId>; 5],
+}
+
+/// The outermost part of a type, by which methods and impls are found.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Head {
+    Int,
+    Float,
+    Bool,
+    Char,
+    String,
+    Bytes,
+    Range,
+    Never,
+    List,
+    Map,
+    Set,
+    Tuple(usize),
+    Fn,
+    Adt(AdtId),
+    Host(Rc<str>),
+}
+
+impl Head {
+    /// The head of a resolved type; `None` for parameters, variables and errors.
+    fn of(ty: &Ty) -> Option<Head> {
+        Some(match ty {
+            Ty::Int => Head::Int,
+            Ty::Float => Head::Float,
+            Ty::Bool => Head::Bool,
+            Ty::Char => Head::Char,
+            Ty::String => Head::String,
+            Ty::Bytes => Head::Bytes,
+            Ty::Range => Head::Range,
+            Ty::Never => Head::Never,
+            Ty::List(_) => Head::List,
+            Ty::Map(..) => Head::Map,
+            Ty::Set(_) => Head::Set,
+            Ty::Tuple(parts) => Head::Tuple(parts.len()),
+            Ty::Fn(_) => Head::Fn,
+            Ty::Adt(id, _) => Head::Adt(*id),
+            Ty::Host(name) => Head::Host(name.clone()),
+            Ty::Param(_) | Ty::Infer(_) | Ty::Error => return None,
+        })
+    }
+}
+
+/// The names of a module.
+#[derive(Default)]
+struct Scope {
+    types: IndexMap<Arc<str>, Entry<TypeItem>>,
+    values: IndexMap<Arc<str>, Entry<ValueItem>>,
+    /// Variants of the enums that are declared in or imported into the module.
+    variants: IndexMap<Arc<str>, Vec<(AdtId, u32)>>,
+    /// Traits in sight that have a function of a name.
+    trait_methods: FxHashMap<Arc<str>, Vec<TraitId>>,
+}
+
+/// What a name of a module stands for.
+struct Entry<T> {
+    item: T,
+    span: Span,
+    public: bool,
+    imported: bool,
+    used: Cell<bool>,
+}
+
+/// A capitalised name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum TypeItem {
+    /// A built-in type, by index into [`Checker::shells`].
+    Shell(usize),
+    Adt(AdtId),
+    Alias(usize),
+    Trait(TraitId),
+    /// The type without values, which no module declares.
+    Never,
+    /// Could not be imported; reported.
+    Broken,
+}
+
+/// A name in small letters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ValueItem {
+    Fn(FnId),
+    Const(ConstId),
+    /// A module bound by `import name from`; `None` if it could not be loaded.
+    Module(Option<usize>),
+    /// Could not be imported; reported.
+    Broken,
+}
+
+struct AdtInfo<'a> {
+    decl: AdtDecl<'a>,
+    opaque: bool,
+    /// Has none of the built-in traits, whatever its parts (`Request`).
+    plain: bool,
+    scope: Rc<TypeScope>,
+    /// Functions that make the defaults, by field.
+    defaults: Vec<Option<FnId>>,
+}
+
+#[derive(Clone, Copy)]
+enum AdtDecl<'a> {
+    Struct(&'a ast::Struct),
+    Enum(&'a ast::Enum),
+}
+
+struct ShellInfo<'a> {
+    decl: &'a ast::Struct,
+    module: usize,
+    /// The type, over its own parameters.
+    ty: Ty,
+    scope: Rc<TypeScope>,
+    generics: Vec<hir::Generic>,
+}
+
+struct AliasInfo<'a> {
+    decl: &'a ast::Alias,
+    module: usize,
+    state: AliasState,
+}
+
+enum AliasState {
+    New,
+    Working,
+    Done(Ty),
+}
+
+struct TraitInfo<'a> {
+    decl: &'a ast::Trait,
+    scope: Rc<TypeScope>,
+    /// Position of a method by its name.
+    methods: FxHashMap<Arc<str>, u32>,
+}
+
+struct ImplInfo<'a> {
+    decl: &'a ast::Impl,
+    module: usize,
+    functions: Vec<FnId>,
+    /// Whether trait and type could be resolved.
+    good: bool,
+}
+
+struct ConstInfo<'a> {
+    decl: &'a ast::Const,
+    module: usize,
+    state: ConstState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ConstState {
+    New,
+    Working,
+    Done,
+}
+
+/// How a function takes its receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Receiver {
+    None,
+    Value,
+    Mutable,
+}
+
+/// Where a function stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Owner {
+    File,
+    Type(Head),
+    Trait(TraitId),
+    Impl(usize),
+    Test,
+    Default,
+}
+
+/// What is to be checked as the body of a function.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Block(&'a ast::Block),
+    Expr(&'a ast::Expr),
+    /// Nothing: an intrinsic or a method without default.
+    Nothing,
+}
+
+struct FnInfo<'a> {
+    source: Source<'a>,
+    /// Where the name stands in the source, and the whole signature.
+    signature: Span,
+    result: Option<Span>,
+    owner: Owner,
+    public: bool,
+    receiver: Receiver,
+    scope: Rc<TypeScope>,
+    /// How many of the generics belong to the owner.
+    inherited: usize,
+    /// `@where("T = …")`: the parameter must be this type, over the function's generics.
+    equal: Vec<(u32, Ty)>,
+    deprecated: Option<Arc<str>>,
+    /// `@constant`: named without parentheses.
+    constant: bool,
+    used: Cell<bool>,
+    parameter_spans: Vec<Span>,
+    parameter_type_spans: Vec<Span>,
+}
+
+/// The type names that hold somewhere besides those of the module.
+#[derive(Clone, Default)]
+struct TypeScope {
+    module: usize,
+    params: Vec<(Arc<str>, Ty)>,
+    self_ty: Option<Ty>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(files: &'a SourceMap, loaded: &'a [Loaded]) -> Self {
+        Checker {
+            files,
+            loaded,
+            scopes: Vec::new(),
+            core: Scope::default(),
+            program: hir::Program::default(),
+            adts: Vec::new(),
+            fns: Vec::new(),
+            traits: Vec::new(),
+            impls: Vec::new(),
+            consts: Vec::new(),
+            aliases: Vec::new(),
+            shells: Vec::new(),
+            methods: FxHashMap::default(),
+            impls_of: FxHashMap::default(),
+            known: Known::default(),
+            written: Vec::new(),
+            derived: Vec::new(),
+            alias_stack: Vec::new(),
+            const_stack: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether a module belongs to the core or to `std`.
+    fn is_std(&self, module: usize) -> bool {
+        self.loaded[module].is_std
+    }
+
+    /// `T?`.
+    fn option_of(&self, ty: Ty) -> Ty {
+        self.known
+            .option
+            .map_or(Ty::Error, |id| Ty::Adt(id, Rc::from([ty])))
+    }
+
+    /// `Result[T, E]`.
+    fn result_of(&self, ty: Ty, error: Ty) -> Ty {
+        self.known
+            .result
+            .map_or(Ty::Error, |id| Ty::Adt(id, Rc::from([ty, error])))
+    }
+
+    /// The `T` of `T?`.
+    fn as_option(&self, ty: &Ty) -> Option<Ty> {
+        match ty {
+            Ty::Adt(id, args) if Some(*id) == self.known.option => Some(args[0].clone()),
+            _ => None,
+        }
+    }
+
+    /// The parts of `Result[T, E]`.
+    fn as_result(&self, ty: &Ty) -> Option<(Ty, Ty)> {
+        match ty {
+            Ty::Adt(id, args) if Some(*id) == self.known.result => {
+                Some((args[0].clone(), args[1].clone()))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Finds what names stand for, and says what is meant when nothing is found.
+
+use super::*;
+use crate::ast::{Name, NamedType};
+
+impl Checker<'_> {
+    /// What a capitalised name means in a module: its own and imported names first, then the core's.
+    pub(super) fn find_type(&self, module: usize, name: &str) -> Option<TypeItem> {
+        if let Some(entry) = self.scopes[module].types.get(name) {
+            entry.used.set(true);
+            return Some(entry.item);
+        }
+        let found = self.core.types.get(name).map(|entry| entry.item);
+        found.or_else(|| (name == "Never").then_some(TypeItem::Never))
+    }
+
+    /// What a name in small letters means in a module.
+    pub(super) fn find_value(&self, module: usize, name: &str) -> Option<ValueItem> {
+        if let Some(entry) = self.scopes[module].values.get(name) {
+            entry.used.set(true);
+            return Some(entry.item);
+        }
+        self.core.values.get(name).map(|entry| entry.item)
+    }
+
+    /// The item a type path names, without a message. `own` is the alias being resolved, whose name means the core's
+    /// inside of it.
+    pub(super) fn named_item(
+        &self,
+        module: usize,
+        named: &NamedType,
+        own: Option<usize>,
+    ) -> Option<TypeItem> {
+        match &named.module {
+            None => {
+                let found = self.find_type(module, &named.name.text);
+                if found.is_some() && found == own.map(TypeItem::Alias) {
+                    return self
+                        .core
+                        .types
+                        .get(&named.name.text)
+                        .map(|entry| entry.item);
+                }
+                found
+            }
+            Some(qualifier) => {
+                let Some(ValueItem::Module(Some(target))) =
+                    self.find_value(module, &qualifier.text)
+                else {
+                    return None;
+                };
+                let entry = self.scopes[target].types.get(&named.name.text)?;
+                entry.used.set(true);
+                entry.offered().then_some(entry.item)
+            }
+        }
+    }
+
+    /// The item that a member of another module is, with a message if it is not there or private.
+    pub(super) fn module_type(&mut self, target: usize, name: &Name) -> Option<TypeItem> {
+        let found = self.scopes[target]
+            .types
+            .get(&name.text)
+            .filter(|entry| entry.offered())
+            .map(|entry| {
+                entry.used.set(true);
+                (entry.item, entry.public, entry.span)
+            });
+        match found {
+            Some((item, public, span)) => {
+                if !public {
+                    let path = self.loaded[target].path.clone();
+                    self.private(name, span, &path);
+                }
+                Some(item)
+            }
+            None => {
+                self.not_in_module(target, name);
+                None
+            }
+        }
+    }
+
+    /// The value that a member of another module is, with a message if it is not there or private.
+    pub(super) fn module_value(&mut self, target: usize, name: &Name) -> Option<ValueItem> {
+        let found = self.scopes[target]
+            .values
+            .get(&name.text)
+            .filter(|entry| entry.offered())
+            .map(|entry| {
+                entry.used.set(true);
+                (entry.item, entry.public, entry.span)
+            });
+        match found {
+            Some((item, public, span)) => {
+                if !public {
+                    let path = self.loaded[target].path.clone();
+                    self.private(name, span, &path);
+                }
+                Some(item)
+            }
+            None => {
+                self.not_in_module(target, name);
+                None
+            }
+        }
+    }
+
+    /// The module that a name is bound to by an import. `Some(None)`: it could not be loaded, which was reported.
+    pub(super) fn module_named(&self, module: usize, name: &str) -> Option<Option<usize>> {
+        match self.find_value(module, name) {
+            Some(ValueItem::Module(target)) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// A variant of an enum is named: an import of the enum is then used.
+    pub(super) fn mark_variant(&self, module: usize, id: AdtId) {
+        for entry in self.scopes[module].types.values() {
+            if entry.item == TypeItem::Adt(id) {
+                entry.used.set(true);
+            }
+        }
+    }
+
+    /// Whether every name of a file can be relied on to be known: otherwise one that is missing may have been lost to a
+    /// syntax error, and is not worth a message.
+    pub(super) fn complete(&self, module: usize) -> bool {
+        self.loaded[module].ast.complete
+    }
+
+    /// Says that a type or trait is not known.
+    pub(super) fn unknown_type(&mut self, module: usize, name: &Name, params: &[(Arc<str>, Ty)]) {
+        if !self.complete(module) {
+            return;
+        }
+        let other_words = match &*name.text {
+            "Integer" | "Long" | "Number" | "I64" | "Usize" | "U64" | "Byte" => Some("Int"),
+            "Double" | "Decimal" | "F64" => Some("Float"),
+            "Boolean" => Some("Bool"),
+            "Str" | "Text" => Some("String"),
+            "Vec" | "Array" | "Slice" => Some("List"),
+            "Dict" | "HashMap" | "Dictionary" | "BTreeMap" => Some("Map"),
+            "HashSet" => Some("Set"),
+            "Character" | "Rune" => Some("Char"),
+            _ => None,
+        };
+        let near = other_words.or_else(|| {
+            let known = params
+                .iter()
+                .map(|(name, _)| &**name)
+                .chain(self.scopes[module].types.keys().map(|name| &**name))
+                .chain(self.core.types.keys().map(|name| &**name));
+            suggest::nearest(&name.text, known)
+        });
+        let near = near.map(str::to_string);
+        let home = self.offered_by(&name.text);
+        let mut message = Diagnostic::error("E0301", format!("no type is called `{}`", name.text))
+            .at(name.span, "not known here");
+        if let Some(path) = home {
+            message = message.help(format!(
+                "`{path}` has one: `import {{ {} }} from \"{path}\"`",
+                name.text
+            ));
+        } else if let Some(near) = near {
+            message = message
+                .help(format!("there is a `{near}`"))
+                .edit(name.span, near);
+        }
+        self.report(message);
+    }
+
+    /// The module of the library that offers a type.
+    fn offered_by(&self, name: &str) -> Option<&'static str> {
+        match name {
+            "Request" | "Response" | "Method" => Some("std/web"),
+            "Kv" => Some("host/kv"),
+            "Clock" => Some("host/clock"),
+            "Random" => Some("host/random"),
+            "Json" | "DecodeError" | "EncodeError" => Some("std/json"),
+            _ => None,
+        }
+    }
+}
+
+/// "`a`, `b` and `c`", at most eight of them.
+pub(super) fn listed(names: &[&str]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(8)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let rest = names.len().saturating_sub(8);
+    match (shown.split_last(), rest) {
+        (None, _) => String::new(),
+        (Some(_), 1..) => format!("{} and {rest} more", shown.join(", ")),
+        (Some((last, [])), 0) => last.clone(),
+        (Some((last, before)), 0) => format!("{} and {last}", before.join(", ")),
+    }
+}

@@ -1,0 +1,591 @@
+//! Blocks and statements.
+
+use super::body::{BodyCx, Want, Why};
+use super::infer::Open;
+use super::pattern::Binding;
+use super::*;
+use crate::ast::{Block, Else, Expr, If, Let, Pattern, Stmt, StmtKind};
+use crate::hir::{ExprKind, Walk};
+
+impl<'a> BodyCx<'_, 'a> {
+    pub(super) fn block(&mut self, block: &'a Block, want: Want) -> hir::Expr {
+        let mark = self.open_scope();
+        let mut stmts = Vec::new();
+        let mut tail = None;
+        let mut gone = Gone::default();
+        for (index, stmt) in block.stmts.iter().enumerate() {
+            self.after_leaving(&mut gone, stmt.span);
+            let last = index + 1 == block.stmts.len();
+            if last && let StmtKind::Expr(expr) = &stmt.kind {
+                let value = self.expr(expr, want);
+                if !matches!(want, Want::Drop) || self.leaves(&value) {
+                    tail = Some(Box::new(value));
+                } else {
+                    stmts.push(hir::Stmt::Expr(value));
+                }
+            } else {
+                let before = stmts.len();
+                self.stmt(stmt, &mut stmts);
+                gone.note(self, stmt, &stmts[before..]);
+            }
+        }
+        self.close_scope(mark);
+        let ty = match &tail {
+            Some(tail) => tail.ty.clone(),
+            None if gone.left.is_some() => Ty::Never,
+            None => Ty::unit(),
+        };
+        let mut value = hir::Expr {
+            kind: ExprKind::Block(stmts, tail),
+            ty,
+            span: block.span,
+        };
+        if let Want::Must(wanted, why) = want
+            && let ExprKind::Block(_, None) = &value.kind
+        {
+            if value.ty == Ty::Never {
+                self.table.mark_never(wanted);
+            } else if !self.table.try_unify(&Ty::unit(), wanted) {
+                self.no_value(block, wanted, why);
+                value.ty = Ty::Error;
+            }
+        }
+        value
+    }
+
+    /// Whether an expression does not come back.
+    pub(super) fn leaves(&self, value: &hir::Expr) -> bool {
+        self.shallow(&value.ty) == Ty::Never
+    }
+
+    /// Says that a block gives nothing where a value is wanted.
+    fn no_value(&mut self, block: &Block, wanted: &Ty, why: &Why) {
+        let shown = self.shown(wanted);
+        let end = hir_end(block.span);
+        let last = block.stmts.last();
+        let mut message = Diagnostic::error("E0402", format!("expected `{shown}`, found nothing"));
+        message = match last.map(|stmt| &stmt.kind) {
+            Some(StmtKind::If(_)) => message
+                .at(
+                    last.map_or(end, |stmt| stmt.span),
+                    "an `if` without `else` has no value",
+                )
+                .help("add an `else`, or a value behind it"),
+            Some(StmtKind::Let(_)) => message
+                .at(last.map_or(end, |stmt| stmt.span), "a `let` has no value")
+                .help("write the value as the last line of the block"),
+            Some(StmtKind::For { .. } | StmtKind::While { .. }) => message
+                .at(
+                    end,
+                    format!("the loop can end, and then a `{shown}` is missing"),
+                )
+                .help("write the value behind the loop"),
+            Some(_) => message.at(end, format!("the block ends here without a `{shown}`")),
+            None => message.at(block.span, "the block is empty"),
+        };
+        self.explain(&mut message, why);
+        self.report(message);
+    }
+
+    fn after_leaving(&mut self, gone: &mut Gone, span: Span) {
+        let Some((left, word)) = gone.left else {
+            return;
+        };
+        if gone.told {
+            return;
+        }
+        gone.told = true;
+        let message = match word {
+            Some(word) => Diagnostic::error(
+                "E0403",
+                format!("nothing can follow `{word}` in a block"),
+            )
+            .at(span, "never reached")
+            .also(left, format!("the line break ends this `{word}`"))
+            .help("remove one of the two; a value to return starts on the line of the `return`"),
+            None => Diagnostic::warning("W0403", "this is never reached")
+                .at(span, "")
+                .also(left, "this does not come back"),
+        };
+        self.report(message);
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt, out: &mut Vec<hir::Stmt>) {
+        match &stmt.kind {
+            StmtKind::Let(binding) => self.let_stmt(binding, stmt.span, out),
+            _ => {
+                let value = self.body_stmt(stmt, Want::Drop);
+                out.push(hir::Stmt::Expr(value));
+            }
+        }
+    }
+
+    /// A statement that is not a `let`, or the body of an arm.
+    pub(super) fn body_stmt(&mut self, stmt: &'a Stmt, want: Want) -> hir::Expr {
+        let span = stmt.span;
+        let value = match &stmt.kind {
+            StmtKind::Expr(expr) => return self.expr(expr, want),
+            StmtKind::Let(_) => {
+                let mut out = Vec::new();
+                self.stmt(stmt, &mut out);
+                hir::Expr {
+                    kind: ExprKind::Block(out, None),
+                    ty: Ty::unit(),
+                    span,
+                }
+            }
+            StmtKind::While { condition, body } => self.while_stmt(condition, body, span),
+            StmtKind::For {
+                pattern,
+                values,
+                body,
+            } => self.for_stmt(pattern, values, body, span),
+            StmtKind::If(branches) => self.if_stmt(branches, span),
+            StmtKind::Assign {
+                place,
+                op,
+                op_span,
+                value,
+            } => self.assign(place, *op, *op_span, value, span),
+            StmtKind::Return(value) => self.return_stmt(value.as_ref(), span),
+            StmtKind::Break | StmtKind::Continue => self.loop_exit(stmt),
+            StmtKind::Error => finish::nothing(Ty::Error, span),
+        };
+        if let Want::Must(wanted, why) = want {
+            return self.coerce(value, wanted, why);
+        }
+        value
+    }
+
+    fn loop_exit(&mut self, stmt: &Stmt) -> hir::Expr {
+        let leaving = matches!(stmt.kind, StmtKind::Break);
+        let word = if leaving { "break" } else { "continue" };
+        let in_lambda = self.frames.len() > 1;
+        match self.frame().and_then(|frame| frame.loops.last_mut()) {
+            Some(has_break) => *has_break |= leaving,
+            None => {
+                let mut message =
+                    Diagnostic::error("E0404", format!("`{word}` stands outside of a loop"))
+                        .at(stmt.span, "no loop surrounds this");
+                if in_lambda {
+                    message = message.note(
+                        "a lambda cannot leave the loop around it; use `for` instead of the lambda",
+                    );
+                }
+                self.report(message);
+            }
+        }
+        let kind = if leaving {
+            ExprKind::Break
+        } else {
+            ExprKind::Continue
+        };
+        hir::Expr {
+            kind,
+            ty: Ty::Never,
+            span: stmt.span,
+        }
+    }
+
+    fn return_stmt(&mut self, value: Option<&'a Expr>, span: Span) -> hir::Expr {
+        let Some(frame) = self.frames.last() else {
+            if let Some(value) = value {
+                self.expr(value, Want::Any);
+            }
+            self.report(
+                Diagnostic::error("E0405", "`return` stands outside of a function")
+                    .at(span, "a constant is not a function"),
+            );
+            return finish::nothing(Ty::Error, span);
+        };
+        let (ret, why) = (frame.ret.clone(), frame.why.clone());
+        let value = match value {
+            Some(value) => self.expr(value, Want::Must(&ret, &why)),
+            None => {
+                let unit = finish::nothing(Ty::unit(), span);
+                let shown = self.shown(&ret);
+                if self.table.try_unify(&ret, &Ty::unit()) {
+                    unit
+                } else {
+                    let mut message =
+                        Diagnostic::error("E0402", format!("expected `{shown}`, found nothing"))
+                            .at(span, "returns no value");
+                    self.explain(&mut message, &why);
+                    self.report(message);
+                    finish::nothing(Ty::Error, span)
+                }
+            }
+        };
+        hir::Expr {
+            kind: ExprKind::Return(Box::new(value)),
+            ty: Ty::Never,
+            span,
+        }
+    }
+
+    fn let_stmt(&mut self, binding: &'a Let, span: Span, out: &mut Vec<hir::Stmt>) {
+        let mutable = binding.mutable.is_some();
+        let value = match &binding.ty {
+            Some(ty) => {
+                let resolved = self.written_type(ty, types::Spot::Plain);
+                let value = self.expr(
+                    &binding.value,
+                    Want::Must(&resolved, &Why::Annotation(ty.span)),
+                );
+                // What is bound has the written type even if the value does not come back.
+                (value, resolved)
+            }
+            None => {
+                let value = self.expr(&binding.value, Want::Any);
+                let ty = value.ty.clone();
+                (value, ty)
+            }
+        };
+        let (value, ty) = value;
+        let otherwise = binding.otherwise.as_ref().map(|block| {
+            let ended = self.open_scope();
+            let value = self.block(block, Want::Drop);
+            self.close_scope(ended);
+            if !self.leaves(&value) && !has_error(&value.ty) {
+                self.report(
+                    Diagnostic::error("E0406", "the `else` of a `let` must leave")
+                        .at(hir_end(block.span), "goes on here, without the names that were to be bound")
+                        .help("end it with `return`, `break`, `continue` or a call like `panic(\"…\")`"),
+                );
+            }
+            value
+        });
+        let binding_kind = if mutable {
+            Binding::Mutable
+        } else {
+            Binding::Let
+        };
+        let pattern = self.pattern(&binding.pattern, &ty, binding_kind);
+        let _ = span;
+        out.push(hir::Stmt::Let {
+            pattern,
+            value,
+            otherwise,
+        });
+    }
+
+    fn while_stmt(&mut self, condition: &'a Expr, body: &'a Block, span: Span) -> hir::Expr {
+        let mark = self.open_scope();
+        let forever = matches!(condition.kind, ast::ExprKind::Bool(true));
+        let condition = self.condition(condition, "`while`");
+        if let Some(frame) = self.frame() {
+            frame.loops.push(false);
+        }
+        let body = self.block(body, Want::Drop);
+        let has_break = self
+            .frame()
+            .and_then(|frame| frame.loops.pop())
+            .unwrap_or(false);
+        self.close_is_scope(mark);
+        let ty = if forever && !has_break {
+            Ty::Never
+        } else {
+            Ty::unit()
+        };
+        hir::Expr {
+            kind: ExprKind::While {
+                condition: Box::new(condition),
+                body: Box::new(body),
+            },
+            ty,
+            span,
+        }
+    }
+
+    fn for_stmt(
+        &mut self,
+        pattern: &'a Pattern,
+        values: &'a Expr,
+        body: &'a Block,
+        span: Span,
+    ) -> hir::Expr {
+        let walked = self.expr(values, Want::Any);
+        let (how, element) = self.walk(&walked);
+        let mark = self.open_scope();
+        let pattern = self.pattern(pattern, &element, Binding::For);
+        if let Some(frame) = self.frame() {
+            frame.loops.push(false);
+        }
+        let body = self.block(body, Want::Drop);
+        if let Some(frame) = self.frame() {
+            frame.loops.pop();
+        }
+        self.close_scope(mark);
+        hir::Expr {
+            kind: ExprKind::For {
+                pattern,
+                value: Box::new(walked),
+                how,
+                body: Box::new(body),
+            },
+            ty: Ty::unit(),
+            span,
+        }
+    }
+
+    /// How a value is walked, and the type of its elements.
+    fn walk(&mut self, value: &hir::Expr) -> (Walk, Ty) {
+        let span = value.span;
+        let ty = self.shape(&value.ty);
+        match &ty {
+            Ty::Range => (Walk::Range, Ty::Int),
+            Ty::List(element) => (Walk::List, (**element).clone()),
+            Ty::Set(element) => (Walk::Set, (**element).clone()),
+            Ty::Bytes => (Walk::Bytes, Ty::Int),
+            Ty::Map(key, value) => (
+                Walk::Map,
+                Ty::Tuple(Rc::from([(**key).clone(), (**value).clone()])),
+            ),
+            Ty::Error | Ty::Never => (Walk::List, Ty::Error),
+            Ty::Infer(_) => {
+                self.unknown_shape(span, "walk it");
+                (Walk::List, Ty::Error)
+            }
+            _ => self.walk_iterator(&ty, span),
+        }
+    }
+
+    fn walk_iterator(&mut self, ty: &Ty, span: Span) -> (Walk, Ty) {
+        let iterator = self.cx.known.iterator;
+        if let Some(of) = iterator
+            && self.has_impl_or_bound(ty, of)
+        {
+            let element = self.fresh(span, Open::Other);
+            let method = self.cx.traits[of.index()]
+                .methods
+                .get("next")
+                .copied()
+                .unwrap_or(0);
+            let bound = hir::TraitRef {
+                id: of,
+                args: vec![element.clone()],
+            };
+            self.demand(ty, bound, span, traits::Asker::Method(rc("for")));
+            let next = hir::TraitFnRef {
+                of,
+                method,
+                args: vec![ty.clone(), element.clone()],
+            };
+            return (Walk::Iterator(next), element);
+        }
+        let shown = self.shown(ty);
+        let mut message = Diagnostic::error("E0407", format!("`for` cannot walk a `{shown}`"))
+            .at(span, format!("a `{shown}`"))
+            .note("`for` takes a range, list, set, map, bytes, or a type with `Iterator[T]`");
+        message = match ty {
+            Ty::String => message
+                .help("say what to walk")
+                .edit(span.after(), ".chars()"),
+            Ty::Int => message.help("a range counts").edit(span.before(), "0.."),
+            Ty::Adt(id, _) if Some(*id) == self.cx.known.option => {
+                message.help("an option is taken apart by `if … is Some(x)`")
+            }
+            _ => message,
+        };
+        self.report(message);
+        (Walk::List, Ty::Error)
+    }
+
+    fn if_stmt(&mut self, branches: &'a If, span: Span) -> hir::Expr {
+        let mark = self.open_scope();
+        let condition = self.condition(&branches.condition, "`if`");
+        let then = self.block(&branches.then, Want::Drop);
+        self.close_is_scope(mark);
+        let otherwise = branches.otherwise.as_ref().map(|otherwise| {
+            Box::new(match otherwise {
+                Else::Block(block) => self.block(block, Want::Drop),
+                Else::If(inner, span) => self.if_stmt(inner, *span),
+            })
+        });
+        let ty = match &otherwise {
+            Some(otherwise) if self.leaves(&then) && self.leaves(otherwise) => Ty::Never,
+            _ => Ty::unit(),
+        };
+        hir::Expr {
+            kind: ExprKind::If {
+                condition: Box::new(condition),
+                then: Box::new(then),
+                otherwise,
+            },
+            ty,
+            span,
+        }
+    }
+
+    /// An `if` with `else`, as an expression.
+    pub(super) fn if_expr(&mut self, branches: &'a If, span: Span, want: Want) -> hir::Expr {
+        let mark = self.open_scope();
+        let condition = self.condition(&branches.condition, "`if`");
+        let then = self.block(&branches.then, want);
+        self.close_is_scope(mark);
+        let then_span = value_span(&then);
+        let leaves = self.leaves(&then);
+        let why = Why::Branches(then_span);
+        let then_ty = then.ty.clone();
+        let rest = match want {
+            Want::Any | Want::Hint(_) if !leaves => Want::Must(&then_ty, &why),
+            other => other,
+        };
+        let otherwise = branches
+            .otherwise
+            .as_ref()
+            .map(|otherwise| match otherwise {
+                Else::Block(block) => self.block(block, rest),
+                Else::If(inner, span) => self.if_expr(inner, *span, rest),
+            });
+        let ty = match &otherwise {
+            Some(otherwise) if leaves => otherwise.ty.clone(),
+            _ => then.ty.clone(),
+        };
+        hir::Expr {
+            kind: ExprKind::If {
+                condition: Box::new(condition),
+                then: Box::new(then),
+                otherwise: otherwise.map(Box::new),
+            },
+            ty,
+            span,
+        }
+    }
+
+    pub(super) fn match_expr(
+        &mut self,
+        value: &'a Expr,
+        arms: &'a [ast::Arm],
+        span: Span,
+        want: Want,
+    ) -> hir::Expr {
+        let value = self.expr(value, Want::Any);
+        let value_ty = value.ty.clone();
+        let mut ty = Ty::Never;
+        let mut first = span;
+        let mut out = Vec::new();
+        for arm in arms {
+            let mark = self.open_scope();
+            let pattern = self.pattern(&arm.pattern, &value_ty, Binding::Match);
+            let guard = arm
+                .guard
+                .as_ref()
+                .map(|guard| self.condition(guard, "the guard of an arm"));
+            let why = Why::Branches(first);
+            let known = ty.clone();
+            let rest = match want {
+                Want::Any | Want::Hint(_) if known != Ty::Never => Want::Must(&known, &why),
+                other => other,
+            };
+            let body = self.body_stmt(&arm.body, rest);
+            self.close_is_scope(mark);
+            if ty == Ty::Never && !self.leaves(&body) {
+                ty = body.ty.clone();
+                first = value_span(&body);
+            }
+            out.push(hir::Arm {
+                pattern,
+                guard,
+                body,
+            });
+        }
+        if let (Want::Must(wanted, _), true) = (want, ty == Ty::Never) {
+            self.table.mark_never(wanted);
+        }
+        if matches!(want, Want::Drop) && ty != Ty::Never {
+            ty = Ty::unit();
+        }
+        let place = self.lent_place(out.iter().map(|arm| &arm.pattern), &value);
+        hir::Expr {
+            kind: ExprKind::Match {
+                value: Box::new(value),
+                place,
+                arms: out,
+            },
+            ty,
+            span,
+        }
+    }
+
+    fn assign(
+        &mut self,
+        place: &'a Expr,
+        op: Option<ast::BinaryOp>,
+        op_span: Span,
+        value: &'a Expr,
+        span: Span,
+    ) -> hir::Expr {
+        let target = self.place_expr(place);
+        let ty = target.ty.clone();
+        let why = Why::Place(place.span);
+        let kind = match op {
+            None => {
+                let value = self.expr(value, Want::Must(&ty, &why));
+                self.to_place(&target)
+                    .map(|place| ExprKind::Assign(place, Box::new(value)))
+            }
+            Some(op) => {
+                let (op, value) = self.assign_operator(&target, op, op_span, value);
+                match (op, self.to_place(&target)) {
+                    (Some(op), Some(place)) => Some(ExprKind::AssignOp(op, place, Box::new(value))),
+                    _ => None,
+                }
+            }
+        };
+        match kind {
+            Some(kind) => hir::Expr {
+                kind,
+                ty: Ty::unit(),
+                span,
+            },
+            None => {
+                self.no_place(&target, "assigned to");
+                finish::nothing(Ty::unit(), span)
+            }
+        }
+    }
+}
+
+/// Whether the block at hand was left, and whether that was said.
+#[derive(Default)]
+struct Gone {
+    left: Option<(Span, Option<&'static str>)>,
+    told: bool,
+}
+
+impl Gone {
+    fn note(&mut self, cx: &BodyCx, stmt: &Stmt, made: &[hir::Stmt]) {
+        let word = match &stmt.kind {
+            StmtKind::Return(_) => Some("return"),
+            StmtKind::Break => Some("break"),
+            StmtKind::Continue => Some("continue"),
+            _ => None,
+        };
+        let never = matches!(made.last(), Some(hir::Stmt::Expr(value)) if cx.leaves(value))
+            || matches!(made.last(), Some(hir::Stmt::Let { value, .. }) if cx.leaves(value));
+        if never && self.left.is_none() {
+            self.left = Some((stmt.span, word));
+        }
+    }
+}
+
+/// The closing brace.
+fn hir_end(span: Span) -> Span {
+    Span {
+        start: span.end.saturating_sub(1).max(span.start),
+        ..span
+    }
+}
+
+/// Where the value of a block stands.
+fn value_span(value: &hir::Expr) -> Span {
+    match &value.kind {
+        ExprKind::Block(_, Some(tail)) => value_span(tail),
+        _ => value.span,
+    }
+}
+
+pub(super) fn has_error(ty: &Ty) -> bool {
+    matches!(ty, Ty::Error)
+}
