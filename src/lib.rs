@@ -3,6 +3,7 @@
 //! | module | noun |
 //! |---|---|
 //! | [`project`] | what an author wrote: a folder or a file, with name and limits |
+//! | [`report`] | what the compiler has to say about it |
 //! | [`examples`] | the projects that come with the node |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
@@ -11,3 +12,4 @@ pub mod client;
 pub mod examples;
 pub mod node_file;
 pub mod project;
+pub mod report;

@@ -1,13 +1,5 @@
-//! What an author wrote: a folder with `main.cop`, or a single `.cop` file; its name, limits and files.
+//! What an author wrote: a folder with `main.cop` and perhaps a `cop.toml`, or a single `.cop` file.
 //!
-//! ```toml
-//! # cop.toml, beside main.cop; every line may be left out
-//! name = "guestbook"        # else the folder's name
-//!
-//! [limits]
-//! fuel = 1_000_000_000      # per run
-//! memory_mib = 64
-//! ```
 //! A single file `hello.cop` is a program called `hello` with the usual limits; within the package it is `main.cop`, so that
 //! the same text has the same hash in both shapes.
 
@@ -17,28 +9,33 @@ use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use cop_bytecode::limits;
+use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::{SourceError, Sources};
 use cop_runtime::ProgramName;
-use serde::Deserialize;
+
+use crate::report::Report;
 
 /// The root file of a package.
 pub const ROOT: &str = "main.cop";
-/// The file with an author's settings.
+/// The file with an author's settings, see [`manifest`].
 pub const SETTINGS: &str = "cop.toml";
 
 /// A program before it is compiled.
+#[derive(Debug)]
 pub struct Project {
     /// What it is called, unless it is published under another name.
     pub name: ProgramName,
-    /// Fuel of a run, if the author chose.
+    /// What its author says that it is.
+    pub kind: Option<Kind>,
+    /// Fuel that a run may use, if the author chose.
     pub fuel: Option<u64>,
-    /// Memory of a run in bytes, if the author chose.
+    /// Memory that a run may use in bytes, if the author chose.
     pub memory_bytes: Option<u64>,
     files: Files,
 }
 
 /// Where the files of a project are.
+#[derive(Debug)]
 enum Files {
     /// In a folder.
     Folder(PathBuf),
@@ -71,13 +68,8 @@ pub enum ProjectError {
         /// Where it was found.
         place: String,
     },
-    /// The settings cannot be understood.
-    Settings {
-        /// The settings file.
-        path: String,
-        /// What is wrong, with its place.
-        why: String,
-    },
+    /// The settings have mistakes.
+    Settings(Report),
 }
 
 impl fmt::Display for ProjectError {
@@ -100,28 +92,12 @@ impl fmt::Display for ProjectError {
                     "`{name}`, from {place}, cannot be a program's name: {why}; write `name = \"…\"` in {SETTINGS}"
                 )
             }
-            ProjectError::Settings { path, why } => write!(out, "{path}: {why}"),
+            ProjectError::Settings(report) => report.fmt(out),
         }
     }
 }
 
 impl std::error::Error for ProjectError {}
-
-/// `cop.toml` as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    name: Option<String>,
-    #[serde(default)]
-    limits: LimitSettings,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitSettings {
-    fuel: Option<u64>,
-    memory_mib: Option<u64>,
-}
 
 impl Project {
     /// The project at a path: a folder or a `.cop` file.
@@ -138,12 +114,7 @@ impl Project {
                 return Err(ProjectError::NotSource(path.to_owned()));
             }
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            return Project::new(
-                &stem,
-                "the file's name",
-                Settings::default(),
-                Files::File(path.to_owned()),
-            );
+            return Project::new(&stem, "the file's name", None, Files::File(path.to_owned()));
         }
         // `.` and `..` have no name of their own.
         let whole = path.canonicalize().map_err(unreadable(path))?;
@@ -152,8 +123,8 @@ impl Project {
         }
         let settings_path = path.join(SETTINGS);
         let settings = match std::fs::read_to_string(&settings_path) {
-            Ok(text) => read_settings(&settings_path.display().to_string(), &text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Settings::default(),
+            Ok(text) => Some((settings_path.display().to_string(), text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(cause) => return Err(unreadable(&settings_path)(cause)),
         };
         let folder_name = whole
@@ -181,40 +152,52 @@ impl Project {
         if !files.contains_key(ROOT) {
             return Err(ProjectError::NoRoot(PathBuf::from(name)));
         }
-        let settings = match files.get(SETTINGS) {
-            Some(bytes) => read_settings(
-                &format!("{name}/{SETTINGS}"),
-                &String::from_utf8_lossy(bytes),
-            )?,
-            None => Settings::default(),
-        };
+        let settings = files.get(SETTINGS).map(|bytes| {
+            (
+                format!("{name}/{SETTINGS}"),
+                String::from_utf8_lossy(bytes).into_owned(),
+            )
+        });
         Project::new(name, "its folder's name", settings, Files::Table(files))
     }
 
+    /// `settings` are path and text of `cop.toml`, if there is one.
     fn new(
         usual_name: &str,
         usual_place: &str,
-        settings: Settings,
+        settings: Option<(String, String)>,
         files: Files,
     ) -> Result<Project, ProjectError> {
-        let (name, place) = match &settings.name {
-            Some(name) => (name.as_str(), SETTINGS),
-            None => (usual_name, usual_place),
+        let named = |name: &str, place: &str| {
+            name.parse()
+                .map_err(|why: cop_runtime::address::NameError| ProjectError::Name {
+                    name: name.to_owned(),
+                    why: why.to_string(),
+                    place: place.to_owned(),
+                })
         };
-        let name = name
-            .parse()
-            .map_err(|why: cop_runtime::address::NameError| ProjectError::Name {
-                name: name.to_owned(),
-                why: why.to_string(),
-                place: place.to_owned(),
-            })?;
-        let LimitSettings { fuel, memory_mib } = settings.limits;
-        Ok(Project {
-            name,
-            fuel,
-            memory_bytes: memory_mib.map(|mib| mib << 20),
-            files,
-        })
+        let Some((path, text)) = settings else {
+            let name = named(usual_name, usual_place)?;
+            return Ok(Project {
+                name,
+                kind: None,
+                fuel: None,
+                memory_bytes: None,
+                files,
+            });
+        };
+        let mut report = Report::default();
+        let file = report.files.add(&path, &text);
+        match manifest::parse(file, &text, &mut report.diagnostics) {
+            Some(manifest) if !report.diagnostics.has_errors() => Ok(Project {
+                name: named(&manifest.name, SETTINGS)?,
+                kind: manifest.kind,
+                fuel: Some(manifest.fuel),
+                memory_bytes: Some(manifest.memory_mib << 20),
+                files,
+            }),
+            _ => Err(ProjectError::Settings(report)),
+        }
     }
 
     /// The file as the author knows it, for messages: `main.cop` of a single file is that file.
@@ -245,32 +228,6 @@ impl Project {
             Files::File(file) => from_disk(&file.parent().unwrap_or(Path::new("")).join(path)),
             Files::Table(files) => files.get(path).cloned().ok_or(SourceError::NotFound),
         }
-    }
-}
-
-/// Reads settings and checks the limits against those of the edition.
-fn read_settings(path: &str, text: &str) -> Result<Settings, ProjectError> {
-    let wrong = |why: String| ProjectError::Settings {
-        path: path.to_owned(),
-        why,
-    };
-    let settings: Settings =
-        toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
-    let memory_mib_max = limits::MEMORY_MAX >> 20;
-    match settings.limits {
-        LimitSettings {
-            fuel: Some(fuel), ..
-        } if fuel == 0 || fuel > limits::FUEL_MAX => Err(wrong(format!(
-            "`fuel` is {fuel}; it can be 1 to {}",
-            limits::FUEL_MAX
-        ))),
-        LimitSettings {
-            memory_mib: Some(mib),
-            ..
-        } if mib == 0 || mib > memory_mib_max => Err(wrong(format!(
-            "`memory_mib` is {mib}; it can be 1 to {memory_mib_max}"
-        ))),
-        _ => Ok(settings),
     }
 }
 
@@ -352,10 +309,7 @@ mod tests {
     fn settings_name_and_limit() {
         let (_folder, root) = in_folder(&[
             ("main.cop", ""),
-            (
-                SETTINGS,
-                "name = \"notes\"\n[limits]\nfuel = 5_000\nmemory_mib = 2\n",
-            ),
+            (SETTINGS, "name = \"notes\"\nfuel = 5_000\nmemory_mib = 2\n"),
         ]);
         let project = Project::at(&root).expect("a project");
         assert_eq!(
@@ -364,10 +318,10 @@ mod tests {
         );
         for (text, expected) in [
             ("nmae = \"x\"", "nmae"),
-            ("name = \"Notes\"", "cannot hold 'N'"),
-            ("[limits]\nfuel = 0", "it can be 1 to"),
-            ("[limits]\nmemory_mib = 129", "it can be 1 to 128"),
-            ("name = ", "line 1"),
+            ("name = \"Notes\"", "cannot name a package"),
+            ("name = \"notes-of-a-long-winter\"", "at most 20 characters"),
+            ("name = \"a\"\nfuel = 0", "out of range"),
+            ("name = ", "not TOML"),
         ] {
             std::fs::write(root.join(SETTINGS), text).expect("written");
             let message = error(&root);

@@ -1,0 +1,34 @@
+//! What the compiler has to say about a project, with the files that it speaks of.
+
+use std::fmt;
+
+use cop_compiler::diagnostic::Diagnostics;
+use cop_compiler::render;
+use cop_compiler::source::SourceMap;
+
+/// Diagnostics and the text that they point into.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+    /// The files that were read.
+    pub files: SourceMap,
+}
+
+impl Report {
+    /// For people; `colours` are ANSI escapes.
+    pub fn text(&self, colours: bool) -> String {
+        render::text(&self.diagnostics, &self.files, colours)
+    }
+
+    /// For tools.
+    pub fn json(&self) -> String {
+        render::json(&self.diagnostics, &self.files)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.text(false).trim_end())
+    }
+}
