@@ -17,6 +17,7 @@
 //! | [`transcript`] | what a run asked and was told |
 //! | [`engine`] | what runs bytecode |
 //! | [`run`] | one run from start to outcome |
+//! | [`local`] | running outside a node, with doubles |
 //! | [`cache`] | outcomes found by asking the same questions again |
 //! | [`state`] | transactions of runs |
 //! | [`library`], [`workers`], [`runs`] | verified programs, threads, records of the last runs |
@@ -39,6 +40,7 @@ pub mod failure;
 pub mod host;
 pub mod keys;
 pub mod library;
+pub mod local;
 pub mod manifest;
 pub mod records;
 pub mod release;
@@ -56,8 +58,10 @@ pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
     Execution, ExecutionConfig, Health, OpenError, ProgramListing, Published, ReleaseInfo,
+    local_network,
 };
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};
 pub use keys::{KeyStore, PublicKey, SecretKey};
+pub use local::Doubles;
 pub use manifest::{Manifest, ProgramKind};
 pub use release::{Release, SignedRelease};

@@ -15,6 +15,7 @@ use std::fmt;
 use cop_bytecode::Hash;
 
 use crate::address::{Address, NameError, ProgramName};
+use crate::bundle::Bundle;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::keys::{PublicKey, SecretKey};
 use crate::manifest::{capabilities_are_canonical, limits_are_allowed};
@@ -134,6 +135,33 @@ impl From<CodecError> for ReleaseError {
 }
 
 impl Release {
+    /// The release of a bundle that follows the newest known one (its number and hash), with the capabilities and limits of the
+    /// bundle's manifest and no homes.
+    pub fn following(
+        newest: Option<(u64, Hash)>,
+        bundle: &Bundle,
+        name: ProgramName,
+        key: PublicKey,
+        network: Hash,
+        time_ms: u64,
+    ) -> Release {
+        let manifest = bundle.manifest();
+        Release {
+            network,
+            key,
+            name,
+            number: newest.map_or(1, |(number, _)| number.saturating_add(1)),
+            bundle: bundle.hash(),
+            package: manifest.package,
+            previous: newest.map(|(_, hash)| hash),
+            time_ms,
+            capabilities: manifest.capabilities.clone(),
+            fuel: manifest.fuel,
+            memory_bytes: manifest.memory_bytes,
+            homes: Vec::new(),
+        }
+    }
+
     /// The bytes under the signature.
     fn body(&self) -> Vec<u8> {
         let mut writer = Writer::format(MAGIC, VERSION);

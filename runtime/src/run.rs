@@ -347,6 +347,9 @@ impl Recorder<'_> {
         let line = reader.text().map_err(|_| MALFORMED)?;
         reader.end().map_err(|_| MALFORMED)?;
         if self.log.append(line) {
+            if let Some(on_log) = &mut self.world.on_log {
+                on_log(line);
+            }
             Ok(Vec::new())
         } else {
             Err(Ended::Trap(TrapKind::LogLimit, LOG_BYTES as i64))

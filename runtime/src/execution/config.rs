@@ -28,10 +28,15 @@ pub struct ExecutionConfig {
     pub transcripts_bytes: usize,
 }
 
+/// The network of nodes that were told of no other.
+pub fn local_network() -> Hash {
+    Hash::tagged("cop network 1", &[b"local"])
+}
+
 impl Default for ExecutionConfig {
     fn default() -> ExecutionConfig {
         ExecutionConfig {
-            network: Hash::tagged("cop network 1", &[b"local"]),
+            network: local_network(),
             workers: 0,
             queue: 0,
             fuel_max: limits::FUEL_MAX,

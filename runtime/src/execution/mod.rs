@@ -37,7 +37,7 @@ use crate::state::Committer;
 use crate::store::{Store, StoreError};
 use crate::workers::Workers;
 
-pub use config::{ExecutionConfig, OpenError};
+pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
 
 /// How long a node that stops waits for what is under way.

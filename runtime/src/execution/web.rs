@@ -251,6 +251,7 @@ fn walk(
         randomness: &mut SystemRandomness,
         kept: None,
         cancelled: None,
+        on_log: None,
     };
     match shared.cache.walk(key, &mut world) {
         Ok(found) => Ok(found),
@@ -325,6 +326,7 @@ async fn run_once(
             randomness: &mut SystemRandomness,
             kept: kept.as_ref().map(|record| &record.transcript),
             cancelled: Some(cancelled),
+            on_log: None,
         };
         run(
             &*own.target.ready.program,

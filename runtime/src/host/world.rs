@@ -90,6 +90,8 @@ pub struct World<'a> {
     pub kept: Option<&'a Transcript>,
     /// Set when nobody waits for this run any more: it is refused at its next host call.
     pub cancelled: Option<&'a AtomicBool>,
+    /// Told each line of the log as it is written.
+    pub on_log: Option<&'a mut dyn FnMut(&str)>,
 }
 
 impl World<'_> {

@@ -595,3 +595,55 @@ async fn a_page_that_never_repeats_does_not_fill_the_cache() {
         Cache::Hit
     );
 }
+
+#[test]
+fn commands_and_tests_run_with_doubles() {
+    use cop_runtime::Doubles;
+    use cop_runtime::engine::{Engine, Limits};
+    use cop_runtime::run::RunEnd;
+
+    let node = Node::new();
+    let bundle = node.bundle("main", &["clock", "kv", "random"], |ask| {
+        let arguments = ask.call("command", "args", b"")?;
+        let arguments = Reader::new(&arguments).texts().unwrap();
+        for argument in &arguments {
+            ask.text_call("log", "append", argument)?;
+        }
+        let seen = ask.get("seen")?.is_some();
+        ask.set("seen", b"")?;
+        assert_eq!(ask.call("clock", "now", b"")?, 0i64.to_le_bytes());
+        let mut outcome = Writer::new();
+        outcome.optional_text(seen.then_some("seen before"));
+        Ok(outcome.finish())
+    });
+    let program = node.engine.load(bundle.interface(), bundle.code()).unwrap();
+    let limits = Limits {
+        fuel: 1_000,
+        memory_bytes: 1 << 20,
+    };
+    let mut doubles = Doubles::empty();
+    let lines = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let told = lines.clone();
+    doubles.on_log = Some(Box::new(move |line| {
+        told.borrow_mut().push(line.to_owned())
+    }));
+    let arguments = vec!["some".to_owned(), "text".to_owned()];
+    let first = doubles
+        .run_command(&*program, arguments.clone(), limits)
+        .unwrap();
+    assert_eq!((&first.end, first.writes.len()), (&RunEnd::Done, 1));
+    assert_eq!(first.log.lines(), *lines.borrow());
+    let second = doubles
+        .run_command(&*program, arguments.clone(), limits)
+        .unwrap();
+    assert_eq!(second.end, RunEnd::Failed("seen before".to_owned()));
+    assert!(!second.wrote(), "a command that fails writes nothing");
+    let again = Doubles::empty()
+        .run_command(&*program, arguments, limits)
+        .unwrap();
+    assert_eq!(again.outcome_hash(), first.outcome_hash());
+    assert_ne!(second.outcome_hash(), first.outcome_hash());
+
+    let no_test = doubles.run_test(&*program, 0, limits).unwrap_err();
+    assert_eq!(no_test.code, FailureCode::NoSuchProgram);
+}

@@ -259,22 +259,10 @@ impl Node {
             .execution
             .release(&key.public().address(), &name, None)
             .unwrap();
-        Release {
-            network: self.config.network,
-            key: key.public(),
-            name,
-            number: newest.as_ref().map_or(1, |newest| newest.number + 1),
-            bundle: bundle.hash(),
-            package: bundle.manifest().package,
-            previous: newest.map(|newest| newest.release_hash),
-            time_ms: 1,
-            capabilities: bundle.manifest().capabilities.clone(),
-            fuel: bundle.manifest().fuel,
-            memory_bytes: bundle.manifest().memory_bytes,
-            homes: Vec::new(),
-        }
-        .sign(&key)
-        .unwrap()
+        let newest = newest.map(|newest| (newest.number, newest.release_hash));
+        Release::following(newest, bundle, name, key.public(), self.config.network, 1)
+            .sign(&key)
+            .unwrap()
     }
 
     /// Publishes a script under a name.

@@ -1,0 +1,215 @@
+//! Running a program outside a node: for `copc run`, `copc test`, and tests of examples. Nothing touches a disk; what a program
+//! would ask of the world is answered by doubles.
+
+use std::collections::BTreeMap;
+
+use crate::answer::WebRequest;
+use crate::engine::{Limits, Loaded};
+use crate::failure::{Failure, FailureCode};
+use crate::host::clock::system_now_ms;
+use crate::host::request::RequestView;
+use crate::host::world::{Input, Randomness, SystemRandomness, World};
+use crate::run::{EntryKind, RunRecord, run};
+use crate::store::StoreError;
+use crate::store::state::{StateView, Writes, get_answer};
+use crate::transcript::Identity;
+
+/// State in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryState {
+    values: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryState {
+    /// Applies the writes of a run.
+    pub fn apply(&mut self, writes: &Writes) {
+        for (key, value) in writes {
+            match value {
+                Some(value) => self.values.insert(key.clone(), value.clone()),
+                None => self.values.remove(key),
+            };
+        }
+    }
+}
+
+impl StateView for MemoryState {
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.values.get(key).cloned())
+    }
+
+    fn get_identity(&self, key: &str) -> Result<Identity, StoreError> {
+        let value = self.values.get(key).map(Vec::as_slice);
+        Ok(Identity::of(&get_answer(value)))
+    }
+
+    fn keys(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let inside = self.values.range(prefix.to_owned()..);
+        let keys = inside
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(prefix))
+            .filter(|key| after.is_none_or(|after| key.as_str() > after));
+        Ok(keys.take(limit).cloned().collect())
+    }
+}
+
+/// The clock of a double.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoubleClock {
+    /// The system's.
+    System,
+    /// Always this many milliseconds since 1970.
+    Fixed(i64),
+}
+
+/// Random numbers that are the same in every run: for tests.
+#[derive(Clone, Debug)]
+pub struct SeededRandomness {
+    seed: u64,
+    calls: u64,
+}
+
+impl SeededRandomness {
+    /// Numbers that follow from this seed.
+    pub fn new(seed: u64) -> SeededRandomness {
+        SeededRandomness { seed, calls: 0 }
+    }
+}
+
+impl Randomness for SeededRandomness {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), String> {
+        let mut hasher = blake3::Hasher::new_derive_key("cop seeded randomness 1");
+        hasher.update(&self.seed.to_le_bytes());
+        hasher.update(&self.calls.to_le_bytes());
+        self.calls += 1;
+        hasher.finalize_xof().fill(bytes);
+        Ok(())
+    }
+}
+
+/// Whom a run tells each line of its log.
+pub type OnLog = Box<dyn FnMut(&str)>;
+
+/// What answers a program that runs outside a node.
+pub struct Doubles {
+    /// Its store. The writes of a run that ended well are in it afterwards.
+    pub state: MemoryState,
+    /// Its clock.
+    pub clock: DoubleClock,
+    /// Its randomness.
+    pub randomness: Box<dyn Randomness>,
+    /// Told each line of the log as it is written.
+    pub on_log: Option<OnLog>,
+}
+
+impl Doubles {
+    /// For a user at a terminal: an empty store, but the real time and real randomness.
+    pub fn live() -> Doubles {
+        Doubles {
+            state: MemoryState::default(),
+            clock: DoubleClock::System,
+            randomness: Box::new(SystemRandomness),
+            on_log: None,
+        }
+    }
+
+    /// For tests: everything is empty, and the same each time.
+    pub fn empty() -> Doubles {
+        Doubles {
+            state: MemoryState::default(),
+            clock: DoubleClock::Fixed(0),
+            randomness: Box::new(SeededRandomness::new(0)),
+            on_log: None,
+        }
+    }
+
+    fn run(
+        &mut self,
+        program: &dyn Loaded,
+        entry: &str,
+        kind: EntryKind,
+        input: &Input,
+        limits: Limits,
+    ) -> Result<RunRecord, Failure> {
+        if program.capabilities(entry).is_none() {
+            return Err(Failure::new(
+                FailureCode::NoSuchProgram,
+                "the program cannot be run like this",
+                format!("it has no entry point `{entry}`"),
+            )
+            .hint("a command has `fn main`, a web program has `fn handle`"));
+        }
+        let now_ms = match self.clock {
+            DoubleClock::System => system_now_ms(),
+            DoubleClock::Fixed(now_ms) => now_ms,
+        };
+        let world = World {
+            input,
+            state: Some(&self.state),
+            now_ms,
+            randomness: &mut *self.randomness,
+            kept: None,
+            cancelled: None,
+            on_log: match &mut self.on_log {
+                Some(on_log) => Some(&mut **on_log),
+                None => None,
+            },
+        };
+        let record = run(program, entry, kind, limits, world)?;
+        self.state.apply(&record.writes);
+        Ok(record)
+    }
+
+    /// Runs `main` of a command.
+    ///
+    /// # Errors
+    /// The program has no `main`, or was refused. How it ended is in the record.
+    pub fn run_command(
+        &mut self,
+        program: &dyn Loaded,
+        arguments: Vec<String>,
+        limits: Limits,
+    ) -> Result<RunRecord, Failure> {
+        let input = Input::Arguments(arguments);
+        self.run(program, "main", EntryKind::Command, &input, limits)
+    }
+
+    /// Runs a test: entry point `test N`.
+    ///
+    /// # Errors
+    /// As [`Doubles::run_command`].
+    pub fn run_test(
+        &mut self,
+        program: &dyn Loaded,
+        number: usize,
+        limits: Limits,
+    ) -> Result<RunRecord, Failure> {
+        let entry = format!("test {number}");
+        self.run(program, &entry, EntryKind::Test, &Input::Nothing, limits)
+    }
+
+    /// Runs `handle` of a web program for one request.
+    ///
+    /// # Errors
+    /// As [`Doubles::run_command`]; also `bad_request`.
+    pub fn run_request(
+        &mut self,
+        program: &dyn Loaded,
+        request: &WebRequest,
+        limits: Limits,
+    ) -> Result<RunRecord, Failure> {
+        let view = RequestView::new(request).map_err(|bad| {
+            Failure::new(
+                FailureCode::BadRequest,
+                "the request has no clear meaning",
+                bad.0,
+            )
+        })?;
+        let input = Input::Request(Box::new(view));
+        self.run(program, "handle", EntryKind::Web, &input, limits)
+    }
+}
