@@ -21,7 +21,8 @@ pub mod parser;
 pub mod check;
 pub mod hir;
 
-// From the typed tree to bytecode.
+// From the typed tree to bytecode, and the door to all of it.
+pub mod compile;
 pub mod lower;
 
 // The package around the files.

@@ -10,11 +10,18 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
-use cop_bytecode::limits::{FUEL_DEFAULT, FUEL_MAX, MEMORY_DEFAULT, MEMORY_MAX};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// The fuel a run may use if the manifest does not say, and at most (EDITION.md, section 2).
+pub const DEFAULT_FUEL: u64 = 1_000_000_000;
+/// The most fuel that a manifest may ask for.
+pub const MAX_FUEL: u64 = 1_000_000_000_000;
+/// The memory in MiB that a run may use if the manifest does not say.
+pub const DEFAULT_MEMORY_MIB: u64 = 64;
+/// The most memory in MiB that a manifest may ask for.
+pub const MAX_MEMORY_MIB: u64 = 128;
 /// A package's name has at most this many letters.
 pub const MAX_NAME: usize = 64;
 
@@ -79,11 +86,11 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
         .map_or(String::new(), |(text, _)| text);
     let kind = reader.kind(&table);
     let fuel = reader
-        .number(&table, "fuel", FUEL_MAX)
-        .unwrap_or(FUEL_DEFAULT);
+        .number(&table, "fuel", MAX_FUEL)
+        .unwrap_or(DEFAULT_FUEL);
     let memory_mib = reader
-        .number(&table, "memory_mib", MEMORY_MAX >> 20)
-        .unwrap_or(MEMORY_DEFAULT >> 20);
+        .number(&table, "memory_mib", MAX_MEMORY_MIB)
+        .unwrap_or(DEFAULT_MEMORY_MIB);
     let name = reader.name(&table)?;
     Some(Manifest {
         name,
@@ -282,7 +289,7 @@ mod tests {
         let manifest = manifest.expect("a manifest");
         assert_eq!(
             (manifest.fuel, manifest.memory_mib, manifest.kind),
-            (FUEL_DEFAULT, MEMORY_DEFAULT >> 20, None)
+            (DEFAULT_FUEL, DEFAULT_MEMORY_MIB, None)
         );
         assert!(titles.is_empty());
     }

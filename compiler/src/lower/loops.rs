@@ -2,11 +2,11 @@
 
 use super::function::{FnLowerer, Val};
 use super::liveness;
-use crate::hir::{Arg, Expr, LocalId, Pattern, TraitFnRef, Ty, Walk};
+use crate::hir::{Arg, Expr, ExprKind, LocalId, Pattern, TraitFnRef, Ty, Walk};
 use cop_bytecode::{Instr, Op, Step, Value};
 
 impl FnLowerer<'_, '_> {
-    /// The locals alive here that a loop changes: its parameters.
+    /// The locals alive here that a loop changes: its parameters. Capabilities never change.
     fn carried(&self, parts: &[&Expr]) -> Vec<LocalId> {
         let mut all = std::collections::BTreeSet::new();
         for part in parts {
@@ -14,6 +14,10 @@ impl FnLowerer<'_, '_> {
         }
         all.into_iter()
             .filter(|l| self.b.env.contains_key(l))
+            .filter(|l| {
+                let local = self.locals.get(l.index());
+                local.is_none_or(|local| !matches!(local.ty, Ty::Host(_)))
+            })
             .collect()
     }
 
@@ -23,7 +27,10 @@ impl FnLowerer<'_, '_> {
         }
         let carried = self.carried(&[condition, body]);
         let exit = self.b.open_loop(carried, &mut self.cx.layouts);
-        self.condition(condition, exit);
+        // `while true` is left by `break` and `return` only; the checker counts on that.
+        if !matches!(condition.kind, ExprKind::Bool(true)) {
+            self.condition(condition, exit);
+        }
         self.turn(exit, body);
         self.b.close(&mut self.cx.layouts);
         Val::Unit

@@ -1,0 +1,214 @@
+//! The compiler's door: sources in, a package with its source map out.
+
+use crate::check::{CheckOptions, check};
+use crate::diagnostic::Diagnostics;
+use crate::hir::EntryKind;
+use crate::lower::{self, Lowered, Origin};
+use crate::source::{SourceMap, Sources};
+use cop_bytecode::Package;
+use cop_bytecode::source_map::{self, FunctionMap, Place};
+
+/// What to compile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileOptions {
+    /// Make an entry point `test N` of each `test` block.
+    pub tests: bool,
+}
+
+/// What kind of program a root file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProgramKind {
+    /// It has `main`.
+    Command,
+    /// It has `handle`.
+    Web,
+    /// It has neither.
+    Library,
+}
+
+/// A compiled program.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The bytecode.
+    pub package: Package,
+    /// Where its instructions came from.
+    pub source_map: source_map::SourceMap,
+    /// What kind of program it is.
+    pub kind: ProgramKind,
+    /// Names of the tests; number N is the entry point `test N`. Empty unless asked for.
+    pub tests: Vec<String>,
+}
+
+/// What came of compiling.
+#[derive(Debug)]
+pub struct Compilation {
+    /// Every file that was read, for the diagnostics.
+    pub files: SourceMap,
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+    /// The program, if there was no error.
+    pub compiled: Option<Compiled>,
+}
+
+/// Native stack of the compiler's thread, bytes. Syntax is nested at most 128 deep, and each level takes a few
+/// frames of a few hundred bytes in each pass; unoptimised builds take ten times that.
+const STACK: usize = 256 << 20;
+
+/// Compiles the package whose root file is `root` (such as `main.cop`).
+pub fn compile(root: &str, sources: &(dyn Sources + Sync), options: CompileOptions) -> Compilation {
+    std::thread::scope(|scope| {
+        let work = || compile_here(root, sources, options);
+        let thread = std::thread::Builder::new()
+            .name("compiler".into())
+            .stack_size(STACK);
+        match thread.spawn_scoped(scope, work) {
+            Ok(handle) => handle
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // No thread to be had: the stack at hand serves all but absurd programs.
+            Err(_) => compile_here(root, sources, options),
+        }
+    })
+}
+
+fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> Compilation {
+    let mut files = SourceMap::new();
+    let mut diagnostics = Diagnostics::new();
+    let checked = check(
+        root,
+        sources,
+        &mut files,
+        &CheckOptions {
+            tests: options.tests,
+        },
+        &mut diagnostics,
+    );
+    let compiled = checked.and_then(|program| {
+        let lowered = lower::lower(
+            &program,
+            lower::Options {
+                tests: options.tests,
+            },
+            &mut diagnostics,
+        )?;
+        let kind = match program.entry.as_ref().map(|e| e.kind) {
+            Some(EntryKind::Command { .. }) => ProgramKind::Command,
+            Some(EntryKind::Web) => ProgramKind::Web,
+            None => ProgramKind::Library,
+        };
+        let tests = program.tests.iter().map(|t| t.name.to_string()).collect();
+        let source_map = map_sources(&lowered, &files);
+        Some(Compiled {
+            package: lowered.package,
+            source_map,
+            kind,
+            tests,
+        })
+    });
+    Compilation {
+        files,
+        diagnostics,
+        compiled,
+    }
+}
+
+/// The source map of a lowered package: only files that it came from, in order of first use.
+fn map_sources(lowered: &Lowered, files: &SourceMap) -> source_map::SourceMap {
+    let mut paths: indexmap::IndexSet<String> = indexmap::IndexSet::new();
+    let mut functions = Vec::with_capacity(lowered.origins.len());
+    for Origin { name, spans, .. } in &lowered.origins {
+        let mut function = FunctionMap {
+            name: name.clone(),
+            ranges: vec![],
+        };
+        for (index, span) in spans.iter().enumerate() {
+            let at = files.line_column(*span);
+            let file = paths.insert_full(files.file(span.file).path.to_string()).0 as u32;
+            function.mark(
+                index as u32,
+                Place {
+                    file,
+                    line: at.line,
+                    column: at.column,
+                },
+            );
+        }
+        functions.push(function);
+    }
+    source_map::SourceMap {
+        files: paths.into_iter().collect(),
+        functions,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceError;
+    use std::path::{Path, PathBuf};
+
+    struct Folder(PathBuf);
+
+    impl Sources for Folder {
+        fn read(&self, path: &str) -> Result<String, SourceError> {
+            std::fs::read_to_string(self.0.join(path)).map_err(|_| SourceError::NotFound)
+        }
+    }
+
+    fn compiled(file: &Path) -> Compiled {
+        let folder = Folder(file.parent().unwrap_or(Path::new(".")).to_path_buf());
+        let root = file
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
+        let result = compile(root, &folder, CompileOptions { tests: true });
+        let errors: Vec<&str> = result
+            .diagnostics
+            .iter()
+            .map(|d| d.title.as_str())
+            .collect();
+        result
+            .compiled
+            .unwrap_or_else(|| panic!("{}: {errors:?}", file.display()))
+    }
+
+    fn sources() -> Vec<PathBuf> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut all = vec![
+            here.join("tests/everything.cop"),
+            here.join("../examples/system/main.cop"),
+        ];
+        let examples = std::fs::read_dir(here.join("../examples"))
+            .expect("the examples are in the repository");
+        all.extend(
+            examples
+                .filter_map(|e| e.ok().map(|e| e.path()))
+                .filter(|p| p.extension().is_some_and(|e| e == "cop")),
+        );
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn what_is_compiled_passes_the_verifier() {
+        for file in sources() {
+            let compiled = compiled(&file);
+            if let Err(error) = cop_vm::verify::verify(&compiled.package) {
+                let name = error
+                    .function
+                    .and_then(|f| compiled.source_map.functions.get(f as usize))
+                    .map(|f| &f.name);
+                panic!("{}: {error} (in {name:?})", file.display());
+            }
+        }
+    }
+
+    #[test]
+    fn compiling_twice_gives_the_same_bytes() {
+        for file in sources() {
+            let (a, b) = (compiled(&file), compiled(&file));
+            assert_eq!(a.package, b.package, "{}", file.display());
+            assert_eq!(a.source_map, b.source_map, "{}", file.display());
+        }
+    }
+}
