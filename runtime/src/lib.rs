@@ -20,7 +20,7 @@
 //! | [`local`] | running outside a node, with doubles |
 //! | [`cache`] | outcomes found by asking the same questions again |
 //! | [`state`] | transactions of runs |
-//! | [`library`], [`workers`], [`runs`] | verified programs, threads, records of the last runs |
+//! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
@@ -37,6 +37,7 @@ pub mod codec;
 pub mod engine;
 pub mod execution;
 pub mod failure;
+pub mod heads;
 pub mod host;
 pub mod keys;
 pub mod library;

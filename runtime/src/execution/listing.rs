@@ -94,6 +94,8 @@ pub struct Health {
     pub cache_misses: u64,
     /// Memory that remembered answers use, in bytes.
     pub cache_bytes: usize,
+    /// How often two runs that were told the same did not do the same. Anything but 0 is a defect of an engine.
+    pub disagreements: u64,
 }
 
 impl From<StoredRelease> for ReleaseInfo {

@@ -30,6 +30,7 @@ use crate::answer::{ProgramRef, RunId, WebAnswer, WebRequest};
 use crate::cache::OutcomeCache;
 use crate::engine::Engine;
 use crate::failure::{Failure, FailureCode};
+use crate::heads::Heads;
 use crate::host::world::store_failure;
 use crate::library::Library;
 use crate::runs::{KeptRun, KeptRuns};
@@ -52,6 +53,7 @@ pub struct Execution {
 struct Shared {
     config: ExecutionConfig,
     store: Arc<Store>,
+    heads: Arc<Heads>,
     library: Arc<Library>,
     cache: OutcomeCache,
     workers: Workers,
@@ -114,6 +116,7 @@ impl Execution {
         };
         Ok(Execution {
             shared: Arc::new(Shared {
+                heads: Arc::default(),
                 library: Arc::new(Library::new(engine)),
                 cache: OutcomeCache::new(config.cache_bytes),
                 workers: Workers::start(workers, queue).map_err(threads)?,
@@ -247,6 +250,7 @@ impl Execution {
             cache_hits: figure(&shared.figures.cache_hits),
             cache_misses: figure(&shared.figures.cache_misses),
             cache_bytes: shared.cache.used_bytes(),
+            disagreements: shared.cache.disagreements(),
         }
     }
 

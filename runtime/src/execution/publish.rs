@@ -18,6 +18,7 @@ pub(super) async fn publish(
     bundle: Bytes,
 ) -> Result<Published, Failure> {
     shared.admit()?;
+    let heads = shared.heads.clone();
     let library = shared.library.clone();
     let store = shared.store.clone();
     let config = shared.config.clone();
@@ -51,6 +52,7 @@ pub(super) async fn publish(
             .map_err(|error| publish_failure(&error, &signed))?;
         library.keep(Arc::new(ready));
         let release = signed.release();
+        heads.forget(&signed.address(), &release.name);
         Ok(Published {
             address: signed.address(),
             name: release.name.clone(),

@@ -116,8 +116,9 @@ async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Result<Target, F
             name,
             release,
         } => {
-            let found = shared.store.release(address, name, *release);
-            let stored =
+            let wanted = (*address, name.clone(), *release);
+            let found = shared.heads.find(&shared.store, &wanted);
+            let signed =
                 found
                     .map_err(|error| store_failure(&error))?
                     .ok_or_else(|| match release {
@@ -128,7 +129,7 @@ async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Result<Target, F
                             "release {number} of `{name}` by {address} is not here"
                         )),
                     })?;
-            (stored.signed.release().bundle, Some(stored.signed))
+            (signed.release().bundle, Some(signed))
         }
     };
     let ready = ready_program(shared, bundle)

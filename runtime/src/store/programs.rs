@@ -191,12 +191,12 @@ impl Store {
     }
 
     /// The release with this number, or the newest of the name.
-    pub fn release(
+    pub fn signed_release(
         &self,
         address: &Address,
         name: &ProgramName,
         number: Option<u64>,
-    ) -> Result<Option<StoredRelease>, StoreError> {
+    ) -> Result<Option<SignedRelease>, StoreError> {
         let releases = self.begin_read()?.open_table(RELEASES)?;
         let at = |number| (address.as_bytes(), name.as_str(), number);
         let (first, last) = match number {
@@ -204,9 +204,20 @@ impl Store {
             None => (0, u64::MAX),
         };
         match releases.range(at(first)..=at(last))?.next_back() {
-            Some(entry) => Ok(Some(self.describe(stored_release(entry?.1.value())?)?)),
+            Some(entry) => Ok(Some(stored_release(entry?.1.value())?)),
             None => Ok(None),
         }
+    }
+
+    /// The same, with what is known of its bundle.
+    pub fn release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: Option<u64>,
+    ) -> Result<Option<StoredRelease>, StoreError> {
+        let signed = self.signed_release(address, name, number)?;
+        signed.map(|signed| self.describe(signed)).transpose()
     }
 
     fn describe(&self, signed: SignedRelease) -> Result<StoredRelease, StoreError> {
