@@ -1,7 +1,7 @@
 //! Every code of a diagnostic, with the title of its kind. One list: what is not in it is not used, what is in it is.
 //!
-//! `E01` lexical, `E02` syntax, `E03` names, `E04` types, `E05` places and `mut`, `E06` matching, `E08` the package,
-//! `E09` not yet; `W` warnings, numbered alike.
+//! `E01` lexical, `E02` syntax, `E03` names, `E04` types, `E05` places and `mut`, `E06` matching, `E07` modules and
+//! programs, `E08` the manifest, `E09` not yet; `W` warnings, numbered alike.
 
 /// Code and title, in order.
 pub const CODES: &[(&str, &str)] = &[
@@ -28,14 +28,108 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0214", "a misplaced `..`"),
     ("E0215", "a payload that is named in part"),
     ("E0216", "a tuple of one part"),
+    ("E0301", "a name that is not known"),
+    ("E0302", "a module without the name that is imported"),
+    ("E0303", "a name that is declared twice"),
+    ("E0304", "a misplaced `Self`"),
+    ("E0305", "an option that is not written `T?`"),
+    ("E0306", "a trait in the place of a type"),
+    ("E0307", "a module that is not known"),
+    ("E0308", "a type with the wrong number of arguments"),
+    ("E0309", "an alias that stands for itself"),
+    ("E0310", "a type in the place of a trait"),
+    ("E0311", "`self` where there is none"),
+    ("E0312", "a type parameter of an `impl` that says nothing"),
+    ("E0313", "a trait that a type has twice"),
+    ("E0314", "a function that the trait does not ask for"),
+    ("E0315", "an `impl` that lacks functions"),
+    ("E0316", "a function that differs from that of its trait"),
+    ("E0317", "a type without finite values"),
+    ("E0318", "constants that need each other"),
+    ("E0319", "a module in the place of a value"),
+    ("E0320", "a name of a pattern that does not hold here"),
+    ("E0321", "a field that is not there"),
+    ("E0322", "a part of a tuple that is not there"),
+    ("E0323", "a variant that two enums have"),
+    ("E0324", "a variant or member that is not there"),
+    ("E0325", "a type in the place of a value"),
+    ("E0326", "a method that several traits have"),
+    ("E0327", "a method or function that is not there"),
+    ("E0328", "a method called on a value that does not take one"),
+    ("E0401", "a type that differs from the expected one"),
+    ("E0402", "a missing value"),
+    ("E0403", "a statement that is never reached"),
+    ("E0404", "`break` or `continue` outside of a loop"),
+    ("E0405", "`return` or `?` outside of a function"),
+    ("E0406", "a `let ... else` that goes on"),
+    ("E0407", "a value that `for` cannot walk"),
+    ("E0408", "a value that is not used"),
+    ("E0409", "a type that is needed before it is known"),
+    ("E0410", "a value without elements"),
+    ("E0411", "a misplaced `?`"),
+    ("E0412", "an error of another type than the function's"),
+    ("E0413", "a type without a trait that is needed"),
+    ("E0414", "a type that nothing tells"),
+    ("E0415", "a type that is too large"),
+    ("E0416", "an operator that does not work on a type"),
+    ("E0417", "`??` without an option"),
+    ("E0418", "a wrong number of arguments"),
+    ("E0419", "a call of what is not a function"),
+    ("E0420", "an argument that a call does not take"),
+    ("E0421", "a payload for a variant without one"),
+    ("E0422", "a `..` where no struct is built"),
+    ("E0423", "a field that is given twice"),
+    ("E0424", "a field without its name"),
+    ("E0425", "a field or part that is missing"),
+    ("E0426", "a lambda with a wrong number of parameters"),
+    ("E0430", "a generic function needed for ever more types"),
+    ("E0431", "a type argument without a trait that it needs"),
+    ("E0432", "a function that is too large"),
     ("E0501", "`mut` in a pattern that lends nothing"),
+    ("E0502", "`mut` before a value"),
+    ("E0503", "a missing `mut`"),
+    ("E0504", "`mut` where nothing is lent"),
+    ("E0505", "an assignment to what is no place"),
+    ("E0601", "a pattern that the value's type excludes"),
+    ("E0602", "a name or field twice in a pattern"),
+    ("E0603", "alternatives that bind different names"),
+    ("E0604", "a range or list pattern that cannot be"),
+    ("E0605", "parentheses in a pattern, missing or too many"),
+    ("E0606", "a field in a pattern, by name or by position"),
+    ("E0607", "a wrong number of parts in a pattern"),
+    ("E0701", "a root file that cannot be read"),
+    ("E0702", "a malformed import path"),
+    ("E0703", "an import of what is not there"),
+    ("E0704", "a file that imports itself"),
+    ("E0705", "too many files"),
+    ("E0706", "a private name of another file"),
+    ("E0707", "a capability that is not a parameter"),
+    ("E0708", "a misplaced attribute"),
+    ("E0709", "a misplaced `pub` or field"),
+    ("E0710", "an `impl` in a foreign package"),
+    ("E0711", "an `impl` of a trait that holds by itself"),
+    ("E0712", "the inside of an opaque type"),
+    ("E0713", "more than one entry point"),
+    ("E0714", "an entry point of another form"),
+    ("E0715", "a parameter that an entry point cannot have"),
     ("E0801", "a manifest that is not TOML"),
     ("E0802", "an unknown key of a manifest"),
     ("E0803", "a value that a manifest cannot have"),
+    ("E0901", "an operation that does not exist yet"),
+    ("E0902", "a pattern that does not work yet"),
+    ("E0903", "aliases in a longer row than works yet"),
+    ("E0904", "bounds on an alias, which do not work yet"),
+    ("E0905", "`@json` on an enum, which does not work yet"),
+    ("E0906", "an `impl` for every type, which does not work yet"),
+    ("E0907", "constants in a longer row than works yet"),
     ("W0101", "a doc comment that documents nothing"),
     ("W0102", "`--` at the end of a line"),
     ("W0201", "`??` beside arithmetic"),
     ("W0202", "`-` before a literal that is a receiver"),
+    ("W0301", "a deprecated name"),
+    ("W0401", "`-` before a literal that is a receiver"),
+    ("W0402", "`??` beside arithmetic"),
+    ("W0403", "a statement that is never reached"),
 ];
 
 /// The title of a code, if there is such a code.
@@ -77,7 +171,19 @@ mod tests {
             &mut used,
         );
         let listed: BTreeSet<String> = CODES.iter().map(|(code, _)| code.to_string()).collect();
-        assert_eq!(listed, used);
+        let without = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
+            one.difference(other).cloned().collect()
+        };
+        assert_eq!(
+            without(&used, &listed),
+            [""; 0],
+            "used, but not in the table"
+        );
+        assert_eq!(
+            without(&listed, &used),
+            [""; 0],
+            "in the table, but not used"
+        );
         assert!(
             CODES.is_sorted_by(|(left, _), (right, _)| left < right),
             "sorted, and each once"
