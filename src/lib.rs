@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`project`] | what an author wrote: a folder or a file, with name and limits |
 //! | [`report`] | what the compiler has to say about it |
+//! | [`publish`] | from a project to a signed release with its bundle |
 //! | [`examples`] | the projects that come with the node |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
@@ -12,4 +13,5 @@ pub mod client;
 pub mod examples;
 pub mod node_file;
 pub mod project;
+pub mod publish;
 pub mod report;

@@ -3,11 +3,11 @@
 //! A single file `hello.cop` is a program called `hello` with the usual limits; within the package it is `main.cop`, so that
 //! the same text has the same hash in both shapes.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::{SourceError, Sources};
@@ -234,7 +234,7 @@ impl Project {
 /// Gives a project's files to the compiler and keeps what it read: exactly that goes into the bundle.
 pub struct Reading<'a> {
     project: &'a Project,
-    read: RefCell<BTreeMap<String, Vec<u8>>>,
+    read: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl<'a> Reading<'a> {
@@ -242,13 +242,15 @@ impl<'a> Reading<'a> {
     pub fn new(project: &'a Project) -> Reading<'a> {
         Reading {
             project,
-            read: RefCell::default(),
+            read: Mutex::default(),
         }
     }
 
     /// The files that were read, by path within the package.
     pub fn files(self) -> BTreeMap<String, Vec<u8>> {
-        self.read.into_inner()
+        self.read
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -256,9 +258,8 @@ impl Sources for Reading<'_> {
     fn read(&self, path: &str) -> Result<String, SourceError> {
         let bytes = self.project.read_bytes(path)?;
         let text = String::from_utf8(bytes).map_err(|_| SourceError::NotText)?;
-        self.read
-            .borrow_mut()
-            .insert(path.to_owned(), text.clone().into_bytes());
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(path.to_owned(), text.clone().into_bytes());
         Ok(text)
     }
 }
@@ -278,7 +279,7 @@ mod tests {
     }
 
     fn error(path: &Path) -> String {
-        Project::at(path).err().expect("not a project").to_string()
+        Project::at(path).expect_err("not a project").to_string()
     }
 
     #[test]

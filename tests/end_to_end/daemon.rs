@@ -51,35 +51,29 @@ impl Daemon {
 
     /// `copd` with these arguments, on free ports and this folder.
     pub fn with(data_dir: &Path, arguments: &[&str]) -> Daemon {
-        let child = copd(arguments)
-            .args([
-                "--http",
-                "127.0.0.1:0",
-                "--management",
-                "127.0.0.1:0",
-                "--data",
-            ])
-            .arg(data_dir)
-            .spawn()
-            .expect("copd runs");
-        let mut daemon = Daemon {
-            child: Some(child),
-            file: NodeFile {
-                pid: 0,
-                http: String::new(),
-                url: String::new(),
-                management: String::new(),
-            },
-        };
+        let mut command = copd(arguments);
+        command.arg("--data").arg(data_dir);
+        Daemon::spawn(command, || NodeFile::read(data_dir).ok())
+    }
+
+    fn spawn(mut command: Command, find: impl Fn() -> Option<NodeFile>) -> Daemon {
+        command.args(["--http", "127.0.0.1:0", "--management", "127.0.0.1:0"]);
+        let mut child = command.spawn().expect("copd runs");
         let begun = Instant::now();
         loop {
-            if let Ok(file) = NodeFile::read(data_dir) {
-                daemon.file = file;
-                return daemon;
+            if let Some(file) = find() {
+                return Daemon {
+                    child: Some(child),
+                    file,
+                };
             }
-            let child = daemon.child.as_mut().expect("just started");
             if child.try_wait().expect("its state").is_some() || begun.elapsed() > PATIENCE {
-                panic!("copd did not start: {:?}", daemon.kill());
+                // It may have ended by itself.
+                let _ = child.kill();
+                panic!(
+                    "copd did not start: {:?}",
+                    child.wait_with_output().map(text)
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -99,17 +93,14 @@ impl Daemon {
         assert!(sent.success());
         text(child.wait_with_output().expect("it ends"))
     }
-
-    fn kill(&mut self) -> Option<(Option<i32>, String, String)> {
-        let mut child = self.child.take()?;
-        // It may have ended by itself.
-        let _ = child.kill();
-        child.wait_with_output().ok().map(text)
-    }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -121,6 +121,54 @@ fn a_folder_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    // No file can be made there, whoever asks.
+    let path = Path::new("/proc/coputer-node");
+    if cfg!(target_os = "linux") {
+        let (status, _, errors) = run(&[
+            "start",
+            "--data",
+            text(path),
+            "--http",
+            "127.0.0.1:0",
+            "--management",
+            "127.0.0.1:0",
+        ]);
+        assert_eq!(status, Some(1), "{errors}");
+        assert!(
+            errors.starts_with("error: ") && errors.contains(text(path)),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn a_second_node_on_the_same_folder_is_refused_with_the_first_ones_process() {
+    let folder = folder();
+    let first = Daemon::start(folder.path());
+    let (status, _, errors) = run(&[
+        "start",
+        "--data",
+        text(folder.path()),
+        "--http",
+        "127.0.0.1:0",
+        "--management",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(status, Some(1), "{errors}");
+    assert!(
+        errors.contains(&first.pid().to_string()) && errors.contains(text(folder.path())),
+        "{errors}"
+    );
+    // The first one does not notice.
+    assert_eq!(
+        NodeFile::read(folder.path()).expect("still there").pid,
+        first.pid()
+    );
+    assert_eq!(first.interrupt().0, Some(0));
+}
+
+#[test]
 fn wrong_usage_has_a_status_of_its_own_and_help_teaches() {
     for arguments in [
         &["start", "--http", "nowhere"][..],

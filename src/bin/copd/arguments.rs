@@ -26,6 +26,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a throw-away node with the examples published; its folder goes away with it.
+    Demo(Options),
     /// Run a lasting node: what is published stays.
     Start(Options),
 }

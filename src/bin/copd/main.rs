@@ -5,10 +5,13 @@
 //! | `arguments` | the command line |
 //! | `node` | one running node: execution, gateway, management |
 //! | `start` | `copd start`, a lasting node |
-//! | `stop` | the signals that end a node |
+//! | `demo` | `copd demo`, a throw-away node with the examples |
+//! | `stop`, `say` | the signals that end a node; lines for the terminal |
 
 mod arguments;
+mod demo;
 mod node;
+mod say;
 mod start;
 mod stop;
 
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match arguments.command {
+            Command::Demo(options) => demo::demo(&options).await,
             Command::Start(options) => start::start(&options).await,
         }
     });
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
 }
 
 fn fail(message: &str) -> ExitCode {
-    anstream::eprintln!("error: {message}");
+    use std::io::Write;
+    // Without a terminal to tell, the status still does.
+    let _ = writeln!(anstream::stderr(), "error: {message}");
     ExitCode::FAILURE
 }

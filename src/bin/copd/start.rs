@@ -2,6 +2,7 @@
 
 use crate::arguments::{Listen, Options};
 use crate::node::{HTTP_PORT, MANAGEMENT_PORT, Node};
+use crate::say::say;
 use crate::stop::asked_to_stop;
 use coputer::node_file::default_data_dir;
 
@@ -22,14 +23,18 @@ pub async fn start(options: &Options) -> Result<(), String> {
         .or_loopback();
     let execution = Node::open(&data_dir)?;
     let node = Node::start(&data_dir, execution, http, management, None).await?;
-    anstream::println!("Node        {}", node.url());
-    anstream::println!("Management  http://{}", node.management());
-    anstream::println!("Data        {}", data_dir.display());
-    anstream::println!(
-        "Publish     copc publish PATH --data {}",
-        data_dir.display()
-    );
-    anstream::println!("Ctrl-C stops it.");
+    say!("Node        {}", node.url());
+    say!("Management  http://{}", node.management());
+    say!("Data        {}", data_dir.display());
+    // Tools look into the usual folder, or where this variable says.
+    match default_data_dir().as_ref() == Some(&data_dir) {
+        true => say!("Publish     copc publish PATH"),
+        false => say!(
+            "Publish     COP_DATA={} copc publish PATH",
+            data_dir.display()
+        ),
+    }
+    say!("Ctrl-C stops it.");
     run(node).await
 }
 
@@ -40,7 +45,7 @@ pub async fn start(options: &Options) -> Result<(), String> {
 pub async fn run(node: Node) -> Result<(), String> {
     let failed = |error| format!("cannot receive signals: {error}");
     asked_to_stop().await.map_err(failed)?;
-    anstream::println!("Stopping: finishing open requests (Ctrl-C again stops at once).");
+    say!("Stopping: finishing open requests (Ctrl-C again stops at once).");
     tokio::select! {
         () = node.stop() => Ok(()),
         again = asked_to_stop() => again.map_err(failed),

@@ -1,0 +1,289 @@
+//! From a project to what a node stores: compile, pack, sign.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cop_bytecode::{EncodeError, Hash, encode, limits};
+use cop_compiler::compile::{
+    Compilation, CompileOptions, Compiled, ProgramKind as CompiledKind, compile,
+};
+use cop_compiler::manifest::Kind;
+use cop_runtime::bundle::{BundleError, source_hash};
+use cop_runtime::release::ReleaseError;
+use cop_runtime::{
+    Bundle, BundleParts, Manifest, ProgramKind, ProgramName, Release, SecretKey, SignedRelease,
+};
+
+use crate::project::{Project, ROOT, Reading};
+use crate::report::Report;
+
+/// What bundles say made them.
+const COMPILER: &str = concat!("copc ", env!("CARGO_PKG_VERSION"));
+
+/// A project made into a bundle.
+#[derive(Debug)]
+pub struct Built {
+    /// The archive that is published.
+    pub bundle: Bundle,
+    /// Warnings.
+    pub report: Report,
+}
+
+/// Why a project is not built.
+#[derive(Debug)]
+pub enum BuildError {
+    /// The source has errors.
+    Source(Report),
+    /// The manifest says that it is another kind of program than its root file makes it.
+    Kind {
+        /// What the manifest says.
+        said: &'static str,
+        /// What it is.
+        is: &'static str,
+    },
+    /// The compiler made something that is no package: its own defect.
+    Package(EncodeError),
+    /// The package does not fit into a bundle.
+    Bundle(BundleError),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Source(report) => report.fmt(out),
+            BuildError::Kind { said, is } => write!(
+                out,
+                "the manifest says that this is a {said} program, but its {ROOT} makes it a {is} program: `fn main` is the entry point \
+                 of a command, `fn handle` of a web program; change `kind`, or leave it out"
+            ),
+            BuildError::Package(error) => write!(
+                out,
+                "the compiler made a package that cannot be written ({error}); this is a defect of the compiler, please report it"
+            ),
+            BuildError::Bundle(error) => write!(out, "it does not fit into a bundle: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// Compiles a project and packs what came of it. The same text gives the same bundle, wherever it lies.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn build(project: &Project) -> Result<Built, BuildError> {
+    let reading = Reading::new(project);
+    let Compilation {
+        files,
+        diagnostics,
+        compiled,
+    } = compile(ROOT, &reading, CompileOptions::default());
+    let report = Report { diagnostics, files };
+    match compiled {
+        Some(compiled) if !report.diagnostics.has_errors() => {
+            let bundle = pack(project, &compiled, reading.files())?;
+            Ok(Built { bundle, report })
+        }
+        _ => Err(BuildError::Source(report)),
+    }
+}
+
+fn pack(
+    project: &Project,
+    compiled: &Compiled,
+    sources: BTreeMap<String, Vec<u8>>,
+) -> Result<Bundle, BuildError> {
+    let kind = match compiled.kind {
+        CompiledKind::Command => ProgramKind::Command,
+        CompiledKind::Web => ProgramKind::Web,
+        CompiledKind::Library => ProgramKind::Library,
+    };
+    let said = project.kind.map(|kind| match kind {
+        Kind::Command => ProgramKind::Command,
+        Kind::Web => ProgramKind::Web,
+        Kind::Library => ProgramKind::Library,
+    });
+    if let Some(said) = said
+        && said != kind
+    {
+        return Err(BuildError::Kind {
+            said: said.as_str(),
+            is: kind.as_str(),
+        });
+    }
+    let encoded = encode(&compiled.package).map_err(BuildError::Package)?;
+    let manifest = Manifest {
+        name: project.name.clone(),
+        kind,
+        package: encoded.hash(),
+        capabilities: capabilities(compiled, kind),
+        fuel: project.fuel.unwrap_or(limits::FUEL_DEFAULT),
+        memory_bytes: project.memory_bytes.unwrap_or(limits::MEMORY_DEFAULT),
+        compiler: COMPILER.to_owned(),
+        sources: source_hash(
+            sources
+                .iter()
+                .map(|(path, content)| (path.as_str(), content.as_slice())),
+        ),
+    };
+    Bundle::build(BundleParts {
+        manifest,
+        interface: encoded.interface,
+        code: encoded.code,
+        source_map: compiled.source_map.encode(),
+        sources,
+        assets: BTreeMap::new(),
+    })
+    .map_err(BuildError::Bundle)
+}
+
+/// What the entry point's parameters ask for: sorted, each once.
+fn capabilities(compiled: &Compiled, kind: ProgramKind) -> Vec<String> {
+    let entry = compiled
+        .package
+        .entries
+        .iter()
+        .find(|entry| Some(entry.name.as_str()) == kind.entry());
+    let mut capabilities = entry.map_or_else(Vec::new, |entry| entry.capabilities.clone());
+    capabilities.sort();
+    capabilities.dedup();
+    capabilities
+}
+
+/// Where the next release of a name stands in its line of releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The network that it is for.
+    pub network: Hash,
+    /// Its number.
+    pub number: u64,
+    /// The hash of the release before it; `None` for the first.
+    pub previous: Option<Hash>,
+}
+
+/// Signs a bundle as the next release of `name`, now, and grants it what its entry point asks for.
+///
+/// # Errors
+/// The place is not one that a release can have.
+pub fn sign(
+    bundle: &Bundle,
+    name: &ProgramName,
+    place: Place,
+    key: &SecretKey,
+) -> Result<SignedRelease, ReleaseError> {
+    let manifest = bundle.manifest();
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let release = Release {
+        network: place.network,
+        key: key.public(),
+        name: name.clone(),
+        number: place.number,
+        bundle: bundle.hash(),
+        package: manifest.package,
+        previous: place.previous,
+        time_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+        capabilities: manifest.capabilities.clone(),
+        fuel: manifest.fuel,
+        memory_bytes: manifest.memory_bytes,
+        homes: Vec::new(),
+    };
+    release.sign(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "import { Request, Response } from \"std/web\"\nimport { greeting } from \"./greeting\"\n\
+                        fn handle(req: Request) -> Response { Response.text(greeting()) }\n";
+
+    fn project(settings: Option<&str>, greeting: &str) -> Project {
+        let mut files = BTreeMap::from([
+            (ROOT.to_owned(), TEXT.as_bytes().to_vec()),
+            (
+                "greeting.cop".to_owned(),
+                format!("pub fn greeting() -> String {{ {greeting} }}").into_bytes(),
+            ),
+            ("unused.cop".to_owned(), b"not even cop".to_vec()),
+        ]);
+        if let Some(settings) = settings {
+            files.insert("cop.toml".to_owned(), settings.as_bytes().to_vec());
+        }
+        Project::in_memory("hello", files).expect("a project")
+    }
+
+    #[test]
+    fn a_project_becomes_a_bundle_with_what_it_is_made_of() {
+        let built = build(&project(None, "\"hi\"")).expect("built");
+        let manifest = built.bundle.manifest();
+        assert_eq!(
+            (manifest.name.as_str(), manifest.kind),
+            ("hello", ProgramKind::Web)
+        );
+        assert_eq!(
+            (manifest.fuel, manifest.memory_bytes),
+            (limits::FUEL_DEFAULT, limits::MEMORY_DEFAULT)
+        );
+        let sources: Vec<&str> = built.bundle.sources().map(|(path, _)| path).collect();
+        assert_eq!(sources, ["greeting.cop", "main.cop"]);
+        assert_eq!(
+            Bundle::decode(&built.bundle.encode())
+                .expect("decoded")
+                .hash(),
+            built.bundle.hash()
+        );
+        assert_eq!(
+            build(&project(None, "\"hi\""))
+                .expect("built")
+                .bundle
+                .hash(),
+            built.bundle.hash()
+        );
+        assert_ne!(
+            build(&project(None, "\"ho\""))
+                .expect("built")
+                .bundle
+                .hash(),
+            built.bundle.hash()
+        );
+    }
+
+    #[test]
+    fn a_release_says_what_the_bundle_is() {
+        let bundle = build(&project(None, "\"hi\"")).expect("built").bundle;
+        let key = SecretKey::generate().expect("a key");
+        let place = Place {
+            network: Hash([1; 32]),
+            number: 1,
+            previous: None,
+        };
+        let signed = sign(&bundle, &"other".parse().expect("a name"), place, &key).expect("signed");
+        let read = SignedRelease::decode(&signed.encode()).expect("read");
+        assert_eq!(
+            (read.release().bundle, read.release().name.as_str()),
+            (bundle.hash(), "other")
+        );
+        assert_eq!(read.address(), key.public().address());
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let error = build(&project(None, "1"))
+            .expect_err("not a String")
+            .to_string();
+        assert!(error.contains("greeting.cop:1:"), "{error}");
+        let error = build(&project(
+            Some("name = \"a\"\nkind = \"command\"\n"),
+            "\"hi\"",
+        ))
+        .expect_err("the wrong kind")
+        .to_string();
+        assert!(
+            error.contains("a command program") && error.contains("a web program"),
+            "{error}"
+        );
+    }
+}
