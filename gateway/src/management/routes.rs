@@ -109,6 +109,7 @@ struct HealthJson<'a> {
     cache_hits: u64,
     cache_misses: u64,
     cache_bytes: usize,
+    disagreements: u64,
 }
 
 async fn health(_: Asked, management: Arc<Management>) -> Answer {
@@ -126,6 +127,7 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         cache_hits,
         cache_misses,
         cache_bytes,
+        disagreements,
     } = management.executor.health();
     Ok(own::json(&HealthJson {
         ok: true,
@@ -144,6 +146,7 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         cache_hits,
         cache_misses,
         cache_bytes,
+        disagreements,
     }))
 }
 
