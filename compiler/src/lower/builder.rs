@@ -119,6 +119,10 @@ pub struct Emitted {
     pub body: Vec<Instr>,
     /// Where each came from.
     pub spans: Vec<Span>,
+    /// How many values it defines.
+    pub values: usize,
+    /// How deep its regions are nested.
+    pub depth: usize,
 }
 
 /// Builds one body.
@@ -136,6 +140,7 @@ pub struct Builder {
     /// Where the source of the next instructions is.
     pub span: Span,
     next_local: u32,
+    deepest: usize,
 }
 
 impl Builder {
@@ -151,6 +156,7 @@ impl Builder {
             dead: false,
             span,
             next_local: locals as u32,
+            deepest: 0,
         }
     }
 
@@ -285,6 +291,7 @@ impl Builder {
             carried,
             lends: self.lends.len(),
         });
+        self.deepest = self.deepest.max(self.regions.len());
         RegionId(self.regions.len() - 1)
     }
 
@@ -712,6 +719,8 @@ impl Builder {
         let mut emitted = Emitted {
             body: vec![],
             spans: vec![],
+            values: self.values.len(),
+            depth: self.deepest,
         };
         for (code, span) in self.code {
             let instrs = match code {

@@ -613,7 +613,7 @@ impl<'p> FnLowerer<'_, 'p> {
             }
         }
         inner.result(&lambda.body);
-        inner.complete(index, params, count, result, "lambda".into(), false);
+        inner.complete_with(index, "lambda".into(), params, count, result);
         let captures: Vec<Value> = captures.into_iter().map(|v| self.consume(v)).collect();
         let ty = self.ty(ty);
         let value = self.b.emit_unique(
@@ -672,14 +672,7 @@ impl<'p> Lowerer<'p> {
         let val = fl.call_fn(f.clone(), &args, span);
         let val = fl.own(val);
         fl.ret(val);
-        fl.complete(
-            index,
-            signature.params.clone(),
-            0,
-            signature.result,
-            name,
-            true,
-        );
+        fl.complete(index, name, signature);
     }
 
     /// A function as a closure's function: it lends what the function takes over.
@@ -694,14 +687,7 @@ impl<'p> Lowerer<'p> {
         };
         let val = fl.own(val);
         fl.ret(val);
-        fl.complete(
-            index,
-            signature.params.clone(),
-            0,
-            signature.result,
-            "function value".into(),
-            true,
-        );
+        fl.complete(index, "function value".into(), signature);
     }
 
     fn thunk_span(&self, inner: &Instance) -> Span {
@@ -743,14 +729,7 @@ impl<'p> Lowerer<'p> {
         let parts = parts.collect();
         let val = fl.build_of(&Ty::Adt(adt, args.clone()), variant, parts);
         fl.ret(val);
-        fl.complete(
-            index,
-            signature.params.clone(),
-            0,
-            signature.result,
-            name,
-            true,
-        );
+        fl.complete(index, name, signature);
     }
 
     /// A function's own parameters as arguments.

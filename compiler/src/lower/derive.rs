@@ -203,14 +203,7 @@ impl Lowerer<'_> {
             Derived::JsonInto => fl.derive_json(&pieces),
             Derived::FromJson => fl.derive_from_json(ty, &pieces),
         }
-        fl.complete(
-            index,
-            signature.params.clone(),
-            0,
-            signature.result,
-            name,
-            true,
-        );
+        fl.complete(index, name, signature);
     }
 }
 

@@ -131,13 +131,6 @@ impl Lowerer<'_> {
             Instance::Test(index) => format!("test {index}"),
             _ => "entry".to_string(),
         };
-        fl.complete(
-            index,
-            signature.params.clone(),
-            0,
-            signature.result,
-            name,
-            true,
-        );
+        fl.complete(index, name, signature);
     }
 }

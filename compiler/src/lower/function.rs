@@ -7,7 +7,7 @@ use super::{Lowerer, Origin};
 use crate::diagnostic::Diagnostic;
 use crate::hir::{Body, Expr, ExprKind, Local, LocalId, Stmt, Ty};
 use crate::source::Span;
-use cop_bytecode::{Function, Instr, Mode, Param, TypeId, Value};
+use cop_bytecode::{Function, Instr, Mode, Param, TypeId, Value, limits};
 use std::rc::Rc;
 
 use super::builder::RegionId;
@@ -133,50 +133,44 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
     }
 
     /// Lowers the body that the builder was made for.
-    pub fn run(mut self, index: u32, name: String, is_std: bool) {
+    pub fn run(mut self, index: u32, name: String, signature: &Signature) {
         if let Some(body) = self.body.take() {
             self.result(&body.value);
         }
-        let (_, signature) = self.signature_of(index);
-        self.complete(
-            index,
-            signature.params.clone(),
-            0,
-            signature.result,
-            name,
-            is_std,
-        );
+        self.complete(index, name, signature);
     }
 
-    fn signature_of(&self, index: u32) -> (u32, Rc<Signature>) {
-        // The instance being lowered is looked up by its number, which is also its position unless lambdas
-        // took numbers in between.
-        let found = self.cx.instances.values().find(|(i, _)| *i == index);
-        found
-            .cloned()
-            .unwrap_or_else(|| unreachable!("an instance is entered before it is lowered"))
+    /// Finishes a function that is called by its signature.
+    pub fn complete(self, index: u32, name: String, signature: &Signature) {
+        self.complete_with(index, name, signature.params.clone(), 0, signature.result);
     }
 
-    /// Finishes the function.
-    pub fn complete(
+    /// Finishes the function, unless it is larger than a function may be.
+    pub fn complete_with(
         self,
         index: u32,
+        name: String,
         params: Vec<Param>,
         captures: u32,
         result: TypeId,
-        name: String,
-        is_std: bool,
     ) {
         let span = self.b.span;
         let emitted = self.b.finish();
-        if emitted.body.len() > cop_bytecode::limits::INSTRUCTIONS {
+        let sizes = [
+            (emitted.body.len(), limits::INSTRUCTIONS, "instructions"),
+            (emitted.values, limits::VALUES, "values"),
+            (
+                emitted.depth,
+                limits::REGION_DEPTH,
+                "regions inside each other",
+            ),
+            (params.len(), limits::PARAMETERS, "parameters"),
+        ];
+        if let Some((size, most, what)) = sizes.into_iter().find(|(size, most, _)| size > most) {
             self.cx.errors.push(
                 Diagnostic::error("E0432", format!("`{name}` is too large"))
-                    .at(span, format!("{} instructions", emitted.body.len()))
-                    .note(format!(
-                        "a function may have {} instructions",
-                        cop_bytecode::limits::INSTRUCTIONS
-                    ))
+                    .at(span, format!("compiled, it has {size} {what}"))
+                    .note(format!("a function may have {most} {what}"))
                     .help("split it into several functions"),
             );
         }
@@ -191,7 +185,6 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             function,
             Origin {
                 name,
-                is_std,
                 spans: emitted.spans,
             },
         );

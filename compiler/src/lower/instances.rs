@@ -50,6 +50,7 @@ impl<'p> Lowerer<'p> {
             return (*index, signature.clone());
         }
         let signature = Rc::new(self.signature(&instance));
+        self.generic += usize::from(matches!(&instance, Instance::Fn(f) if !f.args.is_empty()));
         let index = self.reserve();
         self.instances
             .insert(instance.clone(), (index, signature.clone()));
@@ -70,14 +71,9 @@ impl<'p> Lowerer<'p> {
     /// A function of the source, with checks against instances without end.
     pub(super) fn fn_instance(&mut self, fn_ref: FnRef, span: Span) -> (u32, Rc<Signature>) {
         let deepest = fn_ref.args.iter().map(nesting).max().unwrap_or(0);
-        let generic = self
-            .instances
-            .keys()
-            .filter(|i| matches!(i, Instance::Fn(f) if !f.args.is_empty()))
-            .count();
         let known = self.instances.contains_key(&Instance::Fn(fn_ref.clone()));
         if !known
-            && (deepest > limits::TYPE_NESTING || generic > limits::INSTANCES)
+            && (deepest > limits::TYPE_NESTING || self.generic > limits::INSTANCES)
             && self.errors.is_empty()
         {
             let name = self.function(fn_ref.id).name.clone();
@@ -176,16 +172,11 @@ impl<'p> Lowerer<'p> {
             Instance::Fn(f) => {
                 let function = self.function(f.id);
                 let name = name_of(self, &function.name, &f.args);
-                let is_std = self
-                    .program
-                    .modules
-                    .get(function.module as usize)
-                    .is_some_and(|m| m.is_std);
                 match &function.body {
                     FnBody::Body(body) => {
                         let args: Rc<[Ty]> = f.args.clone().into();
                         FnLowerer::new(self, body, args, &signature, function.span)
-                            .run(index, name, is_std);
+                            .run(index, name, &signature);
                     }
                     FnBody::Intrinsic(_) => {
                         self.lower_intrinsic_wrapper(f, &signature, index, name)
@@ -203,15 +194,10 @@ impl<'p> Lowerer<'p> {
             }
             Instance::Const(id) => {
                 let c = &self.program.consts[id.index()];
-                let is_std = self
-                    .program
-                    .modules
-                    .get(c.module as usize)
-                    .is_some_and(|m| m.is_std);
                 FnLowerer::new(self, &c.body, Rc::from([]), &signature, c.span).run(
                     index,
                     c.name.to_string(),
-                    is_std,
+                    &signature,
                 );
             }
             Instance::Default(adt, variant, field, args) => {
@@ -220,7 +206,7 @@ impl<'p> Lowerer<'p> {
                 if let Some(body) = field.default.clone() {
                     let name = format!("default of {}.{}", adt.name, field.name);
                     FnLowerer::new(self, &body, args.clone(), &signature, adt.span)
-                        .run(index, name, false);
+                        .run(index, name, &signature);
                 }
             }
             Instance::Entry | Instance::Test(_) => self.lower_entry(instance, &signature, index),

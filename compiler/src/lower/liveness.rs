@@ -395,6 +395,8 @@ impl Walk {
                 }
             }
             ExprKind::Assign(place, value) => {
+                // `x = f(x)` moves `x`; before that it counts as needed, so that it is alive wherever it may
+                // be given a new value.
                 if place.steps.is_empty() {
                     live.remove(&place.root);
                 } else {
@@ -402,6 +404,7 @@ impl Walk {
                 }
                 self.expr(value, live);
                 self.list(place.steps.iter().filter_map(step_expr), live);
+                live.insert(place.root);
             }
             ExprKind::AssignOp(_, place, value) => {
                 live.insert(place.root);

@@ -48,8 +48,6 @@ pub struct Lowered {
 pub struct Origin {
     /// Name for people, with type arguments.
     pub name: String,
-    /// Whether it belongs to the core or `std`.
-    pub is_std: bool,
     /// Source of each instruction.
     pub spans: Vec<Span>,
 }
@@ -108,6 +106,8 @@ struct Lowerer<'p> {
     defs: IndexMap<AdtId, cop_bytecode::DefId>,
     type_ids: FxHashMap<Ty, cop_bytecode::TypeId>,
     instances: IndexMap<Instance, (u32, Rc<Signature>)>,
+    /// How many instances of generic functions there are.
+    generic: usize,
     queue: VecDeque<(Instance, u32)>,
     functions: Vec<Option<Done>>,
     constants: IndexSet<Constant>,
@@ -137,6 +137,7 @@ impl<'p> Lowerer<'p> {
             defs: IndexMap::new(),
             type_ids: FxHashMap::default(),
             instances: IndexMap::new(),
+            generic: 0,
             queue: VecDeque::new(),
             functions: vec![],
             constants: IndexSet::new(),
