@@ -61,11 +61,36 @@ fn is_std(file: &str) -> bool {
         .any(|prefix| file.starts_with(prefix))
 }
 
-/// The trap with its place: the innermost one outside the standard library, if there is one.
+/// What an author can do about a trap, where that is more than reading the message.
+pub fn trap_hint(kind: TrapKind) -> Option<&'static str> {
+    Some(match kind {
+        TrapKind::OutOfFuel => {
+            "look for a loop that does not end; if the work is meant, raise `fuel` in cop.toml and publish again"
+        }
+        TrapKind::OutOfMemory => {
+            "look for a collection that only grows; if it is meant, raise `memory` in cop.toml and publish again"
+        }
+        TrapKind::StackOverflow => "look for a function that calls itself without coming to an end",
+        TrapKind::LogLimit => "print less, or only what went wrong",
+        TrapKind::ResponseLimit => "answer in several pages",
+        TrapKind::WriteLimit => "spread the writes over several requests",
+        TrapKind::HostCallLimit => "read what is needed once, and keep it in a variable",
+        _ => return None,
+    })
+}
+
+/// The trap with its place: the innermost one outside the standard library, if there is one. `detail` is what is known of a
+/// result that was no response; no place is to blame for it.
 pub fn trap_report(trap: &Trap, map: &SourceMap, detail: Option<&str>) -> TrapReport {
-    let mut message = trap_message(trap.kind, trap.operands, trap.message.as_deref());
     if let Some(detail) = detail {
-        message = detail.to_owned();
+        return TrapReport {
+            name: trap.kind.name().to_owned(),
+            message: detail.to_owned(),
+            file: None,
+            line: None,
+            column: None,
+            backtrace: Vec::new(),
+        };
     }
     let find = |position: &Position| {
         let place = map.place(position.function, position.instruction)?;
@@ -90,7 +115,7 @@ pub fn trap_report(trap: &Trap, map: &SourceMap, detail: Option<&str>) -> TrapRe
     };
     TrapReport {
         name: trap.kind.name().to_owned(),
-        message,
+        message: trap_message(trap.kind, trap.operands, trap.message.as_deref()),
         file: shown.map(|(file, _)| file.to_owned()),
         line: shown.map(|(_, place)| place.line),
         column: shown.map(|(_, place)| place.column),

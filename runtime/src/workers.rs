@@ -127,21 +127,21 @@ impl Workers {
             }),
         };
         self.enqueue(job)?;
-        let _cancel = CancelOnDrop(cancelled);
+        let _give_up = GiveUpOnDrop {
+            phase: phase.clone(),
+            cancelled,
+        };
         let started_by = Instant::now() + WAIT_MAX;
         let mut receiver = receiver;
         let first_wait = deadline.map_or(started_by, |deadline| deadline.min(started_by));
         match tokio::time::timeout_at(first_wait.into(), &mut receiver).await {
             Ok(result) => return result.map_err(|_| NoResult::Broken),
             Err(_) if deadline.is_some_and(|deadline| deadline <= started_by) => {
-                phase.store(GIVEN_UP, Ordering::Relaxed);
                 return Err(NoResult::Deadline);
             }
             Err(_) => {}
         }
-        let given_up =
-            phase.compare_exchange(WAITING, GIVEN_UP, Ordering::Relaxed, Ordering::Relaxed);
-        if given_up.is_ok() {
+        if give_up(&phase) {
             return Err(NoResult::Overloaded);
         }
         let result = match deadline {
@@ -189,13 +189,24 @@ impl Drop for Workers {
     }
 }
 
-/// Tells the work that its result is of no use, unless it is done.
-struct CancelOnDrop(Cancelled);
+/// When nobody waits any more, a job that has not begun never does, and one that has is told so.
+struct GiveUpOnDrop {
+    phase: Arc<AtomicU8>,
+    cancelled: Cancelled,
+}
 
-impl Drop for CancelOnDrop {
+impl Drop for GiveUpOnDrop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        give_up(&self.phase);
+        self.cancelled.store(true, Ordering::Relaxed);
     }
+}
+
+/// Whether the job had not begun; it never will.
+fn give_up(phase: &AtomicU8) -> bool {
+    phase
+        .compare_exchange(WAITING, GIVEN_UP, Ordering::Relaxed, Ordering::Relaxed)
+        .is_ok()
 }
 
 fn work_all(shared: &Shared) {

@@ -16,7 +16,7 @@ use crate::host::request::RequestView;
 use crate::host::world::{Input, NoAnswer, SystemRandomness, World, store_failure};
 use crate::library::ReadyProgram;
 use crate::manifest::ProgramKind;
-use crate::report::trap_report;
+use crate::report::{trap_hint, trap_report};
 use crate::run::{EntryKind, RunEnd, RunRecord, run};
 use crate::runs::{KeptRun, new_run_id};
 use crate::state::CommitError;
@@ -410,6 +410,7 @@ fn finish(
                 format!("the program trapped: {}", report.name),
                 report.message.clone(),
             );
+            failure.hint = trap_hint(trap.kind).map(str::to_owned);
             failure.run = Some(info.run);
             failure.info = Some(info);
             failure.trap = Some(report);

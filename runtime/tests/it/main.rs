@@ -2,6 +2,7 @@
 //! reading the difference is the work.
 
 mod formats;
+mod killing;
 mod publishing;
 mod running;
 mod samples;

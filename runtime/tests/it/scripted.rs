@@ -117,6 +117,18 @@ pub struct ScriptedEngine {
     scripts: Mutex<BTreeMap<Vec<u8>, Script>>,
 }
 
+impl ScriptedEngine {
+    /// Lets packages with this code blob run the script.
+    pub fn know(
+        &self,
+        code: &str,
+        script: impl Fn(&mut Ask<'_>) -> Result<Vec<u8>, End> + Send + Sync + 'static,
+    ) {
+        let mut scripts = self.scripts.lock().unwrap();
+        scripts.insert(code.as_bytes().to_vec(), Arc::new(script));
+    }
+}
+
 impl Engine for ScriptedEngine {
     fn name(&self) -> &'static str {
         "scripted"
@@ -203,6 +215,12 @@ impl Node {
         }
     }
 
+    /// Stops the node and gives its folder.
+    pub async fn stop(self) -> tempfile::TempDir {
+        self.execution.shut_down().await;
+        self.folder
+    }
+
     /// Stops the node and starts it again on the same folder.
     pub async fn restart(self) -> Node {
         self.execution.shut_down().await;
@@ -223,11 +241,7 @@ impl Node {
         script: impl Fn(&mut Ask<'_>) -> Result<Vec<u8>, End> + Send + Sync + 'static,
     ) -> Bundle {
         let code = name.as_bytes().to_vec();
-        self.engine
-            .scripts
-            .lock()
-            .unwrap()
-            .insert(code.clone(), Arc::new(script));
+        self.engine.know(name, script);
         let interface: String = capabilities.iter().map(|c| format!("{c},")).collect();
         let interface = interface.into_bytes();
         let sources = BTreeMap::from([("main.cop".to_owned(), name.as_bytes().to_vec())]);
