@@ -44,8 +44,9 @@ pub struct PublicKey([u8; 33]);
 impl PublicKey {
     /// The key with these compressed bytes, if they are a point of the curve in its one compressed form.
     pub fn from_bytes(bytes: [u8; 33]) -> Option<PublicKey> {
-        VerifyingKey::from_sec1_bytes(&bytes).ok()?;
-        Some(PublicKey(bytes))
+        let key = VerifyingKey::from_sec1_bytes(&bytes).ok()?;
+        // SEC 1 knows a second form of 33 bytes; a key has one form only, since hashes are made of it.
+        (key.to_sec1_point(true).as_bytes() == bytes).then_some(PublicKey(bytes))
     }
 
     /// The compressed bytes.
@@ -546,6 +547,9 @@ mod tests {
         assert!(!key.public().verify(&hash, &[0; 64]));
         assert!(!key.public().verify(&hash, &[0xff; 64]));
         assert_eq!(PublicKey::from_bytes([0; 33]), None);
+        let mut other_form = *key.public().as_bytes();
+        other_form[0] = 5;
+        assert_eq!(PublicKey::from_bytes(other_form), None);
         assert_eq!(SecretKey::from_bytes(&[0; 32]).map(|_| ()), None);
     }
 }

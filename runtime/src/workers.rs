@@ -1,10 +1,12 @@
 //! The threads that run programs, and the bounded queue before them.
 //!
-//! A free worker takes the job of the program that has the fewest runs under way, so one busy program cannot keep the others
-//! out; within that, first come, first served. Nobody waits for ever: a job that no worker has taken in time is given up by who
-//! asked for it. Wall clock can only refuse here, never change what a run gives.
+//! There are more workers than cores, and no program ever has more than half of them, nor one publisher all but one: a program
+//! that loops until its fuel is gone slows the others down, but cannot keep them out. Among those that may, a free worker takes
+//! the job of the program that has the fewest runs under way; within that, first come, first served. Nobody waits for ever: a
+//! job that no worker has taken in time is given up by who asked for it. Wall clock can only refuse here, never change what a run
+//! gives.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use cop_bytecode::Hash;
 use tokio::sync::oneshot;
+
+use crate::address::Address;
 
 /// Longest wait for a worker.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -38,8 +42,17 @@ pub type Cancelled = Arc<AtomicBool>;
 
 type Work = Box<dyn FnOnce(&Cancelled) + Send>;
 
+/// On whose behalf a job is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The program.
+    pub program: Hash,
+    /// Who published it; `None` when it is run by its hash alone.
+    pub publisher: Option<Address>,
+}
+
 struct Job {
-    program: Hash,
+    owner: Owner,
     phase: Arc<AtomicU8>,
     cancelled: Cancelled,
     work: Work,
@@ -48,15 +61,16 @@ struct Job {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Runs under way per program.
-    running: HashMap<Hash, usize>,
-    running_total: usize,
+    /// For whom runs are under way, one entry each.
+    running: Vec<Owner>,
     is_closed: bool,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// How many threads there are.
+    workers: usize,
 }
 
 impl Shared {
@@ -78,6 +92,7 @@ impl Workers {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             changed: Condvar::new(),
+            workers: count,
         });
         let mut workers = Workers {
             shared: shared.clone(),
@@ -103,14 +118,14 @@ impl Workers {
     /// Jobs under way and jobs waiting.
     pub fn load(&self) -> (usize, usize) {
         let queue = self.shared.queue();
-        (queue.running_total, queue.jobs.len())
+        (queue.running.len(), queue.jobs.len())
     }
 
     /// Runs `work` on a worker and waits for its result. When the deadline passes, or this future is dropped, the work is told
     /// so through [`Cancelled`].
     pub async fn run<T: Send + 'static>(
         &self,
-        program: Hash,
+        owner: Owner,
         deadline: Option<Instant>,
         work: impl FnOnce(&Cancelled) -> T + Send + 'static,
     ) -> Result<T, NoResult> {
@@ -118,7 +133,7 @@ impl Workers {
         let phase = Arc::new(AtomicU8::new(WAITING));
         let cancelled = Cancelled::default();
         let job = Job {
-            program,
+            owner,
             phase: phase.clone(),
             cancelled: cancelled.clone(),
             work: Box::new(move |cancelled| {
@@ -162,7 +177,10 @@ impl Workers {
             .jobs
             .retain(|job| job.phase.load(Ordering::Relaxed) != GIVEN_UP);
         // One program may fill half of the queue, so that there is room for others.
-        let same = queue.jobs.iter().filter(|j| j.program == job.program);
+        let same = queue
+            .jobs
+            .iter()
+            .filter(|other| other.owner.program == job.owner.program);
         if queue.jobs.len() >= self.queue_max || same.count() >= self.queue_max.div_ceil(2) {
             return Err(NoResult::Overloaded);
         }
@@ -211,7 +229,7 @@ fn give_up(phase: &AtomicU8) -> bool {
 
 fn work_all(shared: &Shared) {
     while let Some(job) = next_job(shared) {
-        let program = job.program;
+        let owner = job.owner;
         let is_wanted = job
             .phase
             .compare_exchange(WAITING, STARTED, Ordering::Relaxed, Ordering::Relaxed)
@@ -222,32 +240,50 @@ fn work_all(shared: &Shared) {
             let _ = std::panic::catch_unwind(work);
         }
         let mut queue = shared.queue();
-        queue.running_total -= 1;
-        if let Some(running) = queue.running.get_mut(&program) {
-            *running -= 1;
-            if *running == 0 {
-                queue.running.remove(&program);
-            }
+        if let Some(place) = queue.running.iter().position(|other| *other == owner) {
+            queue.running.swap_remove(place);
         }
+        drop(queue);
+        // A job that had to wait for its share may go now, and any idle worker can take it.
+        shared.changed.notify_all();
     }
 }
 
-/// Waits for a job of the program with the fewest runs under way; `None` when the pool is closed and the queue empty.
+impl Queue {
+    /// How many runs of this owner's program are under way, unless one more would be beyond a share.
+    fn running_below_share(&self, owner: &Owner, workers: usize) -> Option<usize> {
+        let program_share = workers.div_ceil(2);
+        let publisher_share = workers.saturating_sub(1).max(1);
+        let count =
+            |matches: &dyn Fn(&Owner) -> bool| self.running.iter().filter(|o| matches(o)).count();
+        let of_program = count(&|other| other.program == owner.program);
+        let of_publisher = count(&|other| other.publisher == owner.publisher);
+        (of_program < program_share && of_publisher < publisher_share).then_some(of_program)
+    }
+
+    /// The place of the job that a free worker takes next.
+    fn next(&self, workers: usize) -> Option<usize> {
+        let allowed = self.jobs.iter().enumerate().filter_map(|(place, job)| {
+            Some((place, self.running_below_share(&job.owner, workers)?))
+        });
+        allowed
+            .min_by_key(|(_, running)| *running)
+            .map(|(place, _)| place)
+    }
+}
+
+/// Waits for a job that may be run; `None` when the pool is closed and the queue empty.
 fn next_job(shared: &Shared) -> Option<Job> {
     let mut queue = shared.queue();
     loop {
-        let fewest = queue
-            .jobs
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, job)| queue.running.get(&job.program).copied().unwrap_or(0))
-            .map(|(place, _)| place);
-        if let Some(job) = fewest.and_then(|place| queue.jobs.remove(place)) {
-            *queue.running.entry(job.program).or_insert(0) += 1;
-            queue.running_total += 1;
+        if let Some(job) = queue
+            .next(shared.workers)
+            .and_then(|place| queue.jobs.remove(place))
+        {
+            queue.running.push(job.owner);
             return Some(job);
         }
-        if queue.is_closed {
+        if queue.is_closed && queue.jobs.is_empty() {
             return None;
         }
         queue = shared

@@ -10,7 +10,7 @@ use cop_bytecode::{Hash, limits};
 pub struct ExecutionConfig {
     /// The network whose releases are accepted.
     pub network: Hash,
-    /// Threads that run programs; 0 means one per core.
+    /// Threads that run programs; 0 means two per core, and at least four. One program gets at most half of them.
     pub workers: usize,
     /// Runs that may wait for a worker; 0 means 64 per worker and two of those.
     pub queue: usize,

@@ -107,7 +107,7 @@ impl Execution {
             cause,
         };
         let workers = match config.workers {
-            0 => std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            0 => std::thread::available_parallelism().map_or(4, |cores| 2 * cores.get().max(2)),
             workers => workers,
         };
         let queue = match config.queue {

@@ -23,7 +23,7 @@ use crate::state::CommitError;
 use crate::store::Store;
 use crate::store::state::{Changed, Namespace, Snapshot, StateView};
 use crate::transcript::Transcript;
-use crate::workers::{Cancelled, NoResult};
+use crate::workers::{Cancelled, NoResult, Owner};
 
 /// How often a run is begun again because what it read has changed.
 const RETRIES_MAX: usize = 3;
@@ -317,7 +317,10 @@ async fn run_once(
 ) -> Result<RunRecord, Failure> {
     let store = shared.store.clone();
     let own = request.clone();
-    let program = request.target.ready.manifest.package;
+    let owner = Owner {
+        program: request.target.ready.manifest.package,
+        publisher: request.target.named.as_ref().map(|(address, ..)| *address),
+    };
     let work = move |cancelled: &Cancelled| {
         let snapshot = snapshot(&store, &own.target)?;
         let world = World {
@@ -337,7 +340,7 @@ async fn run_once(
             world,
         )
     };
-    match shared.workers.run(program, request.deadline, work).await {
+    match shared.workers.run(owner, request.deadline, work).await {
         Ok(record) => record,
         Err(no_result) => {
             count(&shared.figures.refused);

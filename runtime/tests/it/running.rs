@@ -647,3 +647,46 @@ fn commands_and_tests_run_with_doubles() {
     let no_test = doubles.run_test(&*program, 0, limits).unwrap_err();
     assert_eq!(no_test.code, FailureCode::NoSuchProgram);
 }
+
+/// Whatever one program does, and however often it is asked, others get their turn.
+#[tokio::test]
+async fn a_program_that_loops_cannot_keep_others_out() {
+    let mut config = config();
+    config.workers = 4;
+    let node = Arc::new(Node::with_config(config));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let gate = is_over.clone();
+    let loops = node
+        .publish("loops", &[], move |ask| {
+            ask.path()?;
+            while !gate.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Ok(response(200, "at last"))
+        })
+        .await;
+    let quick = node
+        .publish("quick", &[], |ask| {
+            ask.path()?;
+            Ok(response(200, "quick"))
+        })
+        .await;
+    let mut looping = Vec::new();
+    for number in 0..10 {
+        let (node, loops) = (node.clone(), loops.clone());
+        looping.push(tokio::spawn(async move {
+            get(&node, &loops, &format!("/{number}")).await
+        }));
+    }
+    while node.execution.health().running < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for number in 0..20 {
+        assert_eq!(body(&node, &quick, &format!("/{number}")).await, "quick");
+        assert!(node.execution.health().running <= 3);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for task in looping {
+        assert_eq!(task.await.unwrap().unwrap().body, "at last");
+    }
+}

@@ -191,7 +191,7 @@ pub struct Node {
 pub fn config() -> ExecutionConfig {
     ExecutionConfig {
         network: samples::hash("network"),
-        workers: 2,
+        workers: 6,
         cache_bytes: 8 << 20,
         ..ExecutionConfig::default()
     }
