@@ -8,6 +8,7 @@
 //! memory_mib = 64             # of one run
 //! ```
 
+use crate::check::suggest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
 use std::ops::Range;
@@ -22,13 +23,10 @@ pub const MAX_FUEL: u64 = 1_000_000_000_000;
 pub const DEFAULT_MEMORY_MIB: u64 = 64;
 /// The most memory in MiB that a manifest may ask for.
 pub const MAX_MEMORY_MIB: u64 = 128;
-/// A package's name has at most this many letters.
-pub const MAX_NAME: usize = 64;
-
 /// What a package says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// Small letters, digits and `-`, starting with a letter.
+    /// Small letters, digits and `-` between them. Who publishes under it may ask for more.
     pub name: String,
     /// What kind of program it is; if it does not say, its entry point does.
     pub kind: Option<Kind>,
@@ -136,12 +134,12 @@ impl Reader<'_> {
         let place = key.span();
         let error = Diagnostic::error("E0802", format!("`{name}` is no key of a manifest"))
             .at(self.span(place.clone()), "");
-        let near = KEYS.iter().find(|known| is_near(name, known));
+        let near = nearest_key(name);
         self.diagnostics.push(match near {
             // Only a key that is written as it is can be replaced as it is.
             Some(near) if text.get(place.clone()) == Some(name) => error
                 .help(format!("there is `{near}`"))
-                .edit(self.span(place), *near),
+                .edit(self.span(place), near),
             _ => error.help(format!("the keys are `{}`", KEYS.join("`, `"))),
         });
     }
@@ -211,10 +209,9 @@ impl Reader<'_> {
         let letters = name
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        let starts = name.starts_with(|first: char| first.is_ascii_lowercase());
-        if !letters || !starts || name.ends_with('-') || name.len() > MAX_NAME {
-            let help =
-                "small letters, digits and `-` between them, starting with a letter, at most 64";
+        let hyphens = name.starts_with('-') || name.ends_with('-') || name.contains("--");
+        if !letters || hyphens || name.is_empty() {
+            let help = "small letters, digits, and a `-` between them";
             self.report(
                 "E0803",
                 &format!("`{name}` cannot name a package"),
@@ -228,26 +225,11 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a misspelt key may mean a known one: their letters differ in at most two places, or only in signs and case.
-fn is_near(key: &str, known: &str) -> bool {
-    let bare = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
-    let (key, known) = (bare(key), bare(known));
-    known.starts_with(&key) && key.len() >= 3 || distance(&key, &known) <= 2
-}
-
-/// Letters to insert, remove or replace to get from one text to the other.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, other) in right.bytes().enumerate() {
-            let replaced = diagonal + usize::from(letter != other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
+/// The key that a misspelt one may mean: the start of one, or near to it.
+fn nearest_key(key: &str) -> Option<&'static str> {
+    let begun = |known: &&&str| key.len() >= 3 && known.starts_with(key);
+    let found = KEYS.iter().find(begun).copied();
+    found.or_else(|| suggest::nearest(key, KEYS.iter().copied()))
 }
 
 #[cfg(test)]

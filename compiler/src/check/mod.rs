@@ -38,7 +38,7 @@ mod path;
 mod pattern;
 mod places;
 mod stmt;
-mod suggest;
+pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
 mod traits;

@@ -1,7 +1,7 @@
 //! Did you mean …?
 
 /// The name among `known` nearest to `wrong`, if one is near enough; of equally near ones the first.
-pub(super) fn nearest<'n>(
+pub(crate) fn nearest<'n>(
     wrong: &str,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {

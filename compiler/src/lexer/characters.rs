@@ -1,88 +1,117 @@
-//! Characters that do not belong in a program.
+//! Characters, and bytes in either quotes.
 
+use super::literal::Literal;
+use super::{Scanner, Token};
 use crate::diagnostic::Diagnostic;
-use crate::source::{FileId, Span};
 use std::ops::Range;
 
-/// Errors for a byte-order mark, for characters that change the direction of text, and for lone carriage returns.
-/// `strings` are the texts of strings, in order.
-pub fn check(file: FileId, text: &str, strings: &[Range<usize>]) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let span = |at: usize, size: usize| Span::new(file, at, at + size);
-    if text.starts_with('\u{feff}') {
-        let mark = Diagnostic::error("E0112", "the file starts with a byte-order mark")
-            .at(span(0, 3), "")
-            .help("save it as UTF-8 without the mark")
-            .edit(span(0, 3), "");
-        found.push(mark);
-    }
-    for (at, character) in text
-        .char_indices()
-        .filter(|(_, character)| changes_direction(*character))
-    {
-        let place = span(at, character.len_utf8());
-        let in_string = strings.iter().any(|string| string.contains(&at));
-        let number = u32::from(character);
-        let error = Diagnostic::error(
-            "E0112",
-            format!("the invisible character U+{number:04X} changes the direction of text"),
-        )
-        .at(place, "what is shown here is not what is read");
-        found.push(match in_string {
-            true => error
-                .help("write it as an escape")
-                .edit(place, format!("\\u{{{number:x}}}")),
-            false => error.help("remove it").edit(place, ""),
-        });
-    }
-    let lone = text
-        .bytes()
-        .enumerate()
-        .find(|&(at, byte)| byte == b'\r' && text.as_bytes().get(at + 1) != Some(&b'\n'));
-    if let Some((at, _)) = lone {
-        let error = Diagnostic::error("E0112", "a carriage return without a line feed")
-            .at(span(at, 1), "")
-            .help("lines end with LF or CRLF; in a string write `\\r`");
-        found.push(error);
-    }
-    found
-}
-
-/// The bidirectional control characters of Unicode.
-fn changes_direction(character: char) -> bool {
-    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// The error for a character that starts no token; `None` if [`check`] reports it.
-pub fn unknown(character: char, span: Span) -> Option<Diagnostic> {
-    if changes_direction(character) {
-        return None;
-    }
-    let title = match character {
-        '\u{feff}' => "a byte-order mark inside the file".to_string(),
-        _ if character.is_control() || character.is_whitespace() => {
-            format!("the invisible character U+{:04X}", u32::from(character))
+impl Scanner<'_> {
+    /// Reads on after `b"`.
+    pub(super) fn bytes(&mut self, mark: Range<usize>) {
+        let rest = self.logos.remainder();
+        let mut at = 0;
+        let mut escaped = false;
+        let closed = loop {
+            match rest.as_bytes().get(at) {
+                None | Some(b'\n') => break false,
+                Some(b'"') if !escaped => break true,
+                Some(byte) => escaped = *byte == b'\\' && !escaped,
+            }
+            at += 1;
+        };
+        self.logos.bump(at + usize::from(closed));
+        let (start, end) = (mark.end, mark.end + at);
+        let mut value = Vec::with_capacity(at);
+        let mut from = start;
+        while let Some(character) = self.text[from..end].chars().next() {
+            if character == '\\' {
+                from += self.escape(from, end, Literal::Bytes, |byte| value.push(byte as u8));
+                continue;
+            }
+            self.check_byte(character, from);
+            value.push(character as u8);
+            from += character.len_utf8();
         }
-        _ => format!("`{character}` means nothing here"),
-    };
-    let error = Diagnostic::error("E0102", title).at(span, "");
-    Some(match character {
-        '#' => error.help("comments start with `//`, attributes with `@`"),
-        '`' => error.help("strings are written `\"...\"`, over several lines `\"\"\"`"),
-        '$' => error.help("`${...}` is for strings; names have no `$`"),
-        '\\' => error.help("a line goes on when it ends with an operator or inside brackets"),
-        '\u{201c}' | '\u{201d}' | '\u{201e}' => error.help("quotes are straight").edit(span, "\""),
-        '\u{2018}' | '\u{2019}' => error.help("quotes are straight").edit(span, "'"),
-        '\u{2013}' | '\u{2212}' => error.help("a minus is `-`").edit(span, "-"),
-        '≤' => error.help("less or equal is `<=`").edit(span, "<="),
-        '≥' => error.help("greater or equal is `>=`").edit(span, ">="),
-        '≠' => error.help("not equal is `!=`").edit(span, "!="),
-        _ if character.is_whitespace() || character.is_control() => error
-            .help("between tokens stand blanks, tabs and line breaks")
-            .edit(span, " "),
-        _ if character.is_alphanumeric() => {
-            error.help("names are made of ASCII letters, digits and `_`")
+        let whole = mark.start..end + usize::from(closed);
+        self.push(Token::Bytes(value.into()), whole.clone());
+        if !closed {
+            let found = Diagnostic::error("E0106", "bytes are not closed in their line")
+                .at(self.span(mark.clone()), "opened here")
+                .help("close them with `\"`");
+            self.out.found.push(found);
+            self.out.mended.push(whole);
+            self.close_line(self.line_start(mark.start), end);
         }
-        _ => error,
-    })
+    }
+
+    /// Bytes are written as printable ASCII.
+    fn check_byte(&mut self, character: char, at: usize) {
+        if !matches!(character, ' '..='~') {
+            let found = Diagnostic::error("E0110", "bytes are written in printable ASCII")
+                .at(self.span(at..at + character.len_utf8()), "")
+                .help("write other bytes as `\\xNN`; the bytes of a text are `\"...\".bytes()`");
+            self.out.found.push(found);
+        }
+    }
+
+    /// Reads on after `'` or `b'`.
+    pub(super) fn character(&mut self, mark: Range<usize>, literal: Literal) {
+        let rest = self.logos.remainder();
+        let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
+        let end = mark.end + line.len();
+        let mut value = None;
+        let mut at = mark.end;
+        match line.chars().next() {
+            Some('\'') | None => {}
+            Some('\\') => at += self.escape(at, end, literal, |character| value = Some(character)),
+            Some(character) => {
+                if literal == Literal::Bytes {
+                    self.check_byte(character, at);
+                }
+                value = Some(character);
+                at += character.len_utf8();
+            }
+        }
+        if at > mark.end && self.text[at..end].starts_with('\'') {
+            self.logos.bump(at + 1 - mark.end);
+            let character = value.unwrap_or('\0');
+            let token = match literal {
+                Literal::Text => Token::Char(character),
+                Literal::Bytes => Token::Int(super::Integer::Bits(i64::from(u32::from(character)))),
+            };
+            return self.push(token, mark.start..at + 1);
+        }
+        self.odd_character(mark, line);
+    }
+
+    /// Reports what is no character, and reads it as the string that was probably meant.
+    fn odd_character(&mut self, mark: Range<usize>, line: &str) {
+        let Some(size) = line.find('\'') else {
+            let found = Diagnostic::error(
+                "E0110",
+                "a `'` without a character behind it and another `'`",
+            )
+            .at(self.span(mark.clone()), "")
+            .help("a character is `'a'`, text is `\"...\"`");
+            self.out.found.push(found);
+            self.out.mended.push(mark);
+            return;
+        };
+        let whole = mark.start..mark.end + size + 1;
+        let inside = &line[..size];
+        self.logos.bump(size + 1);
+        let title = if inside.is_empty() {
+            "no character between the quotes"
+        } else {
+            "more than one character between single quotes"
+        };
+        let mut found = Diagnostic::error("E0110", title).at(self.span(whole.clone()), "");
+        if mark.len() == 1 && !inside.contains(['"', '$']) {
+            found = found
+                .help("text stands in double quotes")
+                .edit(self.span(whole.clone()), format!("\"{inside}\""));
+        }
+        self.out.found.push(found);
+        self.push(Token::Str(inside.into()), whole);
+    }
 }

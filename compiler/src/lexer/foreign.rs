@@ -1,4 +1,4 @@
-//! Signs that other languages have. Each is reported and then read as what stands for it here.
+//! Signs that other languages have, `;` first of all. Each is reported and then read as what stands for it here.
 
 use super::{Integer, Scanner, Token};
 use crate::diagnostic::Diagnostic;
@@ -123,6 +123,66 @@ const SIGNS: &[Sign] = &[
 ];
 
 impl Scanner<'_> {
+    /// `;` is reported and then taken for the line break that it stands for elsewhere.
+    pub(super) fn semicolon(&mut self, span: Range<usize>) {
+        let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
+        let at_end =
+            rest.is_empty() || rest.starts_with(['\n', '}', ';']) || rest.starts_with("//");
+        if self.in_head_of_for() {
+            return self.semicolon_in_for(span);
+        }
+        let found =
+            Diagnostic::error("E0101", "`;` ends nothing in cop").at(self.span(span.clone()), "");
+        let found = if at_end {
+            found
+                .help("a line break ends a statement; leave the `;` out")
+                .edit(self.span(span.clone()), "")
+        } else {
+            found
+                .help("a line break ends a statement; write the next one on a line of its own")
+                .edit(
+                    self.span(span.start..self.text.len() - rest.len()),
+                    self.line_break_at(span.start),
+                )
+        };
+        self.out.found.push(found);
+        if !self.breaks_count() {
+            self.out.mended.push(span.clone());
+        }
+        self.newline(span);
+    }
+
+    /// A line break and the blanks that the line of `at` starts with.
+    fn line_break_at(&self, at: usize) -> String {
+        let line = &self.text[self.line_start(at)..at];
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        format!("\n{}", &line[..blanks])
+    }
+
+    /// Whether the innermost bracket is that of `for (`.
+    fn in_head_of_for(&self) -> bool {
+        let opened = self.open.last().map_or(0, |open| open.at.start);
+        let before = self
+            .out
+            .tokens
+            .iter()
+            .rev()
+            .find(|(_, _, end)| *end <= opened);
+        !self.breaks_count() && matches!(before, Some((_, Token::For, _)))
+    }
+
+    /// `for (i = 0; i < n; i += 1)`, reported at its first `;`.
+    fn semicolon_in_for(&mut self, span: Range<usize>) {
+        let opened = self.open.last().map_or(0, |open| open.at.start);
+        if !self.out.mended.iter().any(|place| place.start >= opened) {
+            let error = Diagnostic::error("E0101", "a `for` walks a collection or a range")
+                .at(self.span(span.clone()), "it has no parts between `;`")
+                .help("`for i in 0..n { ... }`; for all else there is `while`");
+            self.out.found.push(error);
+        }
+        self.out.mended.push(span);
+    }
+
     pub(super) fn foreign(&mut self, span: Range<usize>) {
         let sign = &self.text[span.clone()];
         let Some(known) = SIGNS.iter().find(|known| known.sign == sign) else {

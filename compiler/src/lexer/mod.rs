@@ -18,18 +18,22 @@
 
 mod brackets;
 mod characters;
+mod comments;
 mod foreign;
 mod literal;
+mod numbers;
+mod strange;
 mod strings;
 mod token;
 
+pub use comments::lost_doc;
 pub use token::{Integer, Spanned, Token};
 
 use crate::ast::Doc;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
 use brackets::Open;
-use literal::{Fault, Literal, Number};
+use literal::{Fault, Literal};
 use logos::Logos;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -134,7 +138,7 @@ impl<'s> Scanner<'s> {
         }
         self.out
             .found
-            .extend(characters::check(self.file, text, &self.string_texts));
+            .extend(strange::check(self.file, text, &self.string_texts));
         self.warn_of_lost_docs();
         (self.out, self.unbalanced)
     }
@@ -243,199 +247,6 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    fn comment(&mut self, span: Range<usize>) {
-        let comment = self.text[span.clone()].trim_end_matches('\r');
-        let line = |line: &'s str| line.strip_prefix(' ').unwrap_or(line);
-        if let Some(text) = comment.strip_prefix("//!") {
-            self.module_doc(span, line(text));
-        } else if let Some(text) = comment
-            .strip_prefix("///")
-            .filter(|text| !text.starts_with('/'))
-        {
-            let (range, lines) = self.doc.get_or_insert((span.clone(), Vec::new()));
-            range.end = span.end;
-            lines.push(line(text));
-        }
-    }
-
-    fn module_doc(&mut self, span: Range<usize>, line: &str) {
-        if !self.out.tokens.is_empty() {
-            let warning =
-                Diagnostic::warning("W0101", "`//!` below the top of the file documents nothing")
-                    .at(
-                        self.span(span),
-                        "only lines above the first item describe the module",
-                    )
-                    .help("write `//`, or move it to the top");
-            self.out.found.push(warning);
-            return;
-        }
-        let span = self.span(span);
-        self.out.module_docs = Some(match self.out.module_docs.take() {
-            Some(doc) => Doc {
-                text: format!("{}\n{line}", doc.text).into(),
-                span: doc.span.to(span),
-            },
-            None => Doc {
-                text: line.into(),
-                span,
-            },
-        });
-    }
-
-    /// Doc comments at the very end of the file have no token to wait for.
-    fn warn_of_lost_docs(&mut self) {
-        if let Some((lines, _)) = self.doc.take() {
-            let span = self.span(lines);
-            self.out.found.push(lost_doc(span));
-        }
-    }
-
-    fn block_comment(&mut self, span: Range<usize>) {
-        let rest = self.logos.remainder();
-        let size = rest.find("*/").map_or(rest.len(), |at| at + 2);
-        self.logos.bump(size);
-        let whole = span.start..span.end + size;
-        let mut found = Diagnostic::error("E0102", "there are no block comments")
-            .at(self.span(whole.clone()), "")
-            .help("start each line of the comment with `//`");
-        let inside = self.text[span.end..whole.end]
-            .trim_end_matches("*/")
-            .trim_end();
-        let line_ends = self.text[whole.end..].trim_start_matches([' ', '\t', '\r']);
-        if !inside.contains('\n') && (line_ends.is_empty() || line_ends.starts_with('\n')) {
-            found = found.edit(self.span(whole), format!("//{inside}"));
-        }
-        self.out.found.push(found);
-    }
-
-    /// `;` is reported and then taken for the line break that it stands for elsewhere.
-    fn semicolon(&mut self, span: Range<usize>) {
-        let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
-        let at_end =
-            rest.is_empty() || rest.starts_with(['\n', '}', ';']) || rest.starts_with("//");
-        if self.in_head_of_for() {
-            return self.semicolon_in_for(span);
-        }
-        let found =
-            Diagnostic::error("E0101", "`;` ends nothing in cop").at(self.span(span.clone()), "");
-        let found = if at_end {
-            found
-                .help("a line break ends a statement; leave the `;` out")
-                .edit(self.span(span.clone()), "")
-        } else {
-            found
-                .help("a line break ends a statement; write the next one on a line of its own")
-                .edit(
-                    self.span(span.start..self.text.len() - rest.len()),
-                    self.line_break_at(span.start),
-                )
-        };
-        self.out.found.push(found);
-        if !self.breaks_count() {
-            self.out.mended.push(span.clone());
-        }
-        self.newline(span);
-    }
-
-    /// A line break and the blanks that the line of `at` starts with.
-    fn line_break_at(&self, at: usize) -> String {
-        let line = &self.text[self.line_start(at)..at];
-        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
-        format!("\n{}", &line[..blanks])
-    }
-
-    /// Whether the innermost bracket is that of `for (`.
-    fn in_head_of_for(&self) -> bool {
-        let opened = self.open.last().map_or(0, |open| open.at.start);
-        let before = self
-            .out
-            .tokens
-            .iter()
-            .rev()
-            .find(|(_, _, end)| *end <= opened);
-        !self.breaks_count() && matches!(before, Some((_, Token::For, _)))
-    }
-
-    /// `for (i = 0; i < n; i += 1)`, reported at its first `;`.
-    fn semicolon_in_for(&mut self, span: Range<usize>) {
-        let opened = self.open.last().map_or(0, |open| open.at.start);
-        if !self.out.mended.iter().any(|place| place.start >= opened) {
-            let error = Diagnostic::error("E0101", "a `for` walks a collection or a range")
-                .at(self.span(span.clone()), "it has no parts between `;`")
-                .help("`for i in 0..n { ... }`; for all else there is `while`");
-            self.out.found.push(error);
-        }
-        self.out.mended.push(span);
-    }
-
-    fn number(&mut self, span: Range<usize>) {
-        let position =
-            matches!(self.out.tokens.last(), Some((_, Token::Dot, end)) if *end == span.start);
-        let end = if position {
-            span.end
-        } else {
-            self.number_end(span.end)
-        };
-        self.logos.bump(end - span.end);
-        let text = &self.text[span.start..end];
-        let span = span.start..end;
-        let number = literal::number(text);
-        let token = match number {
-            Ok(Number::Int(value)) => Token::Int(value),
-            Ok(Number::Float(value)) => Token::Float(value),
-            Err(fault) => {
-                self.fault(fault, span.clone());
-                // Whichever of the two was meant, so that the checker finds nothing more.
-                if text.contains('.') {
-                    Token::Float(0.0)
-                } else {
-                    Token::Int(Integer::Decimal(0))
-                }
-            }
-        };
-        if position && !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            let found =
-                Diagnostic::error("E0103", "a position in a tuple is written in plain digits")
-                    .at(self.span(span.clone()), "`.0` is the first");
-            self.out.found.push(found);
-        }
-        self.push(token, span);
-    }
-
-    /// Where a number ends of which the whole part ends at `end`: behind `.5`, `e-5` and whatever letters follow.
-    fn number_end(&self, mut end: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        let start = self.logos.span().start;
-        let based = matches!(
-            bytes.get(start + 1),
-            Some(b'x' | b'X' | b'b' | b'B' | b'o' | b'O')
-        );
-        let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-        let word_end = |mut at: usize| {
-            while bytes
-                .get(at)
-                .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            {
-                at += 1;
-            }
-            at
-        };
-        if based {
-            return end;
-        }
-        if bytes.get(end) == Some(&b'.') && digit(end + 1) {
-            end = word_end(end + 1);
-        }
-        if matches!(bytes[end - 1], b'e' | b'E')
-            && matches!(bytes.get(end), Some(b'+' | b'-'))
-            && digit(end + 1)
-        {
-            end = word_end(end + 1);
-        }
-        end
-    }
-
     fn fault(&mut self, fault: Fault, span: Range<usize>) {
         let span = self.span(span);
         let mut found = Diagnostic::error(fault.code, fault.title)
@@ -467,15 +278,8 @@ impl<'s> Scanner<'s> {
         }
         self.out.mended.push(start..end);
         let place = start..start + character.len_utf8();
-        if let Some(found) = characters::unknown(character, self.span(place)) {
+        if let Some(found) = strange::unknown(character, self.span(place)) {
             self.out.found.push(found);
         }
     }
-}
-
-/// The warning for a doc comment that stands above nothing that can be documented.
-pub fn lost_doc(span: Span) -> Diagnostic {
-    Diagnostic::warning("W0101", "this comment documents nothing")
-        .at(span, "below it stands no item, member, field or variant")
-        .help("write `//` for a remark")
 }

@@ -1,0 +1,82 @@
+//! Comments, and what they document.
+
+use super::Scanner;
+use crate::ast::Doc;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use std::ops::Range;
+
+impl<'s> Scanner<'s> {
+    pub(super) fn comment(&mut self, span: Range<usize>) {
+        let comment = self.text[span.clone()].trim_end_matches('\r');
+        let line = |line: &'s str| line.strip_prefix(' ').unwrap_or(line);
+        if let Some(text) = comment.strip_prefix("//!") {
+            self.module_doc(span, line(text));
+        } else if let Some(text) = comment
+            .strip_prefix("///")
+            .filter(|text| !text.starts_with('/'))
+        {
+            let (range, lines) = self.doc.get_or_insert((span.clone(), Vec::new()));
+            range.end = span.end;
+            lines.push(line(text));
+        }
+    }
+
+    fn module_doc(&mut self, span: Range<usize>, line: &str) {
+        if !self.out.tokens.is_empty() {
+            let warning =
+                Diagnostic::warning("W0101", "`//!` below the top of the file documents nothing")
+                    .at(
+                        self.span(span),
+                        "only lines above the first item describe the module",
+                    )
+                    .help("write `//`, or move it to the top");
+            self.out.found.push(warning);
+            return;
+        }
+        let span = self.span(span);
+        self.out.module_docs = Some(match self.out.module_docs.take() {
+            Some(doc) => Doc {
+                text: format!("{}\n{line}", doc.text).into(),
+                span: doc.span.to(span),
+            },
+            None => Doc {
+                text: line.into(),
+                span,
+            },
+        });
+    }
+
+    /// Doc comments at the very end of the file have no token to wait for.
+    pub(super) fn warn_of_lost_docs(&mut self) {
+        if let Some((lines, _)) = self.doc.take() {
+            let span = self.span(lines);
+            self.out.found.push(lost_doc(span));
+        }
+    }
+
+    pub(super) fn block_comment(&mut self, span: Range<usize>) {
+        let rest = self.logos.remainder();
+        let size = rest.find("*/").map_or(rest.len(), |at| at + 2);
+        self.logos.bump(size);
+        let whole = span.start..span.end + size;
+        let mut found = Diagnostic::error("E0102", "there are no block comments")
+            .at(self.span(whole.clone()), "")
+            .help("start each line of the comment with `//`");
+        let inside = self.text[span.end..whole.end]
+            .trim_end_matches("*/")
+            .trim_end();
+        let line_ends = self.text[whole.end..].trim_start_matches([' ', '\t', '\r']);
+        if !inside.contains('\n') && (line_ends.is_empty() || line_ends.starts_with('\n')) {
+            found = found.edit(self.span(whole), format!("//{inside}"));
+        }
+        self.out.found.push(found);
+    }
+}
+
+/// The warning for a doc comment that stands above nothing that can be documented.
+pub fn lost_doc(span: Span) -> Diagnostic {
+    Diagnostic::warning("W0101", "this comment documents nothing")
+        .at(span, "below it stands no item, member, field or variant")
+        .help("write `//` for a remark")
+}
