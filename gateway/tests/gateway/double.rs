@@ -85,13 +85,13 @@ impl Executor for Double {
                     "it is not stored here",
                 ));
             }
-            if request.target == b"/slow" {
-                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-            }
             self.asked
                 .lock()
                 .expect("no test panics inside")
                 .push(request.clone());
+            if request.target == b"/slow" {
+                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            }
             (self.handler)(program, request)
         })
     }
