@@ -1,7 +1,8 @@
 //! Every code of a diagnostic, with the title of its kind. One list: what is not in it is not used, what is in it is.
 //!
-//! `E01` lexical, `E02` syntax, `E03` names, `E04` types, `E05` places and `mut`, `E06` matching, `E07` modules and
-//! programs, `E08` the manifest, `E09` not yet; `W` warnings, numbered alike.
+//! `E01` lexical, `E02` syntax, `E03` names, `E04` types, `E05` places and `mut`, `E06` matching, `E07` modules
+//! and capabilities, `E08` the package,
+//! `E09` not yet; `W` warnings, numbered alike.
 
 /// Code and title, in order.
 pub const CODES: &[(&str, &str)] = &[
@@ -58,7 +59,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0328", "a method called on a value that does not take one"),
     ("E0401", "a type that differs from the expected one"),
     ("E0402", "a missing value"),
-    ("E0403", "a statement that is never reached"),
     ("E0404", "`break` or `continue` outside of a loop"),
     ("E0405", "`return` or `?` outside of a function"),
     ("E0406", "a `let ... else` that goes on"),
@@ -90,6 +90,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0503", "a missing `mut`"),
     ("E0504", "`mut` where nothing is lent"),
     ("E0505", "an assignment to what is no place"),
+    ("E0506", "a place that is used while it is lent"),
+    ("E0507", "a captured variable that is changed"),
+    ("E0508", "a constant that is changed"),
+    ("E0509", "a place that one call lends twice"),
     ("E0601", "a pattern that the value's type excludes"),
     ("E0602", "a name or field twice in a pattern"),
     ("E0603", "alternatives that bind different names"),
@@ -97,6 +101,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0605", "parentheses in a pattern, missing or too many"),
     ("E0606", "a field in a pattern, by name or by position"),
     ("E0607", "a wrong number of parts in a pattern"),
+    ("E0608", "a pattern that can never match"),
+    ("E0609", "a `match` that is not exhaustive"),
+    ("E0610", "a pattern that may not match"),
     ("E0701", "a root file that cannot be read"),
     ("E0702", "a malformed import path"),
     ("E0703", "an import of what is not there"),
@@ -122,14 +129,17 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0905", "`@json` on an enum, which does not work yet"),
     ("E0906", "an `impl` for every type, which does not work yet"),
     ("E0907", "constants in a longer row than works yet"),
+    ("E0908", "not yet: intricate patterns"),
     ("W0101", "a doc comment that documents nothing"),
     ("W0102", "`--` at the end of a line"),
     ("W0201", "`??` beside arithmetic"),
     ("W0202", "`-` before a literal that is a receiver"),
     ("W0301", "a deprecated name"),
+    ("W0302", "an import that is not used"),
+    ("W0303", "an item that is not used"),
+    ("W0304", "a variable that is not used"),
     ("W0401", "`-` before a literal that is a receiver"),
-    ("W0402", "`??` beside arithmetic"),
-    ("W0403", "a statement that is never reached"),
+    ("W0601", "a pattern that always matches"),
 ];
 
 /// The title of a code, if there is such a code.

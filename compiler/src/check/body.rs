@@ -289,6 +289,7 @@ impl<'a> Checker<'a> {
         let info = &self.fns[id.index()];
         let source = info.source;
         let scope = info.scope.clone();
+        let info_module = scope.module;
         let why = match (&info.owner, info.result) {
             (_, Some(span)) => Why::Return(span),
             (_, None) => Why::NoResult(info.signature),
@@ -301,6 +302,9 @@ impl<'a> Checker<'a> {
         if let Source::Nothing = source {
             return;
         }
+        let entry =
+            info_module == 0 && matches!(&*self.program.fns[id.index()].name, "main" | "handle");
+        let free = matches!(self.fns[id.index()].owner, Owner::File | Owner::Type(_)) && !entry;
         let errors = self.diagnostics.len();
         let mut cx = BodyCx::new(self, scope, generics);
         cx.frames.push(Frame {
@@ -322,7 +326,7 @@ impl<'a> Checker<'a> {
             Source::Expr(expr) => cx.expr(expr, Want::Must(&ret, &why)),
             Source::Nothing => return,
         };
-        let body = cx.finish(value, errors, params.len());
+        let body = cx.finish(value, errors, params.len(), free);
         self.program.fns[id.index()].body = FnBody::Body(Rc::new(body));
     }
 
@@ -374,7 +378,7 @@ impl<'a> Checker<'a> {
             }
             None => cx.expr(&decl.value, Want::Any),
         };
-        let body = cx.finish(value, errors, 0);
+        let body = cx.finish(value, errors, 0, true);
         self.const_stack.pop();
         self.consts[id.index()].state = ConstState::Done;
         let constant = &mut self.program.consts[id.index()];

@@ -114,13 +114,11 @@ impl<'a> BodyCx<'_, 'a> {
             match &argument.kind {
                 ArgumentKind::Rest(value) => {
                     let value_hint = ty.clone();
-                    if index > 0 || !is_struct {
-                        let text = if is_struct {
-                            "`..` comes first"
-                        } else {
-                            "`..` is for structs, not for variants"
-                        };
-                        self.report(Diagnostic::error("E0422", text).at(argument.span, ""));
+                    if !is_struct {
+                        self.report(
+                            Diagnostic::error("E0422", "`..` is for structs, not for variants")
+                                .at(argument.span, "a variant is built whole"),
+                        );
                     }
                     let value = self.expr(value, Want::Must(&value_hint, &Why::Needs("`..`")));
                     base = Some(Box::new(value));

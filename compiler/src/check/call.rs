@@ -437,7 +437,7 @@ impl<'a> BodyCx<'_, 'a> {
                         impls::last_part(&self.cx.program.fns[method.index()].name).to_string();
                     self.report(
                         Diagnostic::error(
-                            "E0501",
+                            "E0504",
                             format!("`{name}` changes its receiver, which must be a variable"),
                         )
                         .at(receiver.span, "a value that nothing holds")

@@ -1,4 +1,120 @@
+//! Constants and defaults of fields are worked out by the compiler, so none may need itself, by way of functions either.
+
 use super::*;
+use crate::hir::{Body, ExprKind, FnBody};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a constant may need.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Const(ConstId),
+    Fn(FnId),
+}
+
 impl Checker<'_> {
-    pub(super) fn cycles(&mut self) {}
+    pub(super) fn cycles(&mut self) {
+        let needs = self.needs();
+        let mut told: Vec<Need> = Vec::new();
+        let starts: Vec<Need> = needs
+            .keys()
+            .copied()
+            .filter(|need| self.is_constant(*need))
+            .collect();
+        for start in starts {
+            if told.contains(&start) {
+                continue;
+            }
+            if let Some(chain) = chain_to_itself(start, &needs) {
+                told.extend(chain.iter().copied());
+                self.report_need(&chain);
+            }
+        }
+    }
+
+    fn is_constant(&self, need: Need) -> bool {
+        match need {
+            Need::Const(_) => true,
+            Need::Fn(id) => self.fns[id.index()].owner == Owner::Default,
+        }
+    }
+
+    fn needs(&self) -> BTreeMap<Need, Vec<Need>> {
+        let mut needs = BTreeMap::new();
+        for (index, constant) in self.program.consts.iter().enumerate() {
+            needs.insert(Need::Const(ConstId(index as u32)), needed(&constant.body));
+        }
+        for (index, function) in self.program.fns.iter().enumerate() {
+            if let FnBody::Body(body) = &function.body {
+                needs.insert(Need::Fn(FnId(index as u32)), needed(body));
+            }
+        }
+        needs
+    }
+
+    fn report_need(&mut self, chain: &[Need]) {
+        let name = |need: &Need| match need {
+            Need::Const(id) => format!("`{}`", self.program.consts[id.index()].name),
+            Need::Fn(id) => match self.fns[id.index()].owner {
+                Owner::Default => format!("the {}", self.program.fns[id.index()].name),
+                _ => format!("`{}`", self.program.fns[id.index()].name),
+            },
+        };
+        let span = |need: &Need| match need {
+            Need::Const(id) => self.program.consts[id.index()].span,
+            Need::Fn(id) => self.program.fns[id.index()].span,
+        };
+        let mut names: Vec<String> = chain.iter().map(name).collect();
+        names.push(names[0].clone());
+        let what = match chain[0] {
+            Need::Const(_) => format!("the constant {}", names[0]),
+            Need::Fn(_) => names[0].clone(),
+        };
+        let mut message = Diagnostic::error("E0318", format!("{what} needs itself"))
+            .at(span(&chain[0]), names.join(" needs "));
+        for other in &chain[1..] {
+            message = message.also(span(other), "by way of this");
+        }
+        self.report(message.help("one of them must be given without the others"));
+    }
+}
+
+/// Constants and functions that a body names, each once.
+fn needed(body: &Body) -> Vec<Need> {
+    let mut out: Vec<Need> = Vec::new();
+    visit::walk(&body.value, &mut |expr| {
+        let need = match &expr.kind {
+            ExprKind::Const(id) => Need::Const(*id),
+            ExprKind::Call(function, _) | ExprKind::FnValue(function) => Need::Fn(function.id),
+            _ => return,
+        };
+        out.push(need);
+    });
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// The shortest way from something to itself.
+fn chain_to_itself(start: Need, needs: &BTreeMap<Need, Vec<Need>>) -> Option<Vec<Need>> {
+    let mut from: BTreeMap<Need, Need> = BTreeMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(at) = queue.pop_front() {
+        for next in needs.get(&at).into_iter().flatten() {
+            if *next == start {
+                let mut chain = vec![at];
+                let mut back = at;
+                while back != start {
+                    back = from[&back];
+                    chain.push(back);
+                }
+                chain.reverse();
+                return Some(chain);
+            }
+            if !from.contains_key(next) {
+                from.insert(*next, at);
+                queue.push_back(*next);
+            }
+        }
+    }
+    None
 }

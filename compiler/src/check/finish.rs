@@ -20,7 +20,13 @@ pub(super) fn nothing(ty: Ty, span: Span) -> Expr {
 
 impl BodyCx<'_, '_> {
     /// Ends the body. `errors` is how many messages there were when it began.
-    pub(super) fn finish(&mut self, mut value: Expr, errors: usize, params: usize) -> Body {
+    pub(super) fn finish(
+        &mut self,
+        mut value: Expr,
+        errors: usize,
+        params: usize,
+        free: bool,
+    ) -> Body {
         self.settle();
         let clean = |cx: &Self| {
             !cx.cx.diagnostics[errors..]
@@ -50,7 +56,9 @@ impl BodyCx<'_, '_> {
             self.report_open(&open);
         }
         let body = Body { locals, value };
-        self.unused_locals(params);
+        if clean(self) {
+            self.unused_locals(params, free);
+        }
         let verified = verify::Verifier::new(self, &body).run();
         for message in verified {
             self.report(message);

@@ -142,13 +142,6 @@ impl<'a> Checker<'a> {
                 if !self.is_intrinsic(id) {
                     self.fns[id.index()].source = Source::Block(&function.body);
                 }
-                if let Some(receiver) = &function.signature.receiver {
-                    self.report(
-                        Diagnostic::error("E0311", "`self` stands only in types, traits and impls")
-                            .at(receiver.span, "no type surrounds this function")
-                            .help("move the function into the type, or name the parameter and give its type"),
-                    );
-                }
             }
             ItemKind::Struct(decl) => self.struct_item(module, item, decl),
             ItemKind::Enum(decl) => self.enum_item(module, item, decl),

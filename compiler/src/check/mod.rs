@@ -45,6 +45,7 @@ mod traits;
 mod types;
 mod unused;
 mod verify;
+mod visit;
 
 use crate::ast;
 use crate::diagnostic::{Diagnostic, Diagnostics};

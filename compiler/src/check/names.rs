@@ -123,6 +123,15 @@ impl Checker<'_> {
         }
     }
 
+    /// A method of a trait is named: an import of the trait is then used.
+    pub(super) fn mark_trait(&self, module: usize, id: TraitId) {
+        for entry in self.scopes[module].types.values() {
+            if entry.item == TypeItem::Trait(id) {
+                entry.used.set(true);
+            }
+        }
+    }
+
     /// Whether every name of a file can be relied on to be known: otherwise one that is missing may have been lost to a
     /// syntax error, and is not worth a message.
     pub(super) fn complete(&self, module: usize) -> bool {

@@ -88,7 +88,6 @@ impl<'a> BodyCx<'_, 'a> {
                         ty = Ty::Error;
                     }
                 }
-                self.receiver_sign(operand, span);
                 (UnaryOp::Neg, value, ty)
             }
         };
@@ -97,40 +96,6 @@ impl<'a> BodyCx<'_, 'a> {
             ty,
             span,
         }
-    }
-
-    /// Warns of `-5.abs()`, which is `-(5.abs())`.
-    fn receiver_sign(&mut self, operand: &Expr, span: Span) {
-        let mut inner = operand;
-        let mut called = false;
-        loop {
-            match &inner.kind {
-                ast::ExprKind::Call { callee, .. } => {
-                    called = true;
-                    inner = callee;
-                }
-                ast::ExprKind::Field { base, .. } => inner = base,
-                ast::ExprKind::Int(_) | ast::ExprKind::Float(_) if called => break,
-                _ => return,
-            }
-        }
-        let literal = self.cx.files.text(inner.span).to_string();
-        self.report(
-            Diagnostic::warning(
-                "W0401",
-                "the sign applies to the result, not to the literal",
-            )
-            .at(span, "the method is called first")
-            .help(format!("write `(-{literal})` if the receiver is negative"))
-            .edit(
-                Span {
-                    start: span.start,
-                    end: inner.span.end,
-                    ..span
-                },
-                format!("(-{literal})"),
-            ),
-        );
     }
 
     pub(super) fn binary(
@@ -176,26 +141,6 @@ impl<'a> BodyCx<'_, 'a> {
         span: Span,
         hint: Option<&Ty>,
     ) -> hir::Expr {
-        for side in [left, right] {
-            if let ast::ExprKind::Binary { op, op_span, .. } = &side.kind
-                && matches!(
-                    plain(*op),
-                    Some((_, Group::Add | Group::Number | Group::Int))
-                )
-            {
-                self.report(
-                    Diagnostic::warning(
-                        "W0402",
-                        format!("`??` binds more loosely than `{}`", op.symbol()),
-                    )
-                    .at(side.span, "taken together first")
-                    .also(*op_span, "")
-                    .help("put parentheses around what belongs together")
-                    .edit(side.span.before(), "(")
-                    .edit(side.span.after(), ")"),
-                );
-            }
-        }
         let wanted = hint.map(|hint| self.cx.option_of(hint.clone()));
         let value = self.expr(left, wanted.as_ref().map_or(Want::Any, Want::Hint));
         let ty = self.shape(&value.ty);

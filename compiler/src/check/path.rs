@@ -780,10 +780,13 @@ impl<'a> BodyCx<'_, 'a> {
         });
         match &found[..] {
             [] => Ok(None),
-            [id] => Ok(Some(Associated::Trait(
-                *id,
-                self.cx.traits[id.index()].methods[&name.text],
-            ))),
+            [id] => {
+                self.cx.mark_trait(self.module, *id);
+                Ok(Some(Associated::Trait(
+                    *id,
+                    self.cx.traits[id.index()].methods[&name.text],
+                )))
+            }
             _ => {
                 let shown: Vec<String> = found
                     .iter()

@@ -69,7 +69,7 @@ impl<'a> BodyCx<'_, 'a> {
             Ast::Wildcard => {}
             Ast::Name(name) => kind = self.bind_name(name, ty, false, state),
             Ast::MutName(name) => {
-                let lent = self.may_lend(name, span, state, inside);
+                let lent = self.may_lend(span, state, inside);
                 kind = self.bind_name(name, ty, lent, state);
             }
             Ast::Int(value) => {
@@ -139,38 +139,19 @@ impl<'a> BodyCx<'_, 'a> {
         false
     }
 
-    fn may_lend(&mut self, name: &Name, span: Span, state: &State, inside: bool) -> bool {
-        let word = match state.binding {
-            Binding::Match if inside => return true,
-            Binding::Match => {
-                self.report(
-                    Diagnostic::error(
-                        "E0504",
-                        "`mut` lends a part, so it stands inside another pattern",
-                    )
-                    .at(span, "this would be the whole value")
-                    .help("use the variable that is matched"),
-                );
-                return false;
-            }
-            Binding::Let | Binding::Mutable => "let",
-            Binding::For => "for",
-            Binding::Lambda => "a lambda",
-        };
-        let mut message = Diagnostic::error(
-            "E0504",
-            format!("`mut` inside a pattern is not for `{word}`"),
-        )
-        .at(span, "lends a part of a place")
-        .note("it stands in `match` and after `is`");
-        if state.binding == Binding::Let {
-            message = message.help(format!(
-                "for variables write `let mut` before the pattern; `{}` is then one",
-                name.text
-            ));
+    /// Whether a `mut name` may lend what it stands for; elsewhere than in `match` and `is` the parser has refused it.
+    fn may_lend(&mut self, span: Span, state: &State, inside: bool) -> bool {
+        if state.binding == Binding::Match && !inside {
+            self.report(
+                Diagnostic::error(
+                    "E0501",
+                    "`mut` lends a part, so it stands inside another pattern",
+                )
+                .at(span, "this would be the whole value")
+                .help("use the variable that is matched"),
+            );
         }
-        self.report(message);
-        false
+        state.binding == Binding::Match && inside
     }
 
     fn bind_name(&mut self, name: &Name, ty: &Ty, lent: bool, state: &mut State) -> PatternKind {
@@ -349,13 +330,7 @@ impl<'a> BodyCx<'_, 'a> {
                         after.push(checked)
                     }
                 }
-                ListElement::Rest { span, name } => {
-                    if rest.is_some() {
-                        self.report(
-                            Diagnostic::error("E0604", "a list pattern has at most one `..`")
-                                .at(*span, "a second one"),
-                        );
-                    }
+                ListElement::Rest { name, .. } => {
                     let local = name.as_ref().and_then(|name| {
                         match self.bind_name(name, &whole, false, state) {
                             PatternKind::Bind { local, .. } => Some(local),
@@ -581,13 +556,7 @@ impl<'a> BodyCx<'_, 'a> {
         let mut position = 0;
         for argument in arguments {
             let (field, pattern) = match argument {
-                PatternArgument::Rest(at) => {
-                    if rest {
-                        self.report(
-                            Diagnostic::error("E0604", "`..` stands once in a pattern")
-                                .at(*at, "a second one"),
-                        );
-                    }
+                PatternArgument::Rest(_) => {
                     rest = true;
                     continue;
                 }
@@ -634,12 +603,6 @@ impl<'a> BodyCx<'_, 'a> {
                 PatternArgument::Pattern(pattern) => {
                     let index = position;
                     position += 1;
-                    if rest {
-                        self.report(
-                            Diagnostic::error("E0604", "`..` stands last")
-                                .at(pattern.span, "behind the `..`"),
-                        );
-                    }
                     if index >= variant.fields.len() {
                         if !variant.fields.is_empty() {
                             self.report(

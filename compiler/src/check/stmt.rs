@@ -88,25 +88,16 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     fn after_leaving(&mut self, gone: &mut Gone, span: Span) {
-        let Some((left, word)) = gone.left else {
+        let Some(left) = gone.left else {
             return;
         };
         if gone.told {
             return;
         }
         gone.told = true;
-        let message = match word {
-            Some(word) => Diagnostic::error(
-                "E0403",
-                format!("nothing can follow `{word}` in a block"),
-            )
-            .at(span, "never reached")
-            .also(left, format!("the line break ends this `{word}`"))
-            .help("remove one of the two; a value to return starts on the line of the `return`"),
-            None => Diagnostic::warning("W0403", "this is never reached")
-                .at(span, "")
-                .also(left, "this does not come back"),
-        };
+        let message = Diagnostic::warning("W0401", "this is never reached")
+            .at(span, "")
+            .also(left, "this does not come back");
         self.report(message);
     }
 
@@ -550,22 +541,21 @@ impl<'a> BodyCx<'_, 'a> {
 /// Whether the block at hand was left, and whether that was said.
 #[derive(Default)]
 struct Gone {
-    left: Option<(Span, Option<&'static str>)>,
+    left: Option<Span>,
     told: bool,
 }
 
 impl Gone {
     fn note(&mut self, cx: &BodyCx, stmt: &Stmt, made: &[hir::Stmt]) {
-        let word = match &stmt.kind {
-            StmtKind::Return(_) => Some("return"),
-            StmtKind::Break => Some("break"),
-            StmtKind::Continue => Some("continue"),
-            _ => None,
-        };
         let never = matches!(made.last(), Some(hir::Stmt::Expr(value)) if cx.leaves(value))
             || matches!(made.last(), Some(hir::Stmt::Let { value, .. }) if cx.leaves(value));
         if never && self.left.is_none() {
-            self.left = Some((stmt.span, word));
+            self.left = Some(stmt.span);
+            // The parser has said so already.
+            self.told = matches!(
+                stmt.kind,
+                StmtKind::Return(_) | StmtKind::Break | StmtKind::Continue
+            );
         }
     }
 }

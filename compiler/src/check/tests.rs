@@ -88,7 +88,9 @@ fn samples() {
             "cop1jzwdlaxjl8asewvy6zxmwzs6urzukgtjqzcryr/html@3",
             "std/html",
         );
-        let (_, messages) = check_files(&[("main.cop", &text)]);
+        let (_, mut messages) = check_files(&[("main.cop", &text)]);
+        // Some samples are fragments whose functions nobody calls.
+        messages.retain(|message| !message.starts_with("W0303"));
         if !messages.is_empty() {
             bad.push(format!(
                 "{}: {messages:#?}",

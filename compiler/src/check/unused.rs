@@ -1,8 +1,113 @@
+//! Names that nobody uses: warnings, and only for the program's own files.
+
 use super::body::BodyCx;
 use super::*;
+
 impl Checker<'_> {
-    pub(super) fn unused(&mut self) {}
+    pub(super) fn unused(&mut self) {
+        let mut out = Vec::new();
+        for (module, scope) in self.scopes.iter().enumerate() {
+            if self.is_std(module) || !self.complete(module) {
+                continue;
+            }
+            let root_entry = |name: &str| module == 0 && matches!(name, "main" | "handle");
+            for (name, entry) in &scope.types {
+                if entry.item != TypeItem::Broken {
+                    out.extend(unused_name(
+                        name,
+                        "type",
+                        entry.used.get(),
+                        entry.public,
+                        entry.imported,
+                        entry.span,
+                    ));
+                }
+            }
+            for (name, entry) in &scope.values {
+                let what = match entry.item {
+                    ValueItem::Broken | ValueItem::Module(None) => continue,
+                    ValueItem::Fn(_) => "function",
+                    ValueItem::Const(_) => "constant",
+                    ValueItem::Module(_) => "module",
+                };
+                if !root_entry(name) {
+                    out.extend(unused_name(
+                        name,
+                        what,
+                        entry.used.get(),
+                        entry.public,
+                        entry.imported,
+                        entry.span,
+                    ));
+                }
+            }
+        }
+        for (info, function) in self.fns.iter().zip(&self.program.fns) {
+            let method = matches!(info.owner, Owner::Type(_));
+            if method && !info.public && !info.used.get() && !self.is_std(info.scope.module) {
+                let name = impls::last_part(&function.name);
+                out.extend(unused_name(
+                    name,
+                    "method",
+                    false,
+                    false,
+                    false,
+                    function.span,
+                ));
+            }
+        }
+        self.diagnostics.extend(out);
+    }
 }
+
+fn unused_name(
+    name: &str,
+    what: &str,
+    used: bool,
+    public: bool,
+    imported: bool,
+    span: Span,
+) -> Option<Diagnostic> {
+    if used || public || name.starts_with('_') {
+        return None;
+    }
+    Some(if imported {
+        Diagnostic::warning("W0302", format!("`{name}` is imported and not used"))
+            .at(span, "")
+            .help("remove it from the import")
+    } else {
+        Diagnostic::warning("W0303", format!("the {what} `{name}` is not used"))
+            .at(span, "")
+            .help("remove it, or mark it `pub` if other files are to use it")
+    })
+}
+
 impl BodyCx<'_, '_> {
-    pub(super) fn unused_locals(&mut self, _params: usize) {}
+    /// Warns of variables and parameters that are never read. The first `params` locals are the function's parameters,
+    /// which are looked at only if the function could do without them.
+    pub(super) fn unused_locals(&mut self, params: usize, free: bool) {
+        if self.cx.is_std(self.module) {
+            return;
+        }
+        let mut out = Vec::new();
+        for (index, local) in self.locals.iter().enumerate() {
+            let fixed = index < params && (!free || matches!(local.ty, Ty::Host(_)));
+            if local.used || fixed || local.name.starts_with('_') || &*local.name == "self" {
+                continue;
+            }
+            let what = if local.parameter {
+                "parameter"
+            } else {
+                "variable"
+            };
+            out.push(
+                Diagnostic::warning("W0304", format!("the {what} `{}` is not used", local.name))
+                    .at(local.span, "")
+                    .help(format!("leave it out, or call it `_{}`", local.name)),
+            );
+        }
+        for message in out {
+            self.report(message);
+        }
+    }
 }
