@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use cop_runtime::{RunId, RunInfo, TrapReport};
+use cop_runtime::{RunId, RunInfo};
 use serde::Serialize;
-use warp::http::{HeaderMap, HeaderName, HeaderValue};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::asked::Asked;
 use crate::target::Form;
@@ -55,21 +56,98 @@ fn release(info: &RunInfo) -> String {
     }
 }
 
-/// Everything that is shown of one run.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Figures {
+/// What came of a run, as the gateway saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    info: RunInfo,
+    form: Form,
+    method: Method,
+    path: String,
+    status: u16,
+    body_bytes: usize,
+    gateway_time: Duration,
+    /// The trap's name, if the run trapped.
+    pub(crate) trap: Option<String>,
+}
+
+impl Seen {
+    pub(crate) fn new(
+        asked: &Asked,
+        form: Form,
+        info: RunInfo,
+        status: u16,
+        body_bytes: usize,
+    ) -> Seen {
+        Seen {
+            info,
+            form,
+            method: asked.method.clone(),
+            path: asked.path.chars().take(PATH_SHOWN).collect(),
+            status,
+            body_bytes,
+            gateway_time: asked.arrived.elapsed(),
+            trap: None,
+        }
+    }
+
+    /// Everything that is shown of it.
+    pub(crate) fn figures<'a>(&'a self, node: &'a str) -> Figures<'a> {
+        let info = &self.info;
+        Figures {
+            run: info.run.to_string(),
+            node,
+            program: info.program.to_string(),
+            bundle: info.bundle.to_string(),
+            cop_release: release(info),
+            publisher: info.address.map(|address| address.to_string()),
+            name: info.name.as_ref().map(|name| name.as_str()),
+            release: info.release,
+            form: match self.form {
+                Form::Host => "host",
+                Form::Path => "path",
+                Form::Pinned => "pinned",
+            },
+            method: self.method.as_str(),
+            path: &self.path,
+            status: self.status,
+            body_bytes: self.body_bytes,
+            cache: info.cache.as_str(),
+            engine: info.engine,
+            fuel_used: info.fuel_used,
+            fuel_limit: info.fuel_limit,
+            peak_memory_bytes: info.peak_memory_bytes,
+            memory_limit_bytes: info.memory_limit_bytes,
+            time_us: info.time_us,
+            gateway_time_us: u64::try_from(self.gateway_time.as_micros()).unwrap_or(u64::MAX),
+            wrote: info.wrote,
+            depends: Depends {
+                headers: &info.depends.headers,
+                cookies: info.depends.cookies,
+                body: info.depends.body,
+                state: info.depends.state,
+                coarse_time: info.depends.coarse_time,
+                unrepeatable: info.depends.unrepeatable,
+            },
+            trap: self.trap.as_deref(),
+        }
+    }
+}
+
+/// The figures of a run as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures<'a> {
     run: String,
-    node: String,
+    node: &'a str,
     program: String,
     bundle: String,
     /// `ADDRESS/NAME@N` or `b3/HASH`, as in the header `Cop-Release`.
     cop_release: String,
     publisher: Option<String>,
-    name: Option<String>,
+    name: Option<&'a str>,
     release: Option<u64>,
     form: &'static str,
-    method: String,
-    path: String,
+    method: &'a str,
+    path: &'a str,
     status: u16,
     body_bytes: usize,
     cache: &'static str,
@@ -83,13 +161,13 @@ pub(crate) struct Figures {
     /// From the end of the request's head to the answer, the reading of the body included.
     gateway_time_us: u64,
     wrote: bool,
-    depends: Depends,
-    trap: Option<String>,
+    depends: Depends<'a>,
+    trap: Option<&'a str>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct Depends {
-    headers: Vec<String>,
+#[derive(Debug, Serialize)]
+struct Depends<'a> {
+    headers: &'a [String],
     cookies: bool,
     body: bool,
     state: bool,
@@ -97,69 +175,23 @@ struct Depends {
     unrepeatable: bool,
 }
 
-/// What came of a run, as the gateway saw it.
-pub(crate) struct Seen<'a> {
-    pub(crate) info: &'a RunInfo,
-    pub(crate) form: Form,
-    pub(crate) status: u16,
-    pub(crate) body_bytes: usize,
-    pub(crate) trap: Option<&'a TrapReport>,
-}
-
-/// The figures of the latest runs; the oldest goes first.
+/// The latest runs; the oldest goes first.
 #[derive(Default)]
 pub(crate) struct RunBook(Mutex<Book>);
 
 #[derive(Default)]
 struct Book {
     order: VecDeque<RunId>,
-    runs: BTreeMap<RunId, Figures>,
+    runs: BTreeMap<RunId, Seen>,
 }
 
 impl RunBook {
     /// Remembers a run.
-    pub(crate) fn enter(&self, asked: &Asked, node: &str, seen: &Seen<'_>) {
-        let info = seen.info;
-        let figures = Figures {
-            run: info.run.to_string(),
-            node: node.to_owned(),
-            program: info.program.to_string(),
-            bundle: info.bundle.to_string(),
-            cop_release: release(info),
-            publisher: info.address.map(|address| address.to_string()),
-            name: info.name.as_ref().map(|name| name.to_string()),
-            release: info.release,
-            form: match seen.form {
-                Form::Host => "host",
-                Form::Path => "path",
-                Form::Pinned => "pinned",
-            },
-            method: asked.method.to_string(),
-            path: asked.path.chars().take(PATH_SHOWN).collect(),
-            status: seen.status,
-            body_bytes: seen.body_bytes,
-            cache: info.cache.as_str(),
-            engine: info.engine,
-            fuel_used: info.fuel_used,
-            fuel_limit: info.fuel_limit,
-            peak_memory_bytes: info.peak_memory_bytes,
-            memory_limit_bytes: info.memory_limit_bytes,
-            time_us: info.time_us,
-            gateway_time_us: u64::try_from(asked.arrived.elapsed().as_micros()).unwrap_or(u64::MAX),
-            wrote: info.wrote,
-            depends: Depends {
-                headers: info.depends.headers.clone(),
-                cookies: info.depends.cookies,
-                body: info.depends.body,
-                state: info.depends.state,
-                coarse_time: info.depends.coarse_time,
-                unrepeatable: info.depends.unrepeatable,
-            },
-            trap: seen.trap.map(|trap| trap.name.clone()),
-        };
+    pub(crate) fn enter(&self, seen: Seen) {
+        let run = seen.info.run;
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if book.runs.insert(info.run, figures).is_none() {
-            book.order.push_back(info.run);
+        if book.runs.insert(run, seen).is_none() {
+            book.order.push_back(run);
         }
         while book.order.len() > REMEMBERED {
             if let Some(oldest) = book.order.pop_front() {
@@ -168,8 +200,8 @@ impl RunBook {
         }
     }
 
-    /// The figures of a run, if it is still remembered.
-    pub(crate) fn find(&self, run: RunId) -> Option<Figures> {
+    /// What is known of a run, if it is still remembered.
+    pub(crate) fn find(&self, run: RunId) -> Option<Seen> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -3,27 +3,26 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use cop_net::Communication;
-use cop_runtime::{Address, Failure, FailureCode, ProgramName, ProgramRef, WebRequest};
-use futures_util::{FutureExt, Stream};
+use cop_runtime::{Address, Failure, FailureCode, ProgramName};
+use futures_util::Stream;
 use serde::Serialize;
 use warp::http::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::asked::Asked;
-use crate::figures::{RunBook, Seen};
+use crate::figures::RunBook;
 use crate::head::asked;
 use crate::limits::Limits;
 use crate::links::Links;
 use crate::listing::ProgramJson;
 use crate::reply::{Reader, Refused};
 use crate::serve::Server;
-use crate::target::{self, Form, OwnPage, ProgramTarget, Target};
-use crate::{answer, body, figures, own, page, refusal, reply};
+use crate::target::{self, OwnPage, Target};
+use crate::{answer, own, page, program, refusal, reply};
 
 /// How a gateway presents itself.
 #[derive(Clone, Debug)]
@@ -51,9 +50,9 @@ impl Default for GatewayConfig {
 
 /// The public HTTP side of a node.
 pub struct Gateway {
-    config: GatewayConfig,
-    communication: Communication,
-    runs: RunBook,
+    pub(crate) config: GatewayConfig,
+    pub(crate) communication: Communication,
+    pub(crate) runs: RunBook,
 }
 
 impl Gateway {
@@ -104,7 +103,7 @@ async fn show<B: Buf>(
     };
     let shown = match target {
         Err(failure) => Err(failure),
-        Ok(Target::Program(target)) => run_program(&asked, &target, body, &gateway).await,
+        Ok(Target::Program(target)) => program::answer(&asked, &target, body, &gateway).await,
         Ok(Target::Publisher(address)) => show_publisher(&asked, &gateway, &address),
         Ok(Target::Front) => show_front(&asked, &gateway),
         Ok(Target::Own(OwnPage::Node)) => show_node(&asked, &gateway),
@@ -122,125 +121,6 @@ async fn show<B: Buf>(
         };
         warp::reject::custom(Refused { failure, reader })
     })
-}
-
-/// Asks for a program's answer and makes it a response.
-async fn run_program<B: Buf>(
-    asked: &Asked,
-    target: &ProgramTarget,
-    body: impl Stream<Item = Result<B, warp::Error>> + Send,
-    gateway: &Gateway,
-) -> Result<Response<Bytes>, Failure> {
-    if let Some(place) = better_place(asked, target, gateway) {
-        return Ok(own::redirect(&place));
-    }
-    if let Some(answer) = answer::preflight(asked, target.form) {
-        return Ok(answer);
-    }
-    let limits = &gateway.config.limits;
-    let request = WebRequest {
-        method: asked.method.as_str().as_bytes().to_vec(),
-        target: format!(
-            "{}{}",
-            if target.path.is_empty() {
-                "/"
-            } else {
-                &target.path
-            },
-            asked.query_suffix()
-        )
-        .into_bytes(),
-        headers: asked
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().as_bytes().to_vec(), value.as_bytes().to_vec()))
-            .collect(),
-        body: body::read(asked, limits, body).await?,
-        cookies_visible: !target.form.is_shared(),
-        deadline: Some(asked.arrived + limits.request_time),
-    };
-    let asking =
-        AssertUnwindSafe(gateway.communication.ask(&target.program, request)).catch_unwind();
-    let deadline = asked.arrived + limits.request_time;
-    let answered = match tokio::time::timeout_at(deadline.into(), asking).await {
-        Ok(Ok(answered)) => answered,
-        // A defect below us costs one request, not the connection and what else runs on it.
-        Ok(Err(_)) => Err(refusal::defect()),
-        Err(_) => Err(refusal::request_time(limits)),
-    };
-    match answered {
-        Ok(given) => {
-            let mut response = answer::response(asked, target.form, &given);
-            figures::set_headers(
-                response.headers_mut(),
-                &given.info,
-                &gateway.config.node,
-                asked.is_local(),
-            );
-            let status = response.status().as_u16();
-            let body_bytes = response.body().len();
-            gateway.runs.enter(
-                asked,
-                &gateway.config.node,
-                &Seen {
-                    info: &given.info,
-                    form: target.form,
-                    status,
-                    body_bytes,
-                    trap: None,
-                },
-            );
-            Ok(response)
-        }
-        Err(failure) => {
-            if let Some(info) = &failure.info {
-                let (status, trap) = (failure.code.http_status(), failure.trap.as_ref());
-                gateway.runs.enter(
-                    asked,
-                    &gateway.config.node,
-                    &Seen {
-                        info,
-                        form: target.form,
-                        status,
-                        body_bytes: 0,
-                        trap,
-                    },
-                );
-            }
-            Err(failure)
-        }
-    }
-}
-
-/// Where a browser should rather see this program: at its own origin, or with the slash that makes relative links work.
-fn better_place(asked: &Asked, target: &ProgramTarget, gateway: &Gateway) -> Option<String> {
-    if !target.form.is_shared() || !asked.is_document() {
-        return None;
-    }
-    let query = asked.query_suffix();
-    if let (
-        Form::Path,
-        ProgramRef::Named {
-            address,
-            name,
-            release: None,
-        },
-    ) = (target.form, &target.program)
-    {
-        let path = if target.path.is_empty() {
-            "/"
-        } else {
-            &target.path
-        };
-        let links = Links::new(asked, &gateway.config.label_hosts);
-        if let Some(own) = links.at_own_host(address, name, &format!("{path}{query}")) {
-            return Some(own);
-        }
-    }
-    target
-        .path
-        .is_empty()
-        .then(|| format!("{}/{query}", target.prefix))
 }
 
 #[derive(Serialize)]
@@ -314,11 +194,11 @@ fn show_run(asked: &Asked, gateway: &Gateway, run: &str) -> Result<Response<Byte
     let id = run.parse().map_err(|why: String| {
         Failure::new(FailureCode::BadRequest, "this is not the id of a run", why)
     })?;
-    let figures = gateway
+    let seen = gateway
         .runs
         .find(id)
         .ok_or_else(|| refusal::no_such_run(run))?;
-    let mut response = own::json(&figures);
+    let mut response = own::json(&seen.figures(&gateway.config.node));
     // Whoever knows the id of a run was told it in that run's answer.
     answer::open_to_all(response.headers_mut());
     Ok(response)

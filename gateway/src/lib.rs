@@ -9,8 +9,9 @@
 //! | [`limits`] | what a client is granted before it is refused |
 //! | `head`, `asked` | the head of a request, checked |
 //! | `target` | what host and path name: the three URL forms |
+//! | `gateway` | the routes: programs, publishers, pages of the node |
+//! | `program` | from a request for a program to its answer |
 //! | `body` | a request's body, within its limits |
-//! | `gateway` | the routes: from a request to an answer |
 //! | `answer`, `caching`, `range`, `figures` | from a program's answer to a response: headers, caches, parts, what the run cost |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
@@ -29,6 +30,7 @@ mod listing;
 pub mod management;
 mod own;
 mod page;
+mod program;
 mod range;
 mod refusal;
 mod reply;
