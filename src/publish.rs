@@ -252,6 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn the_same_text_gives_the_same_bundle_wherever_it_lies() {
+        let text = "import { Request, Response } from \"std/web\"\nfn handle(req: Request) -> Response { Response.text(req.path) }\n";
+        let scratch = tempfile::tempdir().expect("a folder");
+        let mut hashes = Vec::new();
+        for place in ["here", "a/much/longer place"] {
+            let folder = scratch.path().join(place);
+            std::fs::create_dir_all(folder.join("hello")).expect("made");
+            std::fs::write(folder.join("hello/main.cop"), text).expect("written");
+            std::fs::write(folder.join("hello.cop"), text).expect("written");
+            for path in ["hello", "hello.cop"] {
+                let project = Project::at(&folder.join(path)).expect("a project");
+                hashes.push(build(&project).expect("built").bundle.hash());
+            }
+        }
+        let files = BTreeMap::from([(ROOT.to_owned(), text.as_bytes().to_vec())]);
+        let in_memory = Project::in_memory("hello", files).expect("a project");
+        hashes.push(build(&in_memory).expect("built").bundle.hash());
+        hashes.dedup();
+        assert_eq!(hashes.len(), 1, "{hashes:?}");
+    }
+
+    #[test]
     fn a_release_says_what_the_bundle_is() {
         let bundle = build(&project(None, "\"hi\"")).expect("built").bundle;
         let key = SecretKey::generate().expect("a key");
