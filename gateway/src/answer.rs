@@ -9,8 +9,8 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 
 use crate::asked::Asked;
 use crate::caching::{self, Rule};
-use crate::range;
 use crate::target::Form;
+use crate::{encoding, range};
 
 /// What a page that shares its origin with other programs may do: run scripts and send forms, as nobody.
 const SANDBOX: HeaderValue =
@@ -64,7 +64,14 @@ pub(crate) fn response(asked: &Asked, form: Form, answer: &WebAnswer) -> Respons
     let rule = caching::rule(answer, form);
     set_caching(&mut headers, answer, rule);
     set_origin(&mut headers, form);
-    if asked.is_read() && status == StatusCode::OK && is_current(asked, &headers) {
+    if encoding::may_change(asked, status, &headers, answer.body.len()) {
+        caching::add_vary(&mut headers, "accept-encoding");
+    }
+    if asked.is_read()
+        && status == StatusCode::OK
+        && let Some(tag) = current_tag(asked, &headers)
+    {
+        headers.insert(header::ETAG, tag);
         return not_modified(headers);
     }
     let mut body = answer.body.clone();
@@ -203,18 +210,14 @@ pub(crate) fn preflight(asked: &Asked, form: Form) -> Option<Response<Bytes>> {
     Some(response)
 }
 
-fn is_current(asked: &Asked, headers: &HeaderMap) -> bool {
-    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
-    let given: Vec<String> = asked
-        .headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(text)
-        .collect();
-    let Some(etag) = headers.get(header::ETAG).and_then(text) else {
-        return false;
-    };
-    given.iter().any(|given| caching::matches(given, &etag))
+/// The tag of what the client has, if that is what it would get.
+fn current_tag(asked: &Asked, headers: &HeaderMap) -> Option<HeaderValue> {
+    let etag = headers.get(header::ETAG)?.to_str().ok()?;
+    let given = asked.headers.get_all(header::IF_NONE_MATCH).iter();
+    let tag = given
+        .filter_map(|given| caching::matched(given.to_str().ok()?, etag))
+        .next()?;
+    HeaderValue::from_str(&tag).ok()
 }
 
 /// 304 keeps what updates a stored answer and drops what describes a body.

@@ -13,6 +13,7 @@
 //! A program's own `Cache-Control` replaces ours, except that it cannot loosen the last two rows.
 
 use cop_runtime::{RunInfo, WebAnswer};
+use warp::http::{HeaderMap, HeaderValue, header};
 
 use crate::target::Form;
 
@@ -116,10 +117,46 @@ pub(crate) fn etag(answer: &WebAnswer) -> String {
     text
 }
 
-/// Whether an `If-None-Match` header names this tag. The comparison is weak, as it must be.
-pub(crate) fn matches(if_none_match: &str, etag: &str) -> bool {
+/// The tag of an answer when it is sent compressed.
+pub(crate) fn gzip_tag(etag: &str) -> String {
+    format!("{}-gzip\"", etag.strip_suffix('"').unwrap_or(etag))
+}
+
+/// Which tag of an answer an `If-None-Match` header names: its own, or that of its compressed form. The comparison is weak, as
+/// it must be.
+pub(crate) fn matched(if_none_match: &str, etag: &str) -> Option<String> {
     let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    if_none_match.trim() == "*" || if_none_match.split(',').any(|tag| weak(tag) == weak(etag))
+    if if_none_match.trim() == "*" {
+        return Some(etag.to_owned());
+    }
+    let names = |tag: &String| {
+        if_none_match
+            .split(',')
+            .any(|named| weak(named) == weak(tag))
+    };
+    [etag.to_owned(), gzip_tag(etag)].into_iter().find(names)
+}
+
+/// Says that an answer also depends on a header of the request.
+pub(crate) fn add_vary(headers: &mut HeaderMap, name: &str) {
+    let own = headers
+        .get(header::VARY)
+        .and_then(|vary| vary.to_str().ok())
+        .unwrap_or_default();
+    if own
+        .split(',')
+        .any(|known| known.trim() == name || known.trim() == "*")
+    {
+        return;
+    }
+    let vary = if own.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{own}, {name}")
+    };
+    if let Ok(vary) = HeaderValue::from_str(&vary) {
+        headers.insert(header::VARY, vary);
+    }
 }
 
 #[cfg(test)]
@@ -162,14 +199,15 @@ mod tests {
     #[test]
     fn tags_match_weakly_and_in_lists() {
         for (header, found) in [
-            ("\"a\"", true),
-            ("W/\"a\"", true),
-            ("\"b\", \"a\"", true),
-            ("*", true),
-            ("\"b\"", false),
-            ("a", false),
+            ("\"a\"", Some("\"a\"")),
+            ("W/\"a\"", Some("\"a\"")),
+            ("\"b\", \"a\"", Some("\"a\"")),
+            ("\"a-gzip\"", Some("\"a-gzip\"")),
+            ("*", Some("\"a\"")),
+            ("\"b\"", None),
+            ("a", None),
         ] {
-            assert_eq!(matches(header, "\"a\""), found, "{header}");
+            assert_eq!(matched(header, "\"a\"").as_deref(), found, "{header}");
         }
     }
 }

@@ -12,7 +12,7 @@
 //! | `gateway` | the routes: programs, publishers, pages of the node |
 //! | `program` | from a request for a program to its answer |
 //! | `body` | a request's body, within its limits |
-//! | `answer`, `caching`, `range`, `figures` | from a program's answer to a response: headers, caches, parts, what the run cost |
+//! | `answer`, `caching`, `range`, `encoding`, `figures` | from a program's answer to a response: headers, caches, parts, compression, what the run cost |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
 //! | [`management`] | how the owner publishes and looks at the node |
@@ -21,6 +21,7 @@ mod answer;
 mod asked;
 mod body;
 mod caching;
+mod encoding;
 mod figures;
 mod gateway;
 mod head;

@@ -12,7 +12,7 @@ use crate::figures::{self, Seen};
 use crate::gateway::Gateway;
 use crate::links::Links;
 use crate::target::{Form, ProgramTarget};
-use crate::{answer, body, own, refusal};
+use crate::{answer, body, encoding, own, refusal};
 
 /// Answers with a program, or sends the client to where it should rather be.
 pub(crate) async fn answer<B: Buf>(
@@ -33,6 +33,7 @@ pub(crate) async fn answer<B: Buf>(
         Ok(given) => {
             let mut response = answer::response(asked, target.form, &given);
             figures::set_headers(response.headers_mut(), &given.info, node, asked.is_local());
+            let response = encoding::apply(asked, response).await;
             let status = response.status().as_u16();
             gateway.runs.enter(Seen::new(
                 asked,

@@ -1,5 +1,7 @@
 //! What a program's answer becomes: headers, caches, conditions, figures.
 
+use std::io::Read;
+
 use cop_gateway::GatewayConfig;
 use cop_runtime::{Cache, Failure, FailureCode, TrapReport, WebAnswer};
 
@@ -423,4 +425,64 @@ async fn parts_of_an_answer_can_be_asked_for() {
     let running = start_changed(|answer| answer.info.depends.unrepeatable = true).await;
     let whole = own(&running, &["range: bytes=3-7"]).await;
     assert_eq!((whole.status, whole.header("accept-ranges")), (200, None));
+}
+
+#[tokio::test]
+async fn what_is_public_is_compressed_for_clients_elsewhere() {
+    let text = "all work and no play ".repeat(10_000);
+    let body = text.clone();
+    let running = start_with(GatewayConfig::default(), move |_, request| {
+        let mut given = answer(&body);
+        given.info.depends.cookies = request.target == b"/personal";
+        Ok(given)
+    })
+    .await;
+    let host = format!("hello-{}.example.org", address());
+    let gzip = "accept-encoding: gzip, br";
+    let plain = get(running.at(), &host, "/", &[]).await;
+    assert_eq!(
+        (plain.header("content-encoding"), plain.text().len()),
+        (None, text.len())
+    );
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    let packed = get(running.at(), &host, "/", &[gzip]).await;
+    assert_eq!(
+        (packed.header("content-encoding"), packed.header("vary")),
+        (Some("gzip"), Some("accept-encoding"))
+    );
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(packed.body.as_slice())
+        .read_to_string(&mut unpacked)
+        .expect("gzip");
+    assert!(unpacked == text && packed.body.len() < 2000);
+    // The two forms have tags of their own, and either is current.
+    let (first, second) = (
+        plain.header("etag").expect("a tag"),
+        packed.header("etag").expect("a tag"),
+    );
+    assert_ne!(first, second);
+    for tag in [first, second] {
+        let reply = get(
+            running.at(),
+            &host,
+            "/",
+            &[gzip, &format!("if-none-match: {tag}")],
+        )
+        .await;
+        assert_eq!((reply.status, reply.header("etag")), (304, Some(tag)));
+    }
+    // An answer for one person, a part, and this machine: as it is.
+    for (host, target, line) in [
+        (&host, "/personal", "x-a: 1"),
+        (&host, "/", "range: bytes=0-9"),
+        (&running.own_host(), "/", "x-a: 1"),
+    ] {
+        assert_eq!(
+            get(running.at(), host, target, &[gzip, line])
+                .await
+                .header("content-encoding"),
+            None,
+            "{target} {line}"
+        );
+    }
 }
