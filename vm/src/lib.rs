@@ -1,2 +1,35 @@
-//! Placeholder.
+//! The virtual machine: runs verified bytecode, metered, without knowing anything of disk or network.
+//!
+//! The door: [`Program::load`] and [`run`], with a [`Host`] that answers what the program asks.
+//!
+//! Before anything runs, [`verify`] has decided that it may.
+//!
+//! Inside, in the order a newcomer should read: `program` (what is shared by runs), `flat` (the interpreter's
+//! instructions) and `compile` (how a function becomes them), `interpret` (the loop), `machine` (fuel, traps),
+//! `path`, `ops`, `number`, `text`, `list`, `table`, `key` (what instructions do), and below them `heap`, `shape`
+//! and `memory` (values as bytes). `unicode` is data.
+
+mod compile;
+mod flat;
+mod heap;
+mod host;
+mod interpret;
+mod key;
+mod list;
+mod machine;
+mod memory;
+mod number;
+mod ops;
+mod path;
+mod program;
+mod run;
+mod shape;
+mod table;
+mod text;
+mod unicode;
 pub mod verify;
+
+pub use host::{Answer, Host, NoHost};
+pub use program::{Program, Refusal};
+pub use run::{End, Limits, Outcome, Position, Remains, Trap, run, run_inspected};
+pub use unicode::VERSION as UNICODE_VERSION;

@@ -1,0 +1,648 @@
+//! The interpreter: one loop over flat instructions, with an explicit stack of frames.
+
+use cop_bytecode::cost::per_16_bytes;
+use cop_bytecode::table::Kind as TableKind;
+use cop_bytecode::{Op, TrapKind, UpdateOp};
+
+use crate::flat::{Code, Insn, NONE, Tag, UpdatePlan};
+use crate::heap::{HEADER, SEQUENCE};
+use crate::host::{Answer, Host};
+use crate::list::check_index;
+use crate::machine::{Machine, Run, Stop, internal, trap};
+use crate::memory::Ref;
+use crate::number;
+use crate::path::{Access, Place, check_byte, check_tag};
+use crate::program::Inner;
+use crate::run::Position;
+use crate::shape::CLOSURE;
+
+/// A frame that waits for a call to return.
+struct Frame<'p> {
+    code: &'p Code,
+    function: u32,
+    /// Instruction to go on with.
+    next: usize,
+    base: usize,
+    /// Where the call's results go.
+    d: u32,
+}
+
+/// Interprets a program's functions.
+pub struct Interpreter<'p, 'h> {
+    program: &'p Inner,
+    /// Heap, fuel, stack.
+    pub machine: Machine<'p>,
+    host: &'h mut dyn Host,
+    /// Cells of the constants.
+    constants: Vec<Ref>,
+    stack: Vec<u64>,
+    frames: Vec<Frame<'p>>,
+    /// Where it stands, for positions of traps.
+    at: At<'p>,
+}
+
+#[derive(Clone, Copy)]
+struct At<'p> {
+    code: &'p Code,
+    function: u32,
+    next: usize,
+}
+
+impl<'p, 'h> Interpreter<'p, 'h> {
+    /// An interpreter that has run nothing yet. `constants` are the cells of the package's constants.
+    pub fn new(
+        program: &'p Inner,
+        machine: Machine<'p>,
+        host: &'h mut dyn Host,
+        constants: Vec<Ref>,
+        empty: &'p Code,
+    ) -> Self {
+        Interpreter {
+            program,
+            machine,
+            host,
+            constants,
+            stack: Vec::new(),
+            frames: Vec::new(),
+            at: At { code: empty, function: 0, next: 0 },
+        }
+    }
+
+    /// Where it stands, and the calls that led there, innermost first.
+    pub fn backtrace(&self) -> Vec<Position> {
+        let position = |function: u32, code: &Code, next: usize| Position {
+            function,
+            // At function entry nothing was run yet, and the position is the first instruction.
+            instruction: next.checked_sub(1).and_then(|at| code.positions.get(at)).copied().unwrap_or(0),
+        };
+        let here = position(self.at.function, self.at.code, self.at.next);
+        let callers = self.frames.iter().rev().filter(|f| f.function != NONE);
+        std::iter::once(here).chain(callers.map(|f| position(f.function, f.code, f.next))).collect()
+    }
+
+    /// Calls a function with these arguments, one slot each, and gives the first slot of its result.
+    pub fn call(&mut self, function: u32, args: &[u64]) -> Run<u64> {
+        let Ok(code) = self.program.code(function) else { return internal("a function without a form") };
+        self.stack = vec![0; (code.slots as usize).max(args.len()) + 1];
+        self.stack[..args.len()].copy_from_slice(args);
+        // The frame of the host: results go to its first slot. Nothing returns beyond it.
+        self.frames.push(Frame { code, function: NONE, next: 0, base: 0, d: 0 });
+        self.enter(code, function)?;
+        self.interpret(code, function)?;
+        Ok(self.stack.first().copied().unwrap_or(0))
+    }
+
+    /// Charges for entering a function; a checkpoint, at its first instruction.
+    #[inline]
+    fn enter(&mut self, code: &'p Code, function: u32) -> Run<()> {
+        self.machine.charge(code.entry_charge);
+        self.machine.stack_left -= code.frame_cost;
+        if (self.machine.fuel | self.machine.stack_left) < 0 {
+            self.at = At { code, function, next: 0 };
+            if self.machine.stack_left < 0 {
+                return trap(TrapKind::StackOverflow, 0, 0);
+            }
+            return self.machine.checkpoint();
+        }
+        Ok(())
+    }
+
+    /// Runs from a function's beginning to the return of the outermost call.
+    fn interpret(&mut self, code: &'p Code, function: u32) -> Run<()> {
+        let mut code = code;
+        let mut function = function;
+        let mut base = 0usize;
+        let mut next = 0usize;
+
+        // A slot of the frame.
+        macro_rules! slot {
+            ($slot:expr) => {
+                self.stack[base + $slot as usize]
+            };
+        }
+        // An integer in a slot.
+        macro_rules! int {
+            ($slot:expr) => {
+                slot!($slot) as i64
+            };
+        }
+        // Something that may end the run: notes where it stands if it does.
+        macro_rules! may {
+            ($result:expr) => {
+                match $result {
+                    Ok(value) => value,
+                    Err(stop) => {
+                        self.at = At { code, function, next };
+                        return Err(stop);
+                    }
+                }
+            };
+        }
+        // Arithmetic that traps beyond 64 bits.
+        macro_rules! arithmetic {
+            ($method:ident, $d:expr, $a:expr, $b:expr) => {{
+                let (a, b) = (int!($a), int!($b));
+                match a.$method(b) {
+                    Some(result) => slot!($d) = result as u64,
+                    None => may!(trap(TrapKind::IntegerOverflow, a, b)),
+                }
+            }};
+        }
+        macro_rules! call {
+            ($callee:expr, $args:expr, $d:expr, $callee_code:expr, $first:expr) => {{
+                let callee_code: &'p Code = $callee_code;
+                let new_base = base + code.slots as usize;
+                let args = &code.slot_lists[$args as usize];
+                let end = new_base + (callee_code.slots as usize).max(args.len() + $first);
+                self.machine.charge(callee_code.entry_charge);
+                self.machine.stack_left -= callee_code.frame_cost;
+                self.frames.push(Frame { code, function, next, base, d: $d });
+                if (self.machine.fuel | self.machine.stack_left) < 0 {
+                    self.at = At { code: callee_code, function: $callee, next: 0 };
+                    if self.machine.stack_left < 0 {
+                        return trap(TrapKind::StackOverflow, 0, 0);
+                    }
+                    self.machine.checkpoint()?;
+                }
+                if self.stack.len() < end {
+                    self.stack.resize(end.max(self.stack.len() * 2), 0);
+                }
+                for (i, &s) in args.iter().enumerate() {
+                    self.stack[new_base + $first + i] = self.stack[base + s as usize];
+                }
+                code = callee_code;
+                function = $callee;
+                base = new_base;
+                next = 0;
+            }};
+        }
+
+        loop {
+            let insn = code.insns[next];
+            next += 1;
+            match insn {
+                Insn::Charge(fuel) => self.machine.charge(u64::from(fuel)),
+                Insn::Head(fuel) => {
+                    self.machine.charge(u64::from(fuel));
+                    if self.machine.fuel < 0 {
+                        may!(self.machine.checkpoint());
+                    }
+                }
+                Insn::Jump(to) => next = to as usize,
+                Insn::JumpIfNot { c, to } => {
+                    if slot!(c) == 0 {
+                        next = to as usize;
+                    }
+                }
+                Insn::JumpIfNotLt { a, b, to } => {
+                    if int!(a) >= int!(b) {
+                        next = to as usize;
+                    }
+                }
+                Insn::JumpIfNotLe { a, b, to } => {
+                    if int!(a) > int!(b) {
+                        next = to as usize;
+                    }
+                }
+                Insn::JumpIfNotEq { a, b, to } => {
+                    if slot!(a) != slot!(b) {
+                        next = to as usize;
+                    }
+                }
+                Insn::SwitchSlot { s, table } => match code.switches[table as usize].get(slot!(s) as usize) {
+                    Some(to) => next = *to as usize,
+                    None => may!(internal("no such variant")),
+                },
+                Insn::SwitchCell { s, table, wide } => {
+                    let tag = self.cell_tag(slot!(s) as u32, wide);
+                    match code.switches[table as usize].get(tag as usize) {
+                        Some(to) => next = *to as usize,
+                        None => may!(internal("no such variant")),
+                    }
+                }
+                Insn::SwitchSome { s, none, some } => next = if slot!(s) == 0 { none } else { some } as usize,
+                Insn::ForStart { index, limit, exit } => {
+                    if int!(index) >= int!(limit) {
+                        next = exit as usize;
+                    }
+                }
+                Insn::ForStep { index, limit, head } => {
+                    let turn = int!(index).wrapping_add(1);
+                    slot!(index) = turn as u64;
+                    if turn < int!(limit) {
+                        next = head as usize;
+                    }
+                }
+                Insn::Call { function: callee, args, d } => {
+                    let Ok(callee_code) = self.program.code(callee) else {
+                        may!(internal("a function without a form"));
+                        continue;
+                    };
+                    call!(callee, args, d, callee_code, 0);
+                }
+                Insn::CallValue { s, args, d } => {
+                    let cell = slot!(s) as u32;
+                    let callee = self.machine.heap.arena.u32(cell + 4) & !CLOSURE;
+                    let (Ok(callee_code), Some(row)) =
+                        (self.program.code(callee), self.program.captures.get(callee as usize))
+                    else {
+                        may!(internal("a function without a form"));
+                        continue;
+                    };
+                    let first: u32 = row.parts.last().map_or(0, |part| {
+                        let width = self.program.shapes.get(part.ty.0).map_or(0, |s| s.slots);
+                        part.slot + width
+                    });
+                    call!(callee, args, d, callee_code, first as usize);
+                    self.machine.heap.load(&row.pieces, cell, &mut self.stack[base..]);
+                }
+                Insn::Ret { values } => {
+                    let values = &code.slot_lists[values as usize];
+                    if self.frames.len() == 1 {
+                        // The end of the run is a checkpoint, too.
+                        may!(self.machine.checkpoint());
+                        let result = values.first().map_or(0, |s| self.stack[base + *s as usize]);
+                        self.stack[0] = result;
+                        self.at = At { code, function, next };
+                        return Ok(());
+                    }
+                    let Some(frame) = self.frames.pop() else { return internal("a return without a call") };
+                    self.machine.stack_left += code.frame_cost;
+                    let to = frame.base + frame.d as usize;
+                    for (i, &s) in values.iter().enumerate() {
+                        self.stack[to + i] = self.stack[base + s as usize];
+                    }
+                    (code, function, next, base) = (frame.code, frame.function, frame.next, frame.base);
+                }
+                Insn::Trap { kind, operand, message } => {
+                    let operand = if operand == NONE { 0 } else { int!(operand) };
+                    let message = (message != NONE).then(|| {
+                        let text = self.machine.heap.text(slot!(message) as u32);
+                        String::from_utf8_lossy(text).into_owned()
+                    });
+                    may!(Err(Box::new(Stop::Trap { kind, operands: [operand, 0], message })))
+                }
+                Insn::HostCall { function: callee, s, d } => {
+                    let cell = slot!(s) as u32;
+                    slot!(d) = may!(self.host_call(callee, cell));
+                }
+
+                Insn::Move { d, s } => slot!(d) = slot!(s),
+                Insn::Const { d, bits } => slot!(d) = bits,
+                Insn::Constant { d, index } => {
+                    slot!(d) = u64::from(self.constants.get(index as usize).copied().unwrap_or(0));
+                }
+                Insn::NewList { plan, d } => {
+                    let plan = &code.lists[plan as usize];
+                    let (item, stride) = may!(self.machine.items_of(plan.ty));
+                    let list = may!(self.machine.new_sequence(plan.ty, plan.items.len() as u64, stride));
+                    for (i, &s) in plan.items.iter().enumerate() {
+                        let at = list + SEQUENCE + i as u32 * stride;
+                        self.machine.heap.store(&item.pieces, at, &self.stack[base + s as usize..]);
+                    }
+                    slot!(d) = u64::from(list);
+                }
+                Insn::NewTable { ty, d } => {
+                    slot!(d) = match self.machine.heap.new_table(ty) {
+                        Ok(cell) => u64::from(cell),
+                        Err(why) => may!(self.machine.no_room(why)),
+                    };
+                }
+                Insn::NewCell { plan, d } | Insn::NewClosure { plan, d } => {
+                    let plan = &code.cells[plan as usize];
+                    let cell = may!(self.machine.allocate(u64::from(plan.size), plan.ty));
+                    match plan.tag {
+                        Tag::None => {}
+                        Tag::Narrow(tag) => self.machine.heap.arena.set_u8(cell + HEADER, tag),
+                        Tag::Wide(tag) => self.machine.heap.arena.set_u16(cell + HEADER, tag),
+                        Tag::Function(callee) => self.machine.heap.arena.set_u32(cell + HEADER, callee),
+                    }
+                    self.machine.heap.store(&plan.pieces, cell, &self.stack[base..]);
+                    slot!(d) = u64::from(cell);
+                }
+                Insn::ShareRef { s } => self.machine.heap.share(slot!(s) as u32),
+                Insn::Share { s, ty } => {
+                    if let Some(shape) = self.machine.heap.shape(ty) {
+                        self.machine.heap.share_slots(&shape.refs, &self.stack[base + s as usize..]);
+                    }
+                }
+                Insn::DropRef { s } => self.machine.heap.release(slot!(s) as u32),
+                Insn::Drop { s, ty } => {
+                    if let Some(shape) = self.machine.heap.shape(ty) {
+                        self.machine.heap.release_slots(&shape.refs, &self.stack[base + s as usize..]);
+                    }
+                }
+                Insn::Unique { s } => {
+                    let cell = slot!(s) as u32;
+                    // An option of one slot may have nothing in it.
+                    if cell != 0 && !self.machine.heap.is_unique(cell) {
+                        slot!(s) = u64::from(may!(self.machine.unique(cell)));
+                    }
+                }
+                Insn::CheckSlot { s, variant } => may!(check_tag(slot!(s) as u32, variant)),
+                Insn::CheckCell { s, variant, wide } => {
+                    may!(check_tag(self.cell_tag(slot!(s) as u32, wide), variant));
+                }
+                Insn::CheckSome { s, variant } => may!(check_tag(u32::from(slot!(s) != 0), variant)),
+                Insn::Open { s, d, ty } => {
+                    let cell = slot!(s) as u32;
+                    may!(self.machine.open(cell, ty, &mut self.stack[base..], d));
+                }
+                Insn::TagCell { d, s, wide } => slot!(d) = u64::from(self.cell_tag(slot!(s) as u32, wide)),
+                Insn::TagSome { d, s } => slot!(d) = u64::from(slot!(s) != 0),
+
+                Insn::Get { path, d } => {
+                    let path = &code.paths[path as usize];
+                    let frame = &mut self.stack[base..];
+                    let place = may!(self.machine.walk(path, frame, Access::Read));
+                    may!(self.machine.read(place, path.ty, &mut self.stack[base..], d));
+                }
+                Insn::Get8 { d, list, index } => {
+                    let list = slot!(list) as u32;
+                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
+                    slot!(d) = self.machine.heap.arena.u64(list + SEQUENCE + i * 8);
+                }
+                Insn::Get4 { d, list, index } => {
+                    let list = slot!(list) as u32;
+                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
+                    slot!(d) = u64::from(self.machine.heap.arena.u32(list + SEQUENCE + i * 4));
+                }
+                Insn::Get1 { d, list, index } => {
+                    let list = slot!(list) as u32;
+                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
+                    slot!(d) = u64::from(self.machine.heap.arena.u8(list + SEQUENCE + i));
+                }
+                Insn::Set { path, s } => {
+                    let path = &code.paths[path as usize];
+                    let frame = &mut self.stack[base..];
+                    if let crate::flat::PathEnd::Byte = path.end {
+                        may!(check_byte(frame[s as usize] as i64));
+                    }
+                    let place = may!(self.machine.walk(path, frame, Access::Update));
+                    self.machine.release_place(place, path.ty, &self.stack[base..]);
+                    may!(self.machine.write(place, path.ty, &mut self.stack[base..], s));
+                }
+                Insn::Set8 { list, index, s } => {
+                    let list = slot!(list) as u32;
+                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
+                    let word = slot!(s);
+                    self.machine.heap.arena.set_u64(list + SEQUENCE + i * 8, word);
+                }
+                Insn::Put { path, s } => {
+                    let path = &code.paths[path as usize];
+                    let place = may!(self.machine.walk(path, &mut self.stack[base..], Access::Fill));
+                    may!(self.machine.write(place, path.ty, &mut self.stack[base..], s));
+                }
+                Insn::Take { path, d } => {
+                    let path = &code.paths[path as usize];
+                    let place = may!(self.machine.walk(path, &mut self.stack[base..], Access::Update));
+                    let frame = &mut self.stack[base..];
+                    may!(self.machine.read(place, path.ty, frame, d));
+                    self.machine.hole(place, path.ty, &mut self.stack[base..]);
+                }
+                Insn::Update { plan, d } => {
+                    let plan = &code.updates[plan as usize];
+                    let path = &code.paths[plan.path as usize];
+                    let frame = &mut self.stack[base..];
+                    may!(check_arguments(&self.machine, plan, frame));
+                    let place = may!(self.machine.walk(path, frame, Access::Update));
+                    may!(self.machine.update(plan, place, &mut self.stack[base..], d));
+                }
+
+                Insn::Add { d, a, b } => arithmetic!(checked_add, d, a, b),
+                Insn::Sub { d, a, b } => arithmetic!(checked_sub, d, a, b),
+                Insn::Mul { d, a, b } => arithmetic!(checked_mul, d, a, b),
+                Insn::Lt { d, a, b } => slot!(d) = u64::from(int!(a) < int!(b)),
+                Insn::Le { d, a, b } => slot!(d) = u64::from(int!(a) <= int!(b)),
+                Insn::Eq { d, a, b } => slot!(d) = u64::from(slot!(a) == slot!(b)),
+                Insn::Scalar { op, d, a, b } => slot!(d) = may!(scalar(op, slot!(a), slot!(b))),
+                Insn::Op { plan, d } => {
+                    let plan = &code.ops[plan as usize];
+                    may!(self.machine.op(plan, self.program, &mut self.stack[base..], d));
+                }
+            }
+        }
+    }
+
+    fn cell_tag(&self, cell: Ref, wide: bool) -> u32 {
+        let arena = &self.machine.heap.arena;
+        if wide { u32::from(arena.u16(cell + HEADER)) } else { u32::from(arena.u8(cell + HEADER)) }
+    }
+
+    /// Asks the host. Checkpoints before the call, after the charge for its argument, and after the charge for its
+    /// answer.
+    fn host_call(&mut self, function: u32, argument: Ref) -> Run<u64> {
+        let Some(callee) = self.program.package.host_functions.get(function as usize) else {
+            return internal("no such host function");
+        };
+        if self.machine.heap.arena.is_broken() {
+            return internal("the heap is broken");
+        }
+        let size = u64::from(self.machine.heap.length(argument));
+        self.machine.pay(per_16_bytes(size))?;
+        let argument = self.machine.heap.text(argument).to_vec();
+        match self.host.call(&callee.interface, &callee.name, &argument) {
+            Answer::Bytes(answer) => {
+                self.machine.check_count(answer.len() as u64)?;
+                self.machine.pay_bytes(answer.len() as u64)?;
+                Ok(u64::from(self.machine.new_text(self.program.bytes, &answer)?))
+            }
+            Answer::Trap(kind, operands) => trap(kind, operands[0], operands[1]),
+            Answer::Stop => Err(Box::new(Stop::Stopped)),
+            Answer::Refuse(reason) => Err(Box::new(Stop::Refused(reason))),
+        }
+    }
+}
+
+/// The rules that an update's arguments can break by themselves are tested before its place is looked for.
+fn check_arguments(machine: &Machine, plan: &UpdatePlan, frame: &[u64]) -> Run<()> {
+    let arg = |i: usize| frame[plan.args[i] as usize] as i64;
+    match plan.op {
+        UpdateOp::BytesPush => check_byte(arg(0)).map(drop),
+        UpdateOp::ListTruncate if arg(0) < 0 => trap(TrapKind::InvalidArgument, arg(0), 0),
+        UpdateOp::TextAppendSlice => {
+            crate::text::check_text_range(machine.heap.text(arg(0) as u32), arg(1), arg(2)).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The operations that need no heap.
+fn scalar(op: Op, a: u64, b: u64) -> Run<u64> {
+    let (i, j) = (a as i64, b as i64);
+    let (x, y) = (f64::from_bits(a), f64::from_bits(b));
+    let int = |n: i64| Ok(n as u64);
+    let float = |f: f64| Ok(f.to_bits());
+    let truth = |t: bool| Ok(u64::from(t));
+    let character = || char::from_u32(a as u32).unwrap_or(char::REPLACEMENT_CHARACTER);
+    match op {
+        Op::I64Add => int(number::checked(i.checked_add(j), i, j)?),
+        Op::I64Sub => int(number::checked(i.checked_sub(j), i, j)?),
+        Op::I64Mul => int(number::checked(i.checked_mul(j), i, j)?),
+        Op::I64Div => int(number::divide(i, j)?),
+        Op::I64Rem => int(number::remainder(i, j)?),
+        Op::I64Neg => int(number::checked(i.checked_neg(), i, 0)?),
+        Op::I64AddWrap => int(i.wrapping_add(j)),
+        Op::I64SubWrap => int(i.wrapping_sub(j)),
+        Op::I64MulWrap => int(i.wrapping_mul(j)),
+        Op::I64And => Ok(a & b),
+        Op::I64Or => Ok(a | b),
+        Op::I64Xor => Ok(a ^ b),
+        Op::I64Not => Ok(!a),
+        Op::I64Shl => Ok(a << number::amount(j)?),
+        Op::I64Shr => int(i >> number::amount(j)?),
+        Op::I64UShr => Ok(a >> number::amount(j)?),
+        Op::I64Eq => truth(i == j),
+        Op::I64Ne => truth(i != j),
+        Op::I64Lt => truth(i < j),
+        Op::I64Le => truth(i <= j),
+        Op::I64Gt => truth(i > j),
+        Op::I64Ge => truth(i >= j),
+        Op::I64ToF64 => float(i as f64),
+        Op::I64CountOnes => int(i64::from(a.count_ones())),
+        Op::I64LeadingZeros => int(i64::from(a.leading_zeros())),
+        Op::I64TrailingZeros => int(i64::from(a.trailing_zeros())),
+        Op::I64RotateLeft => Ok(a.rotate_left(number::amount(j)?)),
+        Op::I64RotateRight => Ok(a.rotate_right(number::amount(j)?)),
+        Op::I64ULt => truth(a < b),
+        Op::I64UDiv => match a.checked_div(b) {
+            Some(quotient) => Ok(quotient),
+            None => trap(TrapKind::DivisionByZero, i, 0),
+        },
+        Op::I64URem => match a.checked_rem(b) {
+            Some(rest) => Ok(rest),
+            None => trap(TrapKind::DivisionByZero, i, 0),
+        },
+        Op::I64AddOverflows => truth(i.checked_add(j).is_none()),
+        Op::I64SubOverflows => truth(i.checked_sub(j).is_none()),
+        Op::I64MulOverflows => truth(i.checked_mul(j).is_none()),
+
+        Op::F64Add => float(x + y),
+        Op::F64Sub => float(x - y),
+        Op::F64Mul => float(x * y),
+        Op::F64Div => float(x / y),
+        Op::F64Rem => float(x % y),
+        Op::F64Neg => float(-x),
+        Op::F64Eq => truth(x == y),
+        Op::F64Ne => truth(x != y),
+        Op::F64Lt => truth(x < y),
+        Op::F64Le => truth(x <= y),
+        Op::F64Gt => truth(x > y),
+        Op::F64Ge => truth(x >= y),
+        Op::F64Compare => int(number::compare(x, y)),
+        Op::F64Sqrt => float(x.sqrt()),
+        Op::F64Floor => float(x.floor()),
+        Op::F64Ceil => float(x.ceil()),
+        Op::F64Trunc => float(x.trunc()),
+        Op::F64Round => float(x.round()),
+        Op::F64Abs => float(x.abs()),
+        Op::F64Min => float(number::min(x, y)),
+        Op::F64Max => float(number::max(x, y)),
+        Op::F64ToI64 => match number::to_integer(x) {
+            Some(n) => int(n),
+            None => trap(TrapKind::ConversionOutOfRange, 0, 0),
+        },
+        Op::F64ToBits => Ok(number::to_bits(x)),
+        Op::F64FromBits => Ok(number::to_bits(x)),
+
+        Op::BoolNot => Ok(a ^ 1),
+        Op::BoolEq => truth(a == b),
+        Op::CharCode => Ok(a),
+        Op::CharIsLetter => truth(crate::unicode::is_letter(character())),
+        Op::CharIsSpace => truth(crate::unicode::is_space(character())),
+        Op::CharIsUpper => truth(crate::unicode::is_upper(character())),
+        Op::CharIsLower => truth(crate::unicode::is_lower(character())),
+        _ => internal("an operation that needs the heap"),
+    }
+}
+
+impl<'p> Machine<'p> {
+    /// Takes a boxed value apart into the slots from `d` on: its parts are moved out and the cell is freed if it had
+    /// one owner, else each gets one more.
+    fn open(&mut self, cell: Ref, ty: u32, frame: &mut [u64], d: u32) -> Run<()> {
+        let Some(shape) = self.heap.shape(ty) else { return internal("no such type") };
+        let Some(row) = self.heap.boxed_row(shape, cell) else { return internal("no such variant") };
+        // Slots of a sum's parts are counted from its tag.
+        let first = row.parts.first().map_or(0, |part| part.slot);
+        let Some(slots) = (d.checked_sub(first)).and_then(|d| frame.get_mut(d as usize..)) else {
+            return internal("a part without a slot");
+        };
+        self.heap.load(&row.pieces, cell, slots);
+        if self.heap.is_unique(cell) {
+            self.heap.free_cell(cell);
+        } else {
+            self.heap.share_slots(&row.refs, slots);
+            self.heap.release(cell);
+        }
+        Ok(())
+    }
+
+    /// One operation in place.
+    fn update(&mut self, plan: &UpdatePlan, place: Place, frame: &mut [u64], d: u32) -> Run<()> {
+        let row = plan.op.row();
+        match row.target {
+            TableKind::I64 => return self.update_integer(plan.op, place, frame, plan.args[0]),
+            TableKind::F64 => {
+                let old = f64::from_bits(self.word(place, frame));
+                let by = f64::from_bits(frame[plan.args[0] as usize]);
+                let new = match plan.op {
+                    UpdateOp::F64Add => old + by,
+                    UpdateOp::F64Sub => old - by,
+                    UpdateOp::F64Mul => old * by,
+                    UpdateOp::F64Div => old / by,
+                    _ => old % by,
+                };
+                self.set_word(place, frame, new.to_bits());
+                return Ok(());
+            }
+            _ => {}
+        }
+        let cell = self.target(place, frame)?;
+        let changed = self.update_cell(plan, cell, frame, d)?;
+        if changed != cell {
+            self.retarget(place, frame, changed);
+        }
+        Ok(())
+    }
+
+    fn word(&self, place: Place, frame: &[u64]) -> u64 {
+        match place {
+            Place::Slots(s) => frame[s as usize],
+            Place::Memory(at) => self.heap.arena.u64(at),
+            Place::Byte(at) => u64::from(self.heap.arena.u8(at)),
+        }
+    }
+
+    fn set_word(&mut self, place: Place, frame: &mut [u64], word: u64) {
+        match place {
+            Place::Slots(s) => frame[s as usize] = word,
+            Place::Memory(at) => self.heap.arena.set_u64(at, word),
+            Place::Byte(at) => self.heap.arena.set_u8(at, word as u8),
+        }
+    }
+
+    fn update_integer(&mut self, op: UpdateOp, place: Place, frame: &mut [u64], arg: u32) -> Run<()> {
+        let (old, by) = (self.word(place, frame) as i64, frame[arg as usize] as i64);
+        let new = match op {
+            UpdateOp::I64Add => number::checked(old.checked_add(by), old, by)?,
+            UpdateOp::I64Sub => number::checked(old.checked_sub(by), old, by)?,
+            UpdateOp::I64Mul => number::checked(old.checked_mul(by), old, by)?,
+            UpdateOp::I64Div => number::divide(old, by)?,
+            UpdateOp::I64Rem => number::remainder(old, by)?,
+            UpdateOp::I64AddWrap => old.wrapping_add(by),
+            UpdateOp::I64SubWrap => old.wrapping_sub(by),
+            UpdateOp::I64MulWrap => old.wrapping_mul(by),
+            UpdateOp::I64And => old & by,
+            UpdateOp::I64Or => old | by,
+            UpdateOp::I64Xor => old ^ by,
+            UpdateOp::I64Shl => old << number::amount(by)?,
+            UpdateOp::I64Shr => old >> number::amount(by)?,
+            _ => (old as u64 >> number::amount(by)?) as i64,
+        };
+        if let Place::Byte(_) = place {
+            check_byte(new)?;
+        }
+        self.set_word(place, frame, new as u64);
+        Ok(())
+    }
+}

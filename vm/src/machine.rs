@@ -1,0 +1,186 @@
+//! The state of a run besides its frames: heap, fuel, stack, and the ways in which a run ends early.
+
+use cop_bytecode::cost::{Cost, per_16_bytes};
+use cop_bytecode::{TrapKind, limits};
+
+use crate::heap::Heap;
+use crate::memory::{NoRoom, Ref, pinned};
+use crate::shape::{Kind, ShapeId};
+
+/// Why a run ends before its entry returns.
+#[derive(Debug)]
+pub enum Stop {
+    /// A trap of the program.
+    Trap {
+        /// Kind.
+        kind: TrapKind,
+        /// Operands, as the trap table says.
+        operands: [i64; 2],
+        /// Text of a panic and its kin.
+        message: Option<String>,
+    },
+    /// The host keeps a response already.
+    Stopped,
+    /// No outcome: the node's reason.
+    Refused(String),
+}
+
+/// A result that may end the run.
+pub type Run<T> = Result<T, Box<Stop>>;
+
+/// A trap without a message.
+#[cold]
+pub fn trap<T>(kind: TrapKind, left: i64, right: i64) -> Run<T> {
+    Err(Box::new(Stop::Trap {
+        kind,
+        operands: [left, right],
+        message: None,
+    }))
+}
+
+/// A refusal for a reason that verified code does not give.
+#[cold]
+pub fn internal<T>(reason: &str) -> Run<T> {
+    Err(Box::new(Stop::Refused(format!("internal: {reason}"))))
+}
+
+/// Heap, fuel and stack of a run.
+pub struct Machine<'p> {
+    /// Memory.
+    pub heap: Heap<'p>,
+    /// Fuel that is left; negative when it is used up.
+    pub fuel: i64,
+    /// Frame cost that is left, bytes.
+    pub stack_left: i64,
+    /// Fuel limit.
+    pub fuel_limit: u64,
+}
+
+impl<'p> Machine<'p> {
+    /// Charges fuel without looking at what is left.
+    #[inline]
+    pub fn charge(&mut self, fuel: u64) {
+        self.fuel = self.fuel.saturating_sub_unsigned(fuel);
+    }
+
+    /// Traps when fuel is used up.
+    #[inline]
+    pub fn checkpoint(&self) -> Run<()> {
+        if self.fuel < 0 { self.out_of_fuel() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn out_of_fuel<T>(&self) -> Run<T> {
+        trap(TrapKind::OutOfFuel, i64::try_from(self.fuel_limit).unwrap_or(i64::MAX), 0)
+    }
+
+    /// Charges fuel for something whose size is known only now, and traps when it is used up.
+    #[inline]
+    pub fn pay(&mut self, fuel: u64) -> Run<()> {
+        self.charge(fuel);
+        self.checkpoint()
+    }
+
+    /// Pays for touching that many bytes.
+    #[inline]
+    pub fn pay_bytes(&mut self, bytes: u64) -> Run<()> {
+        self.pay(per_16_bytes(bytes))
+    }
+
+    /// Fuel used so far.
+    pub fn fuel_used(&self) -> u64 {
+        let limit = i128::from(self.fuel_limit);
+        (limit - i128::from(self.fuel)).clamp(0, limit) as u64
+    }
+
+    /// The trap for having no room.
+    #[cold]
+    pub fn no_room<T>(&self, why: NoRoom) -> Run<T> {
+        match why {
+            NoRoom::Limit => trap(TrapKind::OutOfMemory, self.heap.arena.limit() as i64, 0),
+            NoRoom::Addresses => internal("the arena has no addresses left"),
+        }
+    }
+
+    /// Traps if a collection would have more elements than any may have.
+    #[inline]
+    pub fn check_count(&self, count: u64) -> Run<()> {
+        if count > limits::ELEMENTS { self.no_room(NoRoom::Limit) } else { Ok(()) }
+    }
+
+    /// A new sequence of bytes or text with this content. Its size is paid for by the caller.
+    pub fn new_text(&mut self, ty: ShapeId, content: &[u8]) -> Run<Ref> {
+        let cell = self.new_sequence(ty, content.len() as u64, 1)?;
+        self.heap.arena.write(cell + crate::heap::SEQUENCE, content);
+        Ok(cell)
+    }
+
+    /// A new sequence with that many elements, whose content is still to be written.
+    pub fn new_sequence(&mut self, ty: ShapeId, count: u64, stride: u32) -> Run<Ref> {
+        match self.heap.new_sequence(ty, count, count, stride) {
+            Ok(cell) => Ok(cell),
+            Err(why) => self.no_room(why),
+        }
+    }
+
+    /// A new cell.
+    pub fn allocate(&mut self, size: u64, ty: u32) -> Run<Ref> {
+        match self.heap.arena.allocate(size, ty) {
+            Ok(cell) => Ok(cell),
+            Err(why) => self.no_room(why),
+        }
+    }
+
+    /// The cell itself if it has one owner, else a copy that has, paid for here.
+    pub fn unique(&mut self, cell: Ref) -> Run<Ref> {
+        if self.heap.is_unique(cell) {
+            return Ok(cell);
+        }
+        if cell == 0 {
+            return internal("a hole is updated");
+        }
+        if crate::memory::is_pinned_variant(cell) {
+            return Ok(cell);
+        }
+        self.pay(Cost::Copy.base() + per_16_bytes(self.heap.content_size(cell)))?;
+        match self.heap.copy_cell(cell) {
+            Ok(copy) => {
+                self.heap.release(cell);
+                Ok(copy)
+            }
+            Err(why) => self.no_room(why),
+        }
+    }
+
+    /// Puts together an option in its slots.
+    pub fn option(&mut self, ty: ShapeId, payload: Option<&[u64]>, out: &mut [u64]) -> Run<()> {
+        let Some(shape) = self.heap.shape(ty) else { return internal("no such option") };
+        if out.is_empty() {
+            return internal("an option without slots");
+        }
+        match (shape.kind, payload) {
+            (Kind::OptionRef, None) => out[0] = 0,
+            (Kind::OptionRef, Some(payload)) => out[0] = payload.first().copied().unwrap_or(0),
+            (_, None) if shape.boxed => out[0] = u64::from(pinned(0)),
+            (_, Some(payload)) if shape.boxed => {
+                let Some(row) = shape.rows.get(1) else { return internal("no such option") };
+                self.pay(Cost::Allocate.base() + per_16_bytes(u64::from(row.cell_size)))?;
+                let cell = self.allocate(u64::from(row.cell_size), ty)?;
+                self.heap.arena.set_u8(cell + crate::heap::HEADER, 1);
+                let mut slots = vec![1];
+                slots.extend_from_slice(payload);
+                self.heap.store(&row.pieces, cell, &slots);
+                out[0] = u64::from(cell);
+            }
+            (_, None) => out[0] = 0,
+            (_, Some(payload)) => {
+                out[0] = 1;
+                match out.get_mut(1..=payload.len()) {
+                    Some(place) => place.copy_from_slice(payload),
+                    None => return internal("an option without slots"),
+                }
+            }
+        }
+        Ok(())
+    }
+}

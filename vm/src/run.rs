@@ -1,0 +1,182 @@
+//! Running an entry point of a program: from limits and a host to an outcome.
+
+use cop_bytecode::layout::SEQUENCE_HEADER;
+use cop_bytecode::{Constant, TrapKind, Type, limits};
+
+use crate::flat::Code;
+use crate::heap::Heap;
+use crate::host::Host;
+use crate::interpret::Interpreter;
+use crate::machine::{Machine, Stop};
+use crate::memory::Arena;
+use crate::program::Program;
+
+/// What a run may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Fuel, at most [`limits::FUEL_MAX`].
+    pub fuel: u64,
+    /// Memory in bytes, at most [`limits::MEMORY_MAX`].
+    pub memory_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            fuel: limits::FUEL_DEFAULT,
+            memory_bytes: limits::MEMORY_DEFAULT,
+        }
+    }
+}
+
+/// What came of a run. The same on every node for the same program, entry, limits and answers of the host, save
+/// for [`End::Refused`], which is no outcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub end: End,
+    /// Fuel used, at most the limit.
+    pub fuel_used: u64,
+    /// The most memory that was used at once, bytes.
+    pub peak_memory_bytes: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The entry returned these bytes.
+    Returned(Vec<u8>),
+    /// The host ended it and keeps the response.
+    Stopped,
+    /// It trapped.
+    Trapped(Trap),
+    /// It ended for a reason of the node.
+    Refused(String),
+}
+
+/// A trap.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trap {
+    /// Kind.
+    pub kind: TrapKind,
+    /// Innermost position.
+    pub position: Position,
+    /// Operands as [`TrapKind::operands`] says.
+    pub operands: [i64; 2],
+    /// Text of a panic, failed assertion or expectation.
+    pub message: Option<String>,
+    /// All positions, innermost first. A diagnostic, no part of the outcome.
+    pub backtrace: Vec<Position>,
+}
+
+/// A place in a program.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Position {
+    /// Index of the function.
+    pub function: u32,
+    /// Index of the instruction.
+    pub instruction: u32,
+}
+
+/// What is left of a run's memory, for tests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Remains {
+    /// Cells alive after the result was dropped; 0 unless the run trapped.
+    pub live_cells: u64,
+    /// Memory used at the end, bytes.
+    pub used_bytes: u64,
+}
+
+/// Runs an entry point.
+pub fn run(program: &Program, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
+    run_inspected(program, entry, limits, host).0
+}
+
+/// Runs an entry point and says what is left of its memory.
+pub fn run_inspected(program: &Program, entry: &str, limits: Limits, host: &mut dyn Host) -> (Outcome, Remains) {
+    let inner = &*program.inner;
+    let refuse = |reason: String| {
+        let outcome = Outcome {
+            end: End::Refused(reason),
+            fuel_used: 0,
+            peak_memory_bytes: 0,
+        };
+        let remains = Remains {
+            live_cells: 0,
+            used_bytes: 0,
+        };
+        (outcome, remains)
+    };
+    let Some(entry) = inner.package.entries.iter().find(|e| e.name == entry) else {
+        return refuse(format!("the program has no entry point `{entry}`"));
+    };
+    if limits.fuel > limits::FUEL_MAX || limits.memory_bytes > limits::MEMORY_MAX {
+        return refuse("the limits of the run are beyond what any run may use".into());
+    }
+    let Some(function) = inner.package.functions.get(entry.function as usize) else {
+        return refuse("internal: the entry point has no function".into());
+    };
+    let returns_bytes = inner.package.types.get(function.result.0 as usize) == Some(&Type::Bytes);
+    if !returns_bytes || function.params.len() != entry.capabilities.len() {
+        return refuse(format!("internal: `{}` is no entry point", entry.name));
+    }
+
+    let mut arena = Arena::new(limits.memory_bytes);
+    let mut constants = Vec::with_capacity(inner.package.constants.len());
+    for constant in &inner.package.constants {
+        let ty = match constant {
+            Constant::String(_) => inner.string,
+            Constant::Bytes(_) => inner.bytes,
+        };
+        constants.push(arena.add_constant(ty, constant.bytes()));
+    }
+    arena.constants_done();
+    let machine = Machine {
+        heap: Heap {
+            arena,
+            shapes: &inner.shapes,
+            captures: &inner.captures,
+        },
+        fuel: limits.fuel as i64,
+        stack_left: limits::STACK as i64,
+        fuel_limit: limits.fuel,
+    };
+    let nowhere = Code::default();
+    let mut interpreter = Interpreter::new(inner, machine, host, constants, &nowhere);
+    // Capabilities are numbered by parameter; what they mean is the host's business.
+    let arguments: Vec<u64> = (0..function.params.len() as u64).collect();
+    let result = interpreter.call(entry.function, &arguments);
+    let backtrace = interpreter.backtrace();
+    let machine = &mut interpreter.machine;
+    let end = match result {
+        _ if machine.heap.arena.is_broken() => End::Refused("internal: memory was used against the rules".into()),
+        Ok(cell) => {
+            let cell = cell as u32;
+            let bytes = machine.heap.text(cell).to_vec();
+            machine.heap.release(cell);
+            End::Returned(bytes)
+        }
+        Err(stop) => match *stop {
+            Stop::Stopped => End::Stopped,
+            Stop::Refused(reason) => End::Refused(reason),
+            Stop::Trap { kind, operands, message } => End::Trapped(Trap {
+                kind,
+                position: backtrace.first().copied().unwrap_or(Position { function: 0, instruction: 0 }),
+                operands,
+                message,
+                backtrace,
+            }),
+        },
+    };
+    let outcome = Outcome {
+        end,
+        fuel_used: machine.fuel_used(),
+        peak_memory_bytes: machine.heap.arena.peak(),
+    };
+    let remains = Remains {
+        live_cells: machine.heap.arena.live_cells(),
+        used_bytes: machine.heap.arena.used(),
+    };
+    debug_assert!(SEQUENCE_HEADER == crate::heap::SEQUENCE);
+    (outcome, remains)
+}

@@ -1,0 +1,5 @@
+//! The engine against hand-built packages that verify: every operation, every trap just under and just over,
+//! fuel and memory to the unit.
+
+mod build;
+mod flow;
