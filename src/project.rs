@@ -37,8 +37,8 @@ pub struct Project {
 /// Where the files of a project are.
 #[derive(Debug)]
 enum Files {
-    /// In a folder.
-    Folder(PathBuf),
+    /// In a folder: where it is, and how its user named it.
+    Folder(PathBuf, PathBuf),
     /// One file, and its folder for what it imports.
     File(PathBuf),
     /// In memory, by path within the package.
@@ -121,7 +121,7 @@ impl Project {
         if !whole.join(ROOT).is_file() {
             return Err(ProjectError::NoRoot(path.to_owned()));
         }
-        let settings_path = path.join(SETTINGS);
+        let settings_path = within(path).join(SETTINGS);
         let settings = match std::fs::read_to_string(&settings_path) {
             Ok(text) => Some((settings_path.display().to_string(), text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -136,7 +136,7 @@ impl Project {
             &folder_name,
             "the folder's name",
             settings,
-            Files::Folder(whole),
+            Files::Folder(whole, within(path)),
         )
     }
 
@@ -192,20 +192,26 @@ impl Project {
             Some(manifest) if !report.diagnostics.has_errors() => Ok(Project {
                 name: named(&manifest.name, SETTINGS)?,
                 kind: manifest.kind,
-                fuel: Some(manifest.fuel),
-                memory_bytes: Some(manifest.memory_mib << 20),
+                fuel: manifest.fuel,
+                memory_bytes: manifest.memory_mib.map(|mib| mib << 20),
                 files,
             }),
             _ => Err(ProjectError::Settings(report)),
         }
     }
 
-    /// The file as the author knows it, for messages: `main.cop` of a single file is that file.
+    /// A file as the author would name it, for messages. Modules of the standard library keep their names.
     pub fn shown(&self, path: &str) -> String {
-        match &self.files {
-            Files::File(file) if path == ROOT => file.display().to_string(),
-            _ => path.to_owned(),
+        if !path.ends_with(".cop") {
+            return path.to_owned();
         }
+        let shown = match &self.files {
+            Files::File(file) if path == ROOT => file.clone(),
+            Files::File(file) => file.with_file_name(path),
+            Files::Folder(_, named) => named.join(path),
+            Files::Table(_) => PathBuf::from(path),
+        };
+        shown.display().to_string()
     }
 
     fn read_bytes(&self, path: &str) -> Result<Vec<u8>, SourceError> {
@@ -223,12 +229,17 @@ impl Project {
             return Err(SourceError::NotFound);
         }
         match &self.files {
-            Files::Folder(folder) => from_disk(&folder.join(path)),
+            Files::Folder(folder, _) => from_disk(&folder.join(path)),
             Files::File(file) if path == ROOT => from_disk(file),
             Files::File(file) => from_disk(&file.parent().unwrap_or(Path::new("")).join(path)),
             Files::Table(files) => files.get(path).cloned().ok_or(SourceError::NotFound),
         }
     }
+}
+
+/// The path before the names of files in it: nothing for this folder.
+fn within(folder: &Path) -> PathBuf {
+    folder.strip_prefix(".").unwrap_or(folder).to_owned()
 }
 
 /// Gives a project's files to the compiler and keeps what it read: exactly that goes into the bundle.
@@ -303,7 +314,10 @@ mod tests {
         let single = Project::at(&root.join("other.cop")).expect("a project");
         assert_eq!(single.name.as_str(), "other");
         assert_eq!(Reading::new(&single).read(ROOT).as_deref(), Ok("b"));
-        assert!(single.shown(ROOT).ends_with("other.cop"));
+        assert!(single.shown(ROOT).ends_with("guest-book/other.cop"));
+        assert!(single.shown("a/b.cop").ends_with("guest-book/a/b.cop"));
+        assert!(project.shown("a/b.cop").ends_with("guest-book/a/b.cop"));
+        assert_eq!(project.shown("std/web"), "std/web");
     }
 
     #[test]

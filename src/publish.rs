@@ -79,7 +79,7 @@ pub fn build(project: &Project) -> Result<Built, BuildError> {
         diagnostics,
         compiled,
     } = compile(ROOT, &reading, CompileOptions::default());
-    let report = Report { diagnostics, files };
+    let report = Report::of(project, diagnostics, &files);
     match compiled {
         Some(compiled) if !report.diagnostics.has_errors() => {
             let bundle = pack(project, &compiled, reading.files())?;

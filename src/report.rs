@@ -6,6 +6,8 @@ use cop_compiler::diagnostic::Diagnostics;
 use cop_compiler::render;
 use cop_compiler::source::SourceMap;
 
+use crate::project::Project;
+
 /// Diagnostics and the text that they point into.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -16,6 +18,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// What the compiler said of a project, with the files named as the author would.
+    pub fn of(project: &Project, diagnostics: Diagnostics, files: &SourceMap) -> Report {
+        let mut shown = SourceMap::new();
+        for (_, file) in files.files() {
+            shown.add(&project.shown(&file.path), &file.text);
+        }
+        Report {
+            diagnostics,
+            files: shown,
+        }
+    }
+
     /// For people; `colours` are ANSI escapes.
     pub fn text(&self, colours: bool) -> String {
         render::text(&self.diagnostics, &self.files, colours)

@@ -15,12 +15,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The fuel a run may use if the manifest does not say, and at most (EDITION.md, section 2).
-pub const DEFAULT_FUEL: u64 = 1_000_000_000;
 /// The most fuel that a manifest may ask for.
 pub const MAX_FUEL: u64 = 1_000_000_000_000;
-/// The memory in MiB that a run may use if the manifest does not say.
-pub const DEFAULT_MEMORY_MIB: u64 = 64;
 /// The most memory in MiB that a manifest may ask for.
 pub const MAX_MEMORY_MIB: u64 = 128;
 /// What a package says about itself.
@@ -32,10 +28,10 @@ pub struct Manifest {
     pub kind: Option<Kind>,
     /// One line about it; may be empty.
     pub description: String,
-    /// The fuel that a run may use.
-    pub fuel: u64,
-    /// The memory that a run may use, in MiB.
-    pub memory_mib: u64,
+    /// The fuel that a run may use, if the author chose.
+    pub fuel: Option<u64>,
+    /// The memory that a run may use, in MiB, if the author chose.
+    pub memory_mib: Option<u64>,
 }
 
 /// What kind of program a package is.
@@ -83,12 +79,8 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
         .string(&table, "description")
         .map_or(String::new(), |(text, _)| text);
     let kind = reader.kind(&table);
-    let fuel = reader
-        .number(&table, "fuel", MAX_FUEL)
-        .unwrap_or(DEFAULT_FUEL);
-    let memory_mib = reader
-        .number(&table, "memory_mib", MAX_MEMORY_MIB)
-        .unwrap_or(DEFAULT_MEMORY_MIB);
+    let fuel = reader.number(&table, "fuel", MAX_FUEL);
+    let memory_mib = reader.number(&table, "memory_mib", MAX_MEMORY_MIB);
     let name = reader.name(&table)?;
     Some(Manifest {
         name,
@@ -259,8 +251,8 @@ mod tests {
             name: "hello".into(),
             kind: Some(Kind::Web),
             description: "Says hello".into(),
-            fuel: 5000,
-            memory_mib: 8,
+            fuel: Some(5000),
+            memory_mib: Some(8),
         };
         assert_eq!((manifest, titles), (Some(expected), vec![]));
     }
@@ -271,7 +263,7 @@ mod tests {
         let manifest = manifest.expect("a manifest");
         assert_eq!(
             (manifest.fuel, manifest.memory_mib, manifest.kind),
-            (DEFAULT_FUEL, DEFAULT_MEMORY_MIB, None)
+            (None, None, None)
         );
         assert!(titles.is_empty());
     }

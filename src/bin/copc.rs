@@ -1,2 +1,0 @@
-//! `copc`: the tool for authors.
-fn main() {}

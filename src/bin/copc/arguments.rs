@@ -1,0 +1,329 @@
+//! The command line of `copc`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cop_bytecode::limits;
+use cop_runtime::ProgramName;
+
+const AFTER: &str = "\
+Try it:
+  copc new guestbook --web              a new web program in the folder guestbook
+  copc test guestbook                   run its tests
+  copc run guestbook                    ask it for / once, and see the answer
+  copc run words.cop -- to be or not    run a command; what follows -- are its arguments
+  copc key new                          make the key that your programs are published under
+  copc publish guestbook                build, sign, and hand it to the node on this machine (copd start)
+
+A PATH is a folder with a main.cop, or a single .cop file; this folder if none is named.
+Exit status: 0 all is well; 1 the source has errors, the program ended with an error or a trap, or something could not be done;
+2 wrong usage.";
+
+/// The tool for authors of cop programs: make, check, run, test and publish them.
+#[derive(Debug, Parser)]
+#[command(name = "copc", version, after_help = AFTER, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colours; NO_COLOR in the environment turns them off too
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", hide_possible_values = true)]
+    pub color: Colour,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin a new program.
+    New(NewOptions),
+    /// Say what is wrong with a program, without running it.
+    Check(CheckOptions),
+    /// Make a program's bundle, and print its hash.
+    Build(BuildOptions),
+    /// Run a program on this machine.
+    Run(RunOptions),
+    /// Run the tests of a program.
+    Test(TestOptions),
+    /// Show the bytecode of a program.
+    Disasm(DisasmOptions),
+    /// Make, list and show the keys that programs are published under.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Build, sign and store a program on a node, and print where it is served.
+    Publish(PublishOptions),
+}
+
+impl Command {
+    /// Whether the result is for a tool.
+    pub fn is_json(&self) -> bool {
+        match self {
+            Command::Check(options) => options.json,
+            Command::Build(options) => options.json,
+            Command::Run(options) => options.json,
+            Command::Test(options) => options.json,
+            Command::Publish(options) => options.json,
+            Command::New(_) | Command::Disasm(_) | Command::Key(_) => false,
+        }
+    }
+}
+
+const NEW_AFTER: &str = "\
+Examples:
+  copc new words                a command: fn main
+  copc new guestbook --web      a web program: fn handle";
+
+#[derive(Debug, Args)]
+#[command(after_help = NEW_AFTER)]
+pub struct NewOptions {
+    /// Folder to make; its last part is the program's name: 1 to 20 of a-z, 0-9 and single hyphens
+    #[arg(value_name = "NAME")]
+    pub path: PathBuf,
+    /// A web program instead of a command
+    #[arg(long)]
+    pub web: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+const BUILD_AFTER: &str = "\
+The bundle is what is published: bytecode, source map, sources and manifest. The same sources give the same hash on every machine.
+For a single .cop file the folder `build` is made here, for a folder in that folder.";
+
+#[derive(Debug, Args)]
+#[command(after_help = BUILD_AFTER)]
+pub struct BuildOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Where to write the bundle [default: build/NAME.copb]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a run may use.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct LimitOptions {
+    /// Fuel that a run may use [default: what cop.toml says, else the highest there is]
+    #[arg(long, value_name = "N", value_parser = fuel)]
+    pub fuel: Option<u64>,
+    /// Memory that a run may use, in MiB [default: what cop.toml says, else the highest there is]
+    #[arg(long, value_name = "MIB", value_parser = memory_mib)]
+    pub memory: Option<u64>,
+}
+
+const RUN_AFTER: &str = "\
+Examples:
+  copc run words.cop -- to be or not                  a command with four arguments
+  copc run --stats --fuel 1_000_000 words.cop -- a    say what the run used, and end it at a million fuel
+  copc run guestbook                                  a web program: one request, GET /
+  copc run guestbook --request 'POST /' --header 'content-type: application/x-www-form-urlencoded' \\
+      --body 'name=Ada&text=hi'
+
+What a command prints goes to standard output; an error that it ends with, or a trap, to standard error. A program's store is empty
+at the start of each run, and what it writes is dropped at the end; a node keeps it.";
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_AFTER)]
+pub struct RunOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// Say on standard error what the run used: fuel, memory, time, engine
+    #[arg(long)]
+    pub stats: bool,
+    /// The request for a web program, such as 'POST /entries?page=2' [default: 'GET /']
+    #[arg(long, value_name = "METHOD PATH")]
+    pub request: Option<String>,
+    /// A header of the request, such as 'accept: text/html'; may stand several times
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The body of the request, or @FILE to read it from a file
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Arguments for a command, behind --
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<String>,
+}
+
+const TEST_AFTER: &str = "\
+Examples:
+  copc test                     the tests of the program in this folder
+  copc test --filter escaped    only tests whose names hold this text
+
+Each test starts with an empty store. What a test prints is shown if it fails.";
+
+#[derive(Debug, Args)]
+#[command(after_help = TEST_AFTER)]
+pub struct TestOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Only tests whose names hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DisasmOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// A column with the fuel that is charged for each instruction
+    #[arg(long)]
+    pub fuel: bool,
+}
+
+const KEY_AFTER: &str = "\
+A key file is encrypted with a password, which is asked for on the terminal. Scripts name it with --password-file FILE, or put it
+into COP_KEY_PASSWORD. Who has the file and the password can publish under your address; without them nobody can, not even you: keep
+a copy of both.";
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = KEY_AFTER)]
+pub enum KeyCommand {
+    /// Make a new key.
+    #[command(after_help = KEY_AFTER)]
+    New {
+        /// Its name on this machine
+        #[arg(default_value = "default")]
+        name: ProgramName,
+        #[command(flatten)]
+        place: KeyPlace,
+        #[command(flatten)]
+        password: PasswordOptions,
+    },
+    /// List the keys on this machine.
+    List {
+        #[command(flatten)]
+        place: KeyPlace,
+    },
+    /// Show a key's address, public key and file.
+    Show {
+        /// Its name on this machine
+        #[arg(default_value = "default")]
+        name: ProgramName,
+        #[command(flatten)]
+        place: KeyPlace,
+    },
+}
+
+/// Where keys are.
+#[derive(Clone, Debug, Args)]
+pub struct KeyPlace {
+    /// Folder of the key files [default: ~/.coputer/keys]
+    #[arg(long, value_name = "DIR", env = "COP_KEYS")]
+    pub keys: Option<PathBuf>,
+}
+
+/// Where a key's password comes from.
+#[derive(Clone, Debug, Args)]
+pub struct PasswordOptions {
+    /// File whose first line is the key's password, instead of asking for it (or set COP_KEY_PASSWORD)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+const PUBLISH_AFTER: &str = "\
+Examples:
+  copc publish                                the program in this folder, to the node on this machine
+  copc publish hello.cop --name greeter       under another name
+  copc publish guestbook --key work           signed with the key called work
+
+The node is found by the file that it keeps in its data folder; --data names the folder of another one.";
+
+#[derive(Debug, Args)]
+#[command(after_help = PUBLISH_AFTER)]
+pub struct PublishOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Name to publish under [default: the program's own]
+    #[arg(long)]
+    pub name: Option<ProgramName>,
+    /// Key to sign with [default: `default`, or the only one there is]
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<ProgramName>,
+    #[command(flatten)]
+    pub place: KeyPlace,
+    #[command(flatten)]
+    pub password: PasswordOptions,
+    /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
+    #[arg(long, value_name = "URL")]
+    pub node: Option<String>,
+    /// Data folder of the node, where its management token lies [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A whole number from 1 to `most`; `_` may stand between digits, as in cop.
+fn number(text: &str, most: u64) -> Result<u64, String> {
+    match text.replace('_', "").parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("it can be a whole number from 1 to {most}")),
+    }
+}
+
+fn fuel(text: &str) -> Result<u64, String> {
+    number(text, limits::FUEL_MAX)
+}
+
+fn memory_mib(text: &str) -> Result<u64, String> {
+    number(text, limits::MEMORY_MAX >> 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn limits_are_those_of_the_edition() {
+        assert_eq!(fuel("1_000_000"), Ok(1_000_000));
+        assert_eq!(fuel("1000000000000"), Ok(limits::FUEL_MAX));
+        assert_eq!(memory_mib("128"), Ok(128));
+        for text in ["0", "1000000000001", "-1", "x", "", "1.5"] {
+            assert!(fuel(text).is_err(), "{text}");
+        }
+        for text in ["0", "129", "1e9"] {
+            assert!(memory_mib(text).is_err(), "{text}");
+        }
+    }
+}

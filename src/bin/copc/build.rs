@@ -1,0 +1,92 @@
+//! `copc build`: a program's bundle as a file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use coputer::project::Project;
+use coputer::publish::{Built, build as make};
+use serde_json::json;
+
+use crate::arguments::BuildOptions;
+use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::say;
+use crate::tell;
+
+/// The folder that bundles are written into.
+const FOLDER: &str = "build";
+/// How the names of bundles end.
+const EXTENSION: &str = "copb";
+
+/// Builds a program and writes its bundle.
+pub fn build(options: &BuildOptions) -> Result<Ended, Complaint> {
+    let project = Project::at(&options.path)?;
+    let Built { bundle, report } = make(&project)?;
+    let manifest = bundle.manifest();
+    let path = match &options.output {
+        Some(path) => path.clone(),
+        None => usual_path(&options.path, manifest.name.as_str()),
+    };
+    let bytes = bundle.encode();
+    write_whole(&path, &bytes).map_err(|cause| {
+        Complaint::Failed(format!(
+            "cannot write the bundle {}: {cause}; --output FILE writes it elsewhere",
+            path.display()
+        ))
+    })?;
+    if options.json {
+        print(&json!({
+            "ok": true,
+            "name": manifest.name.as_str(),
+            "kind": manifest.kind.as_str(),
+            "capabilities": manifest.capabilities,
+            "fuel": manifest.fuel,
+            "memory_bytes": manifest.memory_bytes,
+            "bundle": bundle.hash().to_string(),
+            "package": manifest.package.to_string(),
+            "file": path.display().to_string(),
+            "size_bytes": bytes.len(),
+            "diagnostics": diagnostics(&report),
+        }));
+    } else {
+        tell::warnings(&report);
+        say::out(&format!(
+            "{}  ({}, a {}{})\n",
+            say::bold(&path.display().to_string()),
+            say::size(bytes.len() as u64),
+            tell::kind(manifest.kind),
+            tell::capabilities(&manifest.capabilities),
+        ));
+        say::out(&format!(
+            "bundle   {}\npackage  {}\n",
+            bundle.hash(),
+            manifest.package
+        ));
+    }
+    Ok(Ended::Well)
+}
+
+/// In the program's folder; for a single file here.
+fn usual_path(project: &Path, name: &str) -> PathBuf {
+    let file = Path::new(FOLDER).join(format!("{name}.{EXTENSION}"));
+    match project {
+        folder if folder == Path::new(".") || !folder.is_dir() => file,
+        folder => folder.join(file),
+    }
+}
+
+/// Writes a file so that others see all of it or what was there before.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new();
+    #[cfg(unix)]
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = file.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

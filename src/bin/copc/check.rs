@@ -1,0 +1,39 @@
+//! `copc check`: what the compiler says of a program.
+
+use coputer::project::Project;
+use coputer::publish::{Built, build};
+use serde_json::json;
+
+use crate::arguments::CheckOptions;
+use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::say;
+use crate::tell;
+use crate::test;
+
+/// Checks a program, and says what it is and may touch.
+pub fn check(options: &CheckOptions) -> Result<Ended, Complaint> {
+    let project = Project::at(&options.path)?;
+    // With its tests, which are no part of the bundle.
+    let (report, _) = test::compiled(&project)?;
+    let Built { bundle, .. } = build(&project)?;
+    let manifest = bundle.manifest();
+    if options.json {
+        print(&json!({
+            "ok": true,
+            "name": manifest.name.as_str(),
+            "kind": manifest.kind.as_str(),
+            "capabilities": manifest.capabilities,
+            "diagnostics": diagnostics(&report),
+        }));
+    } else {
+        tell::warnings(&report);
+        say::out(&format!(
+            "{} {} is a {}{}\n",
+            say::green("ok:"),
+            manifest.name,
+            tell::kind(manifest.kind),
+            tell::capabilities(&manifest.capabilities),
+        ));
+    }
+    Ok(Ended::Well)
+}

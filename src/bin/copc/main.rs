@@ -1,0 +1,96 @@
+//! `copc`: the tool for authors.
+//!
+//! | module | noun |
+//! |---|---|
+//! | `arguments` | the command line |
+//! | `new` | a new program from a template |
+//! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
+//! | `run`, `test` | a program run on this machine |
+//! | `world` | what such a run is told of the world |
+//! | `tell` | how a run is told to people and tools |
+//! | `key` | publishers' keys, and where their passwords come from |
+//! | `publish` | a release signed and handed to a node |
+//! | `ended`, `say` | how a command ends; text for the terminal |
+
+mod arguments;
+mod build;
+mod check;
+mod disasm;
+mod ended;
+mod key;
+mod new;
+mod publish;
+mod run;
+mod say;
+mod tell;
+mod test;
+mod world;
+
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use ended::{Complaint, Ended};
+
+/// Native stack for everything that `copc` does, in bytes.
+const STACK_BYTES: usize = 64 << 20;
+/// Exit status of a defect of `copc` itself.
+const DEFECT: u8 = 101;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(tell_defect));
+    let arguments = Arguments::parse();
+    say::use_colours(arguments.color);
+    let thread = std::thread::Builder::new()
+        .name("copc".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || run(arguments.command));
+    match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => ExitCode::from(DEFECT),
+        Err(error) => {
+            say::error(&format!("cannot start a thread: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> ExitCode {
+    let json = command.is_json();
+    let ended = match command {
+        Command::New(options) => new::new(&options),
+        Command::Check(options) => check::check(&options),
+        Command::Build(options) => build::build(&options),
+        Command::Run(options) => run::run(&options),
+        Command::Test(options) => test::test(&options),
+        Command::Disasm(options) => disasm::disasm(&options),
+        Command::Key(command) => key::key(&command),
+        Command::Publish(options) => publish::publish(&options),
+    };
+    match ended {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Badly) => ExitCode::FAILURE,
+        Err(Complaint::Usage(message)) => {
+            say::error(&message);
+            ExitCode::from(2)
+        }
+        Err(complaint) => {
+            ended::tell(&complaint, json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Told instead of Rust's own message when `copc` itself is at fault.
+fn tell_defect(panic: &PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("no message");
+    let place = panic
+        .location()
+        .map_or(String::new(), |place| format!(" at {place}"));
+    say::error(&format!(
+        "copc {} failed{place}: {what}\n\
+         This is a defect of copc, not of your program. Please report these lines with the command and the source that led here.",
+        env!("CARGO_PKG_VERSION")
+    ));
+}

@@ -1,0 +1,134 @@
+//! `copc publish`: a program built, signed, and handed to a node.
+
+use cop_bytecode::Hash;
+use cop_runtime::{ExecutionConfig, SecretKey};
+use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
+use coputer::node_file::default_data_dir;
+use coputer::project::Project;
+use coputer::publish::{Built, Place, build, sign};
+use coputer::report::Report;
+use serde_json::json;
+
+use crate::arguments::PublishOptions;
+use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::key;
+use crate::say;
+use crate::tell;
+
+/// Builds, signs and stores a program.
+pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
+    let project = Project::at(&options.path)?;
+    let built = build(&project)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
+    let publication = runtime.block_on(store(options, &built))?;
+    if options.json {
+        print(&as_json(&publication, &built.report));
+    } else {
+        tell::warnings(&built.report);
+        say::out(&as_text(&publication));
+    }
+    Ok(Ended::Well)
+}
+
+/// Asks the node for the release's place in line, signs, and stores. Everything that can fail without the password comes before it.
+async fn store(options: &PublishOptions, built: &Built) -> Result<Publication, Complaint> {
+    let name = match &options.name {
+        Some(name) => name,
+        None => &built.bundle.manifest().name,
+    };
+    let (keys, entry) = key::choose(&options.place, options.key.as_ref())?;
+    let node = node(options)?;
+    let next = node.next_release(&entry.public.address(), name).await?;
+    let place = place(&next)?;
+    let secret: SecretKey = key::open(&keys, &entry, &options.password)?;
+    let release = sign(&built.bundle, name, place, &secret)
+        .map_err(|error| Complaint::Failed(format!("cannot sign the release: {error}")))?;
+    Ok(node
+        .publish(&release.encode(), &built.bundle.encode())
+        .await?)
+}
+
+fn node(options: &PublishOptions) -> Result<NodeClient, Complaint> {
+    let data = options
+        .data
+        .clone()
+        .or_else(default_data_dir)
+        .ok_or_else(|| {
+            Complaint::Failed(
+                "there is no home folder to find the node in; name its data folder with --data DIR"
+                    .to_owned(),
+            )
+        })?;
+    NodeClient::of_folder(&data, options.node.as_deref()).map_err(|error| match error {
+        ClientError::NotRunning(why) => Complaint::Failed(format!(
+            "{why}; --data DIR names the folder of another node"
+        )),
+        error => error.into(),
+    })
+}
+
+fn place(next: &NextRelease) -> Result<Place, Complaint> {
+    let previous = next.previous.as_ref().map(|hash| {
+        hash.parse::<Hash>().map_err(|_| {
+            Complaint::Failed(format!(
+                "the node names the release before this one {hash:?}, which is no hash"
+            ))
+        })
+    });
+    Ok(Place {
+        network: ExecutionConfig::default().network,
+        number: next.next,
+        previous: previous.transpose()?,
+    })
+}
+
+fn as_text(publication: &Publication) -> String {
+    let Publication {
+        address,
+        name,
+        release,
+        bundle,
+        urls,
+        ..
+    } = publication;
+    format!(
+        "{} {name}, release {release}\n\
+         publisher  {address}\n\
+         bundle     {bundle}\n\
+         \n\
+         {}\n\
+         {}\n\
+         {}   exactly this bundle, without state\n",
+        say::green("published:"),
+        say::bold(&urls.host),
+        urls.path,
+        urls.pinned,
+    )
+}
+
+fn as_json(publication: &Publication, report: &Report) -> serde_json::Value {
+    let Publication {
+        address,
+        name,
+        release,
+        release_hash,
+        bundle,
+        program,
+        already: _,
+        urls,
+    } = publication;
+    json!({
+        "ok": true,
+        "address": address,
+        "name": name,
+        "release": release,
+        "release_hash": release_hash,
+        "bundle": bundle,
+        "package": program,
+        "urls": { "host": urls.host, "path": urls.path, "pinned": urls.pinned },
+        "diagnostics": diagnostics(report),
+    })
+}

@@ -1,0 +1,283 @@
+//! `copc run`: a command with its arguments, or one request to a web program.
+
+use std::time::Instant;
+
+use cop_bytecode::limits;
+use cop_runtime::engine::{Limits, interpreter};
+use cop_runtime::host::request::RequestView;
+use cop_runtime::host::response::Response;
+use cop_runtime::host::world::Input;
+use cop_runtime::library::ReadyProgram;
+use cop_runtime::run::{EntryKind, RunEnd, RunRecord};
+use cop_runtime::{ProgramKind, WebRequest};
+use coputer::project::Project;
+use coputer::publish::build;
+use coputer::report::Report;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::arguments::{LimitOptions, RunOptions};
+use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::say;
+use crate::tell::{self, Trapped, Used};
+use crate::world;
+
+/// Builds a program and runs it once.
+pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
+    let project = Project::at(&options.path)?;
+    let built = build(&project)?;
+    let kind = built.bundle.manifest().kind;
+    let (entry, entry_kind, input) = what_to_run(options, kind)?;
+    let engine = interpreter();
+    let ready = ReadyProgram::of_bundle(&*engine, &built.bundle)
+        .map_err(|failure| Complaint::Failed(failure.to_string()))?;
+    let granted = granted(options.limits, &project);
+    if !options.json {
+        tell::warnings(&built.report);
+    }
+    // A command's log is its output; beside a response it is a remark.
+    let mut tell_line = |line: &str| match (options.json, kind) {
+        (true, _) => {}
+        (false, ProgramKind::Web) => say::err_line(line),
+        (false, _) => say::line(line),
+    };
+    let begun = Instant::now();
+    let record = world::run_once(
+        &*ready.program,
+        entry,
+        entry_kind,
+        granted,
+        &input,
+        &mut tell_line,
+    )
+    .map_err(|failure| Complaint::Failed(failure.to_string()))?;
+    let ran = Ran {
+        project: &project,
+        report: &built.report,
+        ready: &ready,
+        used: Used {
+            record: &record,
+            limits: granted,
+            time: begun.elapsed(),
+            engine: engine.name(),
+        },
+    };
+    if options.json {
+        print(&ran.json());
+    } else {
+        ran.tell();
+        if options.stats {
+            say::err(&ran.used.text());
+        }
+    }
+    Ok(match record.end {
+        RunEnd::Done | RunEnd::Answered(_) | RunEnd::Aborted(_) => Ended::Well,
+        RunEnd::Failed(_) | RunEnd::Trapped(_) => Ended::Badly,
+    })
+}
+
+/// What a run may use: as asked for, else as the manifest says, else the most that there is.
+pub fn granted(asked: LimitOptions, project: &Project) -> Limits {
+    let memory_bytes = asked.memory.map(|mib| mib << 20);
+    Limits {
+        fuel: asked.fuel.or(project.fuel).unwrap_or(limits::FUEL_MAX),
+        memory_bytes: memory_bytes
+            .or(project.memory_bytes)
+            .unwrap_or(limits::MEMORY_MAX),
+    }
+}
+
+/// Entry point and input.
+fn what_to_run(
+    options: &RunOptions,
+    kind: ProgramKind,
+) -> Result<(&'static str, EntryKind, Input), Complaint> {
+    let entry = kind.entry().ok_or_else(|| {
+        Complaint::Failed(
+            "this is a library, which cannot be run: it has neither `fn main` nor `fn handle`; `copc test` runs its tests"
+                .to_owned(),
+        )
+    })?;
+    let is_request =
+        options.request.is_some() || options.body.is_some() || !options.header.is_empty();
+    match kind {
+        ProgramKind::Web if !options.arguments.is_empty() => Err(Complaint::Usage(
+            "this is a web program, which has no arguments; --request 'GET /path' says what to ask it"
+                .to_owned(),
+        )),
+        ProgramKind::Web => {
+            let request = Input::Request(Box::new(request(options)?));
+            Ok((entry, EntryKind::Web, request))
+        }
+        _ if is_request => Err(Complaint::Usage(
+            "this is a command, which answers no requests; give it arguments behind --".to_owned(),
+        )),
+        _ => {
+            let arguments = Input::Arguments(options.arguments.clone());
+            Ok((entry, EntryKind::Command, arguments))
+        }
+    }
+}
+
+/// The request that the options describe.
+fn request(options: &RunOptions) -> Result<RequestView, Complaint> {
+    let asked = options.request.as_deref().unwrap_or("GET /");
+    let (method, target) = asked
+        .split_once(' ')
+        .filter(|(_, target)| target.starts_with('/'))
+        .ok_or_else(|| {
+            Complaint::Usage(format!(
+                "--request is `{asked}`; write a method and a path, such as 'POST /entries'"
+            ))
+        })?;
+    let mut headers = vec![(b"host".to_vec(), b"localhost".to_vec())];
+    for header in &options.header {
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            Complaint::Usage(format!(
+                "--header is `{header}`; write a name and a value, such as 'accept: text/html'"
+            ))
+        })?;
+        let is_host = name.eq_ignore_ascii_case("host");
+        headers.retain(|(other, _)| !(is_host && other == b"host"));
+        headers.push((name.trim().into(), value.trim().into()));
+    }
+    let body = match options.body.as_deref() {
+        None => Vec::new(),
+        Some(text) => match text.strip_prefix('@') {
+            None => text.as_bytes().to_vec(),
+            Some(path) => std::fs::read(path)
+                .map_err(|cause| Complaint::Failed(format!("cannot read {path}: {cause}")))?,
+        },
+    };
+    let request = WebRequest {
+        method: method.as_bytes().to_vec(),
+        target: target.as_bytes().to_vec(),
+        headers,
+        body: body.into(),
+        ..WebRequest::get("/")
+    };
+    RequestView::new(&request).map_err(|bad| Complaint::Usage(format!("--request: {}", bad.0)))
+}
+
+/// A run that is over.
+struct Ran<'a> {
+    project: &'a Project,
+    report: &'a Report,
+    ready: &'a ReadyProgram,
+    used: Used<'a>,
+}
+
+impl Ran<'_> {
+    fn record(&self) -> &RunRecord {
+        self.used.record
+    }
+
+    fn trapped<'t>(&'t self, trap: &'t cop_runtime::engine::Trap) -> Trapped<'t> {
+        Trapped {
+            trap,
+            detail: self.record().trap_detail.as_deref(),
+            map: &self.ready.source_map,
+            project: self.project,
+            report: self.report,
+        }
+    }
+
+    fn tell(&self) {
+        let record = self.record();
+        match &record.end {
+            RunEnd::Done => {}
+            RunEnd::Failed(message) => say::error(message),
+            RunEnd::Answered(response) | RunEnd::Aborted(response) => tell_response(response),
+            RunEnd::Trapped(trap) => say::err(&self.trapped(trap).text()),
+        }
+        if record.wrote() {
+            say::note(&format!(
+                "{} of the program's store would be written; `copc run` keeps nothing, a node does",
+                match record.writes.len() {
+                    1 => "one key".to_owned(),
+                    several => format!("{several} keys"),
+                }
+            ));
+        }
+    }
+
+    fn json(&self) -> Value {
+        let record = self.record();
+        let (end, ok) = match &record.end {
+            RunEnd::Done => ("done", true),
+            RunEnd::Answered(_) => ("answered", true),
+            RunEnd::Aborted(_) => ("aborted", true),
+            RunEnd::Failed(_) => ("error", false),
+            RunEnd::Trapped(_) => ("trapped", false),
+        };
+        let mut object = json!({
+            "ok": ok,
+            "name": self.ready.manifest.name.as_str(),
+            "kind": self.ready.manifest.kind.as_str(),
+            "end": end,
+            "log": record.log.lines(),
+            "writes": record.writes.len(),
+            "stats": self.used.json(),
+            "diagnostics": diagnostics(self.report),
+        });
+        match &record.end {
+            RunEnd::Done => {}
+            RunEnd::Failed(message) => object["error"] = json!(message),
+            RunEnd::Answered(response) | RunEnd::Aborted(response) => {
+                object["response"] = response_json(response);
+            }
+            RunEnd::Trapped(trap) => object["trap"] = self.trapped(trap).json(),
+        }
+        object
+    }
+}
+
+/// The headers of a response, cookies included.
+fn headers(response: &Response) -> impl Iterator<Item = (&str, &str)> {
+    let headers = response.headers.iter();
+    let cookies = response.cookies.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .chain(cookies.map(|cookie| ("set-cookie", cookie.as_str())))
+}
+
+/// Status, headers and body, as they would go out.
+fn tell_response(response: &Response) {
+    let reason = StatusCode::from_u16(response.status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("");
+    let mut head = format!(
+        "{}\n",
+        say::bold(format!("{} {reason}", response.status).trim_end())
+    );
+    for (name, value) in headers(response) {
+        head.push_str(&format!("{name}: {value}\n"));
+    }
+    head.push('\n');
+    say::out(&head);
+    if say::is_terminal() && std::str::from_utf8(&response.body).is_err() {
+        say::note(&format!(
+            "the body is no text: {}",
+            say::size(response.body.len() as u64)
+        ));
+        return;
+    }
+    say::out_raw(&response.body);
+    if !response.body.is_empty() && !response.body.ends_with(b"\n") {
+        say::out_raw(b"\n");
+    }
+}
+
+fn response_json(response: &Response) -> Value {
+    let headers: Vec<[&str; 2]> = headers(response)
+        .map(|(name, value)| [name, value])
+        .collect();
+    json!({
+        "status": response.status,
+        "headers": headers,
+        // A body that is no text has no JSON.
+        "body": std::str::from_utf8(&response.body).ok(),
+        "body_bytes": response.body.len(),
+    })
+}

@@ -1,0 +1,121 @@
+//! Text for the terminal, with colours where they are wanted. A reader that went away, as in `copc check | head`, is no error.
+
+use std::io::{IsTerminal, Write};
+
+use crate::arguments::Colour;
+
+/// Decides for the whole process where colours are shown.
+pub fn use_colours(when: Colour) {
+    match when {
+        Colour::Auto => anstream::ColorChoice::Auto,
+        Colour::Always => anstream::ColorChoice::Always,
+        Colour::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Prints to standard output; escapes for colours are left out where they are not wanted.
+pub fn out(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Prints to standard error likewise.
+pub fn err(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Prints bytes that a program made, as they are.
+pub fn out_raw(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// A line that a program printed, as it is.
+pub fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(b"\n"));
+}
+
+/// A line that a program printed, as it is, on standard error.
+pub fn err_line(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err
+        .write_all(text.as_bytes())
+        .and_then(|()| err.write_all(b"\n"));
+}
+
+/// `error: MESSAGE` on standard error.
+pub fn error(message: &str) {
+    err(&format!("{} {message}\n", bold_red("error:")));
+}
+
+/// `note: MESSAGE` on standard error.
+pub fn note(message: &str) {
+    err(&format!("{} {message}\n", bold("note:")));
+}
+
+/// Whether a person reads standard output.
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// In bold.
+pub fn bold(text: &str) -> String {
+    format!("\x1b[1m{text}\x1b[0m")
+}
+
+/// In bold and green.
+pub fn green(text: &str) -> String {
+    format!("\x1b[1;32m{text}\x1b[0m")
+}
+
+/// In bold and red.
+pub fn bold_red(text: &str) -> String {
+    format!("\x1b[1;31m{text}\x1b[0m")
+}
+
+/// A number with `,` between its thousands.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// A size for people: `812 bytes`, `34.5 KiB`, `8.0 MiB`.
+pub fn size(bytes: u64) -> String {
+    let in_unit = |shift: u32| bytes as f64 / f64::from(1u32 << shift);
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..0x10_0000 => format!("{:.1} KiB", in_unit(10)),
+        _ => format!("{:.1} MiB", in_unit(20)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(count(number), shown);
+        }
+        assert_eq!(
+            [size(1023), size(1024), size(3 << 19)],
+            ["1023 bytes", "1.0 KiB", "1.5 MiB"]
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Programs and their runs, told to people and to tools.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use cop_bytecode::SourceMap;
+use cop_compiler::diagnostic::Diagnostic;
+use cop_compiler::render;
+use cop_compiler::source::{FileId, SourceFile, Span};
+use cop_runtime::ProgramKind;
+use cop_runtime::engine::{Limits, Trap};
+use cop_runtime::report::trap_report;
+use cop_runtime::run::RunRecord;
+use coputer::project::Project;
+use coputer::report::Report;
+use serde_json::{Value, json};
+
+use crate::say;
+
+/// Most calls shown below a trap.
+const CALLS_SHOWN: usize = 12;
+
+/// What a program is, by its entry point.
+pub fn kind(kind: ProgramKind) -> &'static str {
+    match kind {
+        ProgramKind::Command => "command",
+        ProgramKind::Web => "web program",
+        ProgramKind::Library => "library",
+    }
+}
+
+/// What a program may touch; empty if nothing.
+pub fn capabilities(capabilities: &[String]) -> String {
+    match capabilities {
+        [] => String::new(),
+        some => format!(" with {}", some.join(", ")),
+    }
+}
+
+/// Shows the warnings of a program that compiles.
+pub fn warnings(report: &Report) {
+    say::err(&report.text(true));
+}
+
+/// A trap and what is needed to find its place in the source.
+pub struct Trapped<'a> {
+    /// The trap.
+    pub trap: &'a Trap,
+    /// More than its operands say.
+    pub detail: Option<&'a str>,
+    /// Where instructions came from.
+    pub map: &'a SourceMap,
+    /// The program.
+    pub project: &'a Project,
+    /// Its source.
+    pub report: &'a Report,
+}
+
+impl Trapped<'_> {
+    /// For people: name, message, the line of source, and the calls that led there. Colours are ANSI escapes.
+    pub fn text(&self) -> String {
+        let report = trap_report(self.trap, self.map, self.detail);
+        let mut told = Diagnostic::error(self.trap.kind.name(), report.message);
+        if let (Some(file), Some(line), Some(column)) = (&report.file, report.line, report.column) {
+            match self.span(file, line, column) {
+                Some(span) => told = told.at(span, ""),
+                None => told = told.note(format!("at {file}:{line}:{column}")),
+            }
+        }
+        let mut text = render::one(&told, &self.report.files, true);
+        text.push('\n');
+        let calls = &self.trap.backtrace;
+        if calls.len() > 1 {
+            for position in calls.iter().take(CALLS_SHOWN) {
+                let name = self.map.name(position.function).unwrap_or("?");
+                let _ = write!(text, "  in {name}");
+                if let Some(place) = self.map.place(position.function, position.instruction) {
+                    let file = self.map.file(place.file).unwrap_or("?");
+                    let _ = write!(
+                        text,
+                        " at {}:{}:{}",
+                        self.project.shown(file),
+                        place.line,
+                        place.column
+                    );
+                }
+                text.push('\n');
+            }
+            if calls.len() > CALLS_SHOWN {
+                let _ = writeln!(text, "  … and {} more calls", calls.len() - CALLS_SHOWN);
+            }
+        }
+        text
+    }
+
+    /// For tools.
+    pub fn json(&self) -> Value {
+        let report = trap_report(self.trap, self.map, self.detail);
+        json!({
+            "name": report.name,
+            "message": report.message,
+            "file": report.file.map(|file| self.project.shown(&file)),
+            "line": report.line,
+            "column": report.column,
+            "backtrace": report.backtrace,
+        })
+    }
+
+    /// The word at a place of a file that the compiler read.
+    fn span(&self, file: &str, line: u32, column: u32) -> Option<Span> {
+        let shown = self.project.shown(file);
+        let (id, file): (FileId, &SourceFile) = self
+            .report
+            .files
+            .files()
+            .find(|(_, known)| *known.path == *shown)?;
+        let line_start = match line.checked_sub(1)? {
+            0 => 0,
+            before => file.text.match_indices('\n').nth(before as usize - 1)?.0 + 1,
+        };
+        let rest_of_line = file.text[line_start..].lines().next().unwrap_or("");
+        let behind = column.checked_sub(1)? as usize;
+        let within = rest_of_line
+            .char_indices()
+            .nth(behind)
+            .map_or(rest_of_line.len(), |(at, _)| at);
+        let word = rest_of_line[within..]
+            .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .unwrap_or(rest_of_line.len() - within);
+        let one = rest_of_line[within..]
+            .chars()
+            .next()
+            .map_or(0, char::len_utf8);
+        let start = line_start + within;
+        Some(Span::new(id, start, start + word.max(one)))
+    }
+}
+
+/// What a run used.
+pub struct Used<'a> {
+    /// The run.
+    pub record: &'a RunRecord,
+    /// What it might have used.
+    pub limits: Limits,
+    /// How long it took. No part of the outcome.
+    pub time: Duration,
+    /// What ran it.
+    pub engine: &'static str,
+}
+
+impl Used<'_> {
+    /// For people.
+    pub fn text(&self) -> String {
+        format!(
+            "fuel     {} of {}\n\
+             memory   {} at its peak, of {}\n\
+             time     {:.1} ms\n\
+             engine   {}\n\
+             outcome  {}\n",
+            say::count(self.record.fuel_used),
+            say::count(self.limits.fuel),
+            say::size(self.record.peak_memory_bytes),
+            say::size(self.limits.memory_bytes),
+            self.time.as_secs_f64() * 1e3,
+            self.engine,
+            self.record.outcome_hash(),
+        )
+    }
+
+    /// For tools.
+    pub fn json(&self) -> Value {
+        json!({
+            "fuel": self.record.fuel_used,
+            "fuel_limit": self.limits.fuel,
+            "peak_memory_bytes": self.record.peak_memory_bytes,
+            "memory_limit_bytes": self.limits.memory_bytes,
+            "time_us": u64::try_from(self.time.as_micros()).unwrap_or(u64::MAX),
+            "engine": self.engine,
+            "outcome": self.record.outcome_hash().to_string(),
+        })
+    }
+}
