@@ -86,6 +86,10 @@ impl Head {
         if self.peer.ambiguous_length {
             return Err(refusal::ambiguous_length());
         }
+        // `CONNECT` would make a tunnel of the connection, `TRACE` would show headers that scripts must not see.
+        if !self.path.starts_with('/') || matches!(self.method, Method::CONNECT | Method::TRACE) {
+            return Err(refusal::no_path(self.method.as_str()));
+        }
         let host = self.host()?;
         let (host, port) = split_port(&host);
         Ok(Asked {

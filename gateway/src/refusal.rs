@@ -214,6 +214,17 @@ pub(crate) fn ambiguous_length() -> Failure {
     .hint("send one of them; two let a request hide inside another one's body")
 }
 
+pub(crate) fn no_path(method: &str) -> Failure {
+    Failure::new(
+        FailureCode::BadRequest,
+        "this kind of request is not answered",
+        format!(
+            "`{}`, or a target that is no path: this is neither a proxy nor a mirror",
+            shown(method)
+        ),
+    )
+}
+
 pub(crate) fn bad_host(why: &str) -> Failure {
     Failure::new(
         FailureCode::BadRequest,

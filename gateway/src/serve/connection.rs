@@ -20,7 +20,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::Service as HyperService;
-use hyper::{Request, Response, Version};
+use hyper::{Request, Response, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -195,6 +195,10 @@ where
             must_name_host: request.version() == Version::HTTP_11,
         };
         request.extensions_mut().insert(peer);
+        // `CONNECT host` has no path at all, for which warp has no place. What is no path is refused with the rest.
+        if request.uri().path_and_query().is_none() {
+            *request.uri_mut() = Uri::from_static("*");
+        }
         let mut inner = self.inner.clone();
         let watch = self.watch.clone();
         Box::pin(async move {

@@ -178,6 +178,29 @@ async fn requests_that_hide_another_one_are_refused() {
 }
 
 #[tokio::test]
+async fn it_is_no_proxy() {
+    let running = start().await;
+    let host = running.own_host();
+    for line in [
+        format!("CONNECT {host} HTTP/1.1"),
+        "CONNECT / HTTP/1.1".to_owned(),
+        "TRACE / HTTP/1.1".to_owned(),
+        "OPTIONS * HTTP/1.1".to_owned(),
+    ] {
+        let reply = exchange(running.at(), format!("{line}\r\nhost: {host}\r\n\r\n")).await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (400, "bad_request"),
+            "{line}"
+        );
+    }
+    assert_eq!(running.times_asked(), 0);
+    // An offer to speak something else is declined by answering.
+    let lines = &["connection: upgrade", "upgrade: websocket"];
+    assert_eq!(get(running.at(), &host, "/", lines).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_not_http_is_told_so() {
     let running = start().await;
     for bytes in [
