@@ -47,23 +47,8 @@ pub(super) fn check(
     inline: &mut HashMap<TypeId, Inline>,
     index: usize,
 ) -> Result<FunctionFacts, VerifyError> {
-    let function = &package.functions[index];
     let number = Some(index as u32);
-    let mut pass = Pass {
-        package,
-        layouts,
-        inline,
-        function,
-        at: 0,
-        values: Vec::new(),
-        frames: vec![Frame::new(Region::Body, &[], 0, 0)],
-        log: Vec::new(),
-        looked: Vec::new(),
-        ended: false,
-        slots: 0,
-        most_slots: 0,
-        deepest: 0,
-    };
+    let mut pass = Pass::new(package, layouts, inline, &package.functions[index]);
     let result = pass.body();
     result.map_err(|f| f.at(number, Some(pass.at)))?;
     Ok(FunctionFacts {
@@ -75,6 +60,29 @@ pub(super) fn check(
 }
 
 impl<'a> Pass<'a> {
+    pub(super) fn new(
+        package: &'a Package,
+        layouts: &'a mut Layouts,
+        inline: &'a mut HashMap<TypeId, Inline>,
+        function: &'a Function,
+    ) -> Pass<'a> {
+        Pass {
+            package,
+            layouts,
+            inline,
+            function,
+            at: 0,
+            values: Vec::new(),
+            frames: vec![Frame::new(Region::Body, &[], 0, 0)],
+            log: Vec::new(),
+            looked: Vec::new(),
+            ended: false,
+            slots: 0,
+            most_slots: 0,
+            deepest: 0,
+        }
+    }
+
     fn body(&mut self) -> Check {
         let function = self.function;
         if function.body.len() > limits::INSTRUCTIONS {
@@ -85,12 +93,9 @@ impl<'a> Pass<'a> {
             );
             return fault(Rule::Limit, text);
         }
-        for param in &function.params {
-            self.define_param(param.ty, param.mode)?;
-        }
-        for (index, instr) in function.body.iter().enumerate() {
-            self.at = index as u32;
-            self.instruction(instr)?;
+        self.params()?;
+        for index in 0..function.body.len() as u32 {
+            self.step(index)?;
         }
         self.at = function.body.len() as u32;
         if self.depth() != 0 {
@@ -102,6 +107,25 @@ impl<'a> Pass<'a> {
             return fault(Rule::Form, "the body does not end with a terminator");
         }
         Ok(())
+    }
+
+    /// Defines the parameters.
+    pub(super) fn params(&mut self) -> Check {
+        let function = self.function;
+        function
+            .params
+            .iter()
+            .try_for_each(|param| self.define_param(param.ty, param.mode))
+    }
+
+    /// Checks the instruction of that index, which is the next.
+    pub(super) fn step(&mut self, index: u32) -> Check {
+        let function = self.function;
+        self.at = index;
+        match function.body.get(index as usize) {
+            Some(instr) => self.instruction(instr),
+            None => Ok(()),
+        }
     }
 
     /// Number of the innermost open region.

@@ -41,8 +41,8 @@ pub(super) enum Region {
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
     pub(super) region: Region,
-    results: &'a [ValueType],
-    params: &'a [ValueType],
+    pub(super) results: &'a [ValueType],
+    pub(super) params: &'a [ValueType],
     pub(super) opened_at: u32,
     /// Number of the innermost loop this region is or lies in; 0 if there is none.
     innermost_loop: u32,
@@ -61,7 +61,7 @@ pub(super) struct Frame<'a> {
     /// The last instruction that left the region or went to its head.
     reached: Option<u32>,
     /// What the first exit decided.
-    exits: Option<Exits>,
+    pub(super) exits: Option<Exits>,
     /// Flags of outer values that some way to the end of the region ended.
     ended: BTreeMap<Value, u64>,
     /// Those of `ended` that also count for ways from inside this region to further out.
@@ -71,10 +71,10 @@ pub(super) struct Frame<'a> {
 }
 
 #[derive(Debug)]
-struct Exits {
+pub(super) struct Exits {
     at: u32,
     /// Outer values consumed, in order of number.
-    consumed: Vec<Value>,
+    pub(super) consumed: Vec<Value>,
     /// How many owned values of outer regions are live.
     outer_live: u32,
 }

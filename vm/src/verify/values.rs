@@ -126,8 +126,12 @@ impl Pass<'_> {
         if ty == wanted {
             return Ok(());
         }
+        let rule = match is_capability(self.layouts, ty) {
+            true => Rule::Capability,
+            false => Rule::Form,
+        };
         fault(
-            Rule::Form,
+            rule,
             format!(
                 "{} stands where {} is wanted",
                 self.name(value),

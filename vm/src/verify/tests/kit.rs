@@ -29,6 +29,9 @@ pub(super) const KV: TypeId = TypeId(18); // host kv
 pub(super) const CLOCK: TypeId = TypeId(19); // host clock
 pub(super) const BOXES: TypeId = TypeId(20); // list Box
 pub(super) const WITH_KV: TypeId = TypeId(21); // fn(host kv) -> unit
+pub(super) const PAIR_OF_LISTS: TypeId = TypeId(22); // (list i64, list i64)
+pub(super) const EXPR: TypeId = TypeId(23); // enum Expr { Zero, Neg(Expr), Text(string) }: boxed
+pub(super) const WORDS: TypeId = TypeId(24); // set string
 
 /// Functions that the tests call; the function under test follows.
 pub(super) const LEND: u32 = 0; // (borrow list i64) -> i64
@@ -39,7 +42,8 @@ pub(super) const CODE: u32 = 4; // captures string; (borrow list i64, inout list
 pub(super) const USE_KV: u32 = 5; // (borrow host kv) -> unit
 pub(super) const LEND_BOTH: u32 = 6; // (borrow list i64, own list i64) -> unit
 pub(super) const LEND_STRING: u32 = 7; // (borrow string) -> unit
-pub(super) const TESTED: u32 = 8;
+pub(super) const LEND_PART: u32 = 8; // (borrow list i64, own (list i64, list i64)) -> unit
+pub(super) const TESTED: u32 = 9;
 
 pub(super) fn v(number: u32) -> Value {
     Value(number)
@@ -345,6 +349,9 @@ pub(super) fn package() -> Package {
             params: vec![param(KV, false)],
             result: UNIT,
         },
+        Type::Tuple(vec![INTS, INTS]),
+        Type::Nominal(DefId(3), vec![]),
+        Type::Set(STRING),
     ];
     let host = |interface: &str, name: &str, capability| HostFunction {
         interface: interface.into(),
@@ -366,6 +373,7 @@ pub(super) fn package() -> Package {
             product("Box", &[STRING, INTS]),
             sum("Shape", &[&[], &[STRING], &[I64, INTS]]),
             product("Tree", &[STRING, LINK]),
+            sum("Expr", &[&[], &[EXPR], &[STRING]]),
         ],
         entries: vec![],
         host_functions: vec![host("kv", "get", true), host("log", "append", false)],
@@ -386,6 +394,11 @@ pub(super) fn package() -> Package {
                 vec![drop_(1), unit(), ret(&[2])],
             ),
             function(&[borrow(STRING)], UNIT, vec![unit(), ret(&[1])]),
+            function(
+                &[borrow(INTS), own(PAIR_OF_LISTS)],
+                UNIT,
+                vec![drop_(1), unit(), ret(&[2])],
+            ),
         ],
     }
 }
@@ -433,4 +446,30 @@ pub(super) fn twins(
 ) {
     accept(&with(params, result, good));
     refuse(&with(params, result, bad), rule);
+}
+
+/// Random numbers from a seed (xorshift).
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `bound`, or 0.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 11) as usize) % bound.max(1)
+    }
+
+    /// Whether something happens that happens once in `times`.
+    pub(super) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(super) fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+        from.get(self.below(from.len())).cloned()
+    }
 }

@@ -1,4 +1,9 @@
 //! Attacks and their legal twins, and random bodies against a machine with real counts.
 
-mod attacks;
+mod form;
+mod holes;
 mod kit;
+mod model;
+mod owners;
+mod random;
+mod unique;
