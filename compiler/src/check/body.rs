@@ -291,6 +291,7 @@ impl<'a> Checker<'a> {
         let scope = info.scope.clone();
         let info_module = scope.module;
         let why = match (&info.owner, info.result) {
+            (Owner::Default, Some(span)) => Why::Annotation(span),
             (_, Some(span)) => Why::Return(span),
             (_, None) => Why::NoResult(info.signature),
         };
@@ -405,7 +406,7 @@ impl<'a> Checker<'a> {
         let span = self.program.consts[chain[0].index()].span;
         let mut message =
             Diagnostic::error("E0318", format!("the constant {} needs itself", names[0]))
-                .at(span, names.join(" needs "));
+                .at(span, names.join(" → "));
         for other in &chain[1..] {
             message = message.also(self.program.consts[other.index()].span, "by way of this");
         }

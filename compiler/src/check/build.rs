@@ -236,12 +236,12 @@ impl<'a> BodyCx<'_, 'a> {
                 .at(name.span, "not found");
                 message = match suggest::nearest(&name.text, known.iter().copied()) {
                     Some(near) => message
-                        .help(format!("there is a `{near}`"))
+                        .help(format!("there is {}", names::a(&near)))
                         .edit(name.span, near),
                     None if known.is_empty() => {
                         message.note(format!("`{}` has no fields", variant.name))
                     }
-                    None => message.help(format!("its fields are {}", names::listed(&known))),
+                    None => message.help(names::fields(&known)),
                 };
                 self.report(message);
                 self.expr(value, Want::Any);

@@ -55,7 +55,13 @@ impl Checker<'_> {
         let name = |need: &Need| match need {
             Need::Const(id) => format!("`{}`", self.program.consts[id.index()].name),
             Need::Fn(id) => match self.fns[id.index()].owner {
-                Owner::Default => format!("the {}", self.program.fns[id.index()].name),
+                Owner::Default => {
+                    let name = &self.program.fns[id.index()].name;
+                    format!(
+                        "the default of `{}`",
+                        name.trim_start_matches("default of ")
+                    )
+                }
                 _ => format!("`{}`", self.program.fns[id.index()].name),
             },
         };
@@ -70,7 +76,7 @@ impl Checker<'_> {
             Need::Fn(_) => names[0].clone(),
         };
         let mut message = Diagnostic::error("E0318", format!("{what} needs itself"))
-            .at(span(&chain[0]), names.join(" needs "));
+            .at(span(&chain[0]), names.join(" → "));
         for other in &chain[1..] {
             message = message.also(span(other), "by way of this");
         }

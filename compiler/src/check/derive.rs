@@ -110,7 +110,7 @@ impl Checker<'_> {
                     blame.path.insert(
                         0,
                         match (adt.is_struct, variant.named) {
-                            (true, _) => format!("field `{}` of `{}`", field.name, adt.name),
+                            (true, _) => format!("the field `{}` of `{}`", field.name, adt.name),
                             (false, true) => {
                                 format!("`{}` of the variant `{}`", field.name, variant.name)
                             }

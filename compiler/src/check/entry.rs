@@ -68,7 +68,7 @@ impl Checker<'_> {
                     if mutable && ty == list {
                         "without `mut`".to_string()
                     } else {
-                        format!("a `{shown}`")
+                        names::a(&shown)
                     },
                 )
                 .help("write `fn main()`, `fn main(args: List[String])`, and capabilities behind"),
@@ -86,7 +86,7 @@ impl Checker<'_> {
             let at = self.fns[id.index()].result.unwrap_or(span);
             self.report(
                 Diagnostic::error("E0714", "`main` gives `()` or `Result[(), Error]`")
-                    .at(at, format!("a `{shown}`"))
+                    .at(at, names::a(&shown))
                     .help("print what it found out; for errors write `-> Result[(), Error]`"),
             );
         }
@@ -124,7 +124,7 @@ impl Checker<'_> {
             let at = self.fns[id.index()].result.unwrap_or(span);
             self.report(
                 Diagnostic::error("E0714", "`handle` gives a `Response`")
-                    .at(at, format!("a `{shown}`"))
+                    .at(at, names::a(&shown))
                     .help("write `-> Response`, imported from \"std/web\""),
             );
         }

@@ -219,7 +219,7 @@ impl<'a> BodyCx<'_, 'a> {
                 .edit(name.span.before(), "self.");
         } else if let Some(near) = near {
             message = message
-                .help(format!("there is a `{near}`"))
+                .help(format!("there is {}", names::a(&near)))
                 .edit(name.span, near);
         } else if matches!(&*name.text, "json" | "web" | "html" | "test" | "kv") {
             message = message.help(format!(
@@ -439,7 +439,7 @@ impl<'a> BodyCx<'_, 'a> {
             );
         } else if !fields.is_empty() {
             let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-            message = message.help(format!("its fields are {}", names::listed(&names)));
+            message = message.help(names::fields(&names));
         }
         self.report(message);
     }
@@ -560,7 +560,7 @@ impl<'a> BodyCx<'_, 'a> {
                 let shown = self.shown(&ty);
                 let mut message =
                     Diagnostic::error("E0410", format!("`{shown}` cannot be indexed"))
-                        .at(base.span, format!("a `{shown}`"))
+                        .at(base.span, names::a(&shown))
                         .note("lists, maps and bytes can");
                 if let Ty::Tuple(_) = ty {
                     message = message.help("the parts of a tuple are `.0`, `.1`, …");
@@ -685,7 +685,7 @@ impl<'a> BodyCx<'_, 'a> {
                         "E0411",
                         format!("`?` takes an option or a result, not `{shown}`"),
                     )
-                    .at(inner.span, format!("a `{shown}`"))
+                    .at(inner.span, names::a(&shown))
                     .help("remove the `?`")
                     .edit(question, ""),
                 );

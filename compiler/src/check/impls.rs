@@ -29,6 +29,8 @@ impl Checker<'_> {
                     .at(decl.of.span, "neither the trait nor the type is of this package")
                     .help(format!("wrap the value: `struct Mine {{ value: {shown_type} }}`, and write the `impl` for that")),
             );
+            self.impls[index].good = false;
+            return;
         }
         let builtin = self.program.traits[of.id.index()].builtin;
         if let Some(builtin) = builtin
@@ -158,7 +160,7 @@ impl Checker<'_> {
                     .at(name.span, "not a part of the trait");
                     message = match near {
                         Some(near) => message
-                            .help(format!("there is a `{near}`"))
+                            .help(format!("there is {}", names::a(&near)))
                             .edit(name.span, near),
                         None => message
                             .help(format!("write it inside the declaration of `{shown_type}`")),

@@ -132,6 +132,15 @@ impl Table {
                 if x != y {
                     let never = self.variables[*x as usize].never;
                     self.variables[*y as usize].never |= never;
+                    // The one of which more is known speaks for both in a message.
+                    if matches!(self.variables[*y as usize].open, Open::Other) {
+                        let (span, open) = {
+                            let other = &self.variables[*x as usize];
+                            (other.span, other.open.clone())
+                        };
+                        self.variables[*y as usize].span = span;
+                        self.variables[*y as usize].open = open;
+                    }
                     self.bind(*x, b.clone());
                 }
                 true

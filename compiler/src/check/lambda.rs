@@ -48,6 +48,12 @@ impl<'a> BodyCx<'_, 'a> {
                 )
                 .at(span, format!("{} wanted", counted(f.params.len()))),
             );
+            for parameter in parameters {
+                if let Some(ty) = &parameter.ty {
+                    self.written_type(ty, types::Spot::Parameter);
+                }
+            }
+            return finish::nothing(Ty::Error, span);
         }
         let ret = match &expected {
             Some(f) => f.ret.clone(),

@@ -154,13 +154,20 @@ impl BodyCx<'_, '_> {
         } else {
             format!("expected `{want}`, found `{shown}`")
         };
-        let mut message = Diagnostic::error("E0401", title).at(value.span, format!("a `{shown}`"));
+        let mut message = Diagnostic::error("E0401", title).at(value.span, names::a(&shown));
         self.explain(&mut message, why);
-        message = self.remedy(message, value, &found, &wanted);
+        message = self.remedy(message, value, &found, &wanted, why);
         self.report(message);
     }
 
-    fn remedy(&self, message: Diagnostic, value: &Expr, found: &Ty, wanted: &Ty) -> Diagnostic {
+    fn remedy(
+        &self,
+        message: Diagnostic,
+        value: &Expr,
+        found: &Ty,
+        wanted: &Ty,
+        why: &Why,
+    ) -> Diagnostic {
         let span = value.span;
         let compatible = |a: &Ty, b: &Ty| infer::has_infer(a) || infer::has_infer(b) || a == b;
         let simple = matches!(
@@ -179,30 +186,70 @@ impl BodyCx<'_, '_> {
                 .edit(span.before(), before)
                 .edit(span.after(), after)
         };
+        if let (true, Why::NoResult(signature)) = (wanted.is_unit(), why) {
+            let shown = self.shown(found);
+            return message
+                .help("declare the result, or drop the value with `let _ =`")
+                .edit(signature.after(), format!(" -> {shown}"));
+        }
         match (found, wanted) {
             (Ty::Int, Ty::Float) => match value.kind {
-                ExprKind::Int(_) if self.cx.files.text(span).bytes().all(|b| b.is_ascii_digit() || b == b'_' || b == b'-') => {
-                    message.help("a `Float` is written with a point").edit(span.after(), ".0")
+                ExprKind::Int(_)
+                    if self
+                        .cx
+                        .files
+                        .text(span)
+                        .bytes()
+                        .all(|b| b.is_ascii_digit() || b == b'_' || b == b'-') =>
+                {
+                    message
+                        .help("a `Float` is written with a point")
+                        .edit(span.after(), ".0")
                 }
-                _ if simple => message.help("conversions are always written").edit(span.after(), ".to_float()"),
-                _ => wrap(message.help("conversions are always written"), "(", ").to_float()"),
+                _ if simple => message
+                    .help("conversions are always written")
+                    .edit(span.after(), ".to_float()"),
+                _ => wrap(
+                    message.help("conversions are always written"),
+                    "(",
+                    ").to_float()",
+                ),
             },
-            (Ty::Float, Ty::Int) => message
-                .help("conversions are always written: `.to_int()` cuts towards zero, `.round().to_int()` rounds")
-                .edit(span.after(), ".to_int()"),
-            (_, Ty::String) if simple && !matches!(found, Ty::Fn(_)) && !self.is_option_or_result(found) => {
+            (Ty::Float, Ty::Int) => {
+                let text = self.cx.files.text(span);
+                match text.strip_suffix(".0") {
+                    Some(whole) if matches!(value.kind, ExprKind::Float(_)) => message
+                        .help("an `Int` is written without a point")
+                        .edit(span, whole),
+                    _ => {
+                        let message = message.help("conversions are always written: `.to_int()` cuts towards zero, `.round().to_int()` rounds");
+                        if simple {
+                            message.edit(span.after(), ".to_int()")
+                        } else {
+                            wrap(message, "(", ").to_int()")
+                        }
+                    }
+                }
+            }
+            (_, Ty::String)
+                if simple && !matches!(found, Ty::Fn(_)) && !self.is_option_or_result(found) =>
+            {
                 if *found == Ty::Char || Head::of(found).is_some() && !found.is_unit() {
-                    message.help("its text is given by `show`").edit(span.after(), ".show()")
+                    message
+                        .help("its text is given by `show`")
+                        .edit(span.after(), ".show()")
                 } else {
                     message
                 }
             }
-            (Ty::Fn(f), _) if compatible(&f.ret, wanted) && f.params.is_empty() => {
-                message.help("this is the function itself; call it").edit(span.after(), "()")
-            }
+            (Ty::Fn(f), _) if compatible(&f.ret, wanted) && f.params.is_empty() => message
+                .help("this is the function itself; call it")
+                .edit(span.after(), "()"),
             (Ty::String, Ty::Char) if self.cx.files.text(span).chars().count() == 3 => {
                 let text = self.cx.files.text(span).replace('"', "'");
-                message.help("a character stands in single quotes").edit(span, text)
+                message
+                    .help("a character stands in single quotes")
+                    .edit(span, text)
             }
             _ => {
                 if let Some(inner) = self.cx.as_option(wanted)
@@ -225,12 +272,15 @@ impl BodyCx<'_, '_> {
                 if let Some(inner) = self.cx.as_option(found)
                     && compatible(&inner, wanted)
                 {
-                    return message.help("say what to do without a value: `… ?? other`, `…?`, or `if … is Some(x)`");
+                    return message.help(
+                        "say what to do without a value: `… ?? other`, `…?`, or `if … is Some(x)`",
+                    );
                 }
                 if let Some((good, _)) = self.cx.as_result(found)
                     && compatible(&good, wanted)
                 {
-                    return message.help("say what to do with an error: `…?`, `….ok() ?? other`, or `match`");
+                    return message
+                        .help("say what to do with an error: `…?`, `….ok() ?? other`, or `match`");
                 }
                 message
             }

@@ -104,13 +104,22 @@ pub(crate) fn check_with(
     checker.bodies();
     checker.cycles();
     checker.entry();
-    checker.unused();
+    if !checker.has_errors() {
+        checker.unused();
+    }
     let Checker {
         mut program,
         diagnostics: found,
         ..
     } = checker;
-    diagnostics.extend(found);
+    let errors = diagnostics.has_errors() || found.iter().any(is_error);
+    // Who has errors to mend does not want to hear yet of names that are not used.
+    let unused = |message: &Diagnostic| matches!(message.code, "W0302" | "W0303" | "W0304");
+    diagnostics.extend(
+        found
+            .into_iter()
+            .filter(|message| !(errors && unused(message))),
+    );
     if diagnostics.has_errors() {
         return None;
     }
@@ -401,6 +410,10 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(is_error)
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
@@ -441,4 +454,8 @@ impl<'a> Checker<'a> {
             _ => None,
         }
     }
+}
+
+fn is_error(message: &Diagnostic) -> bool {
+    message.severity == crate::diagnostic::Severity::Error
 }

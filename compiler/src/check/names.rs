@@ -173,7 +173,7 @@ impl Checker<'_> {
             ));
         } else if let Some(near) = near {
             message = message
-                .help(format!("there is a `{near}`"))
+                .help(format!("there is {}", names::a(&near)))
                 .edit(name.span, near);
         }
         self.report(message);
@@ -189,6 +189,20 @@ impl Checker<'_> {
             "Json" | "DecodeError" | "EncodeError" => Some("std/json"),
             _ => None,
         }
+    }
+}
+
+/// "a `String`", "an `Int`".
+pub(super) fn a(name: &str) -> String {
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'U', 'a', 'e', 'i', 'o', 'u']);
+    format!("{} `{name}`", if vowel { "an" } else { "a" })
+}
+
+/// Which fields there are.
+pub(super) fn fields(names: &[&str]) -> String {
+    match names {
+        [only] => format!("its only field is `{only}`"),
+        _ => format!("its fields are {}", listed(names)),
     }
 }
 

@@ -82,7 +82,7 @@ impl<'a> BodyCx<'_, 'a> {
                         let shown = self.shown(&ty);
                         self.report(
                             Diagnostic::error("E0416", format!("`-` does not work on `{shown}`"))
-                                .at(operand.span, format!("a `{shown}`"))
+                                .at(operand.span, names::a(&shown))
                                 .note("it negates an `Int` or a `Float`"),
                         );
                         ty = Ty::Error;
@@ -155,7 +155,7 @@ impl<'a> BodyCx<'_, 'a> {
                         "E0417",
                         format!("`??` takes an option on its left, not `{shown}`"),
                     )
-                    .at(left.span, format!("a `{shown}`"));
+                    .at(left.span, names::a(&shown));
                     message = if self.cx.as_result(&ty).is_some() {
                         message
                             .help("drop the error first")
@@ -298,6 +298,39 @@ impl<'a> BodyCx<'_, 'a> {
                 ..right
             };
         }
+        if matches!((ty, &right_ty), (Ty::Int, Ty::Float)) {
+            let simple = matches!(
+                left.kind,
+                ExprKind::Local(_)
+                    | ExprKind::Call(..)
+                    | ExprKind::CallTrait(..)
+                    | ExprKind::Field(..)
+                    | ExprKind::Index(..)
+            );
+            let mut message = Diagnostic::error("E0401", "expected `Int`, found `Float`")
+                .at(right.span, "a `Float`")
+                .also(
+                    left.span,
+                    format!("an `Int`: both sides of `{}` have one type", op.symbol()),
+                )
+                .help("conversions are always written")
+                .edit(
+                    left.span.after(),
+                    if simple {
+                        ".to_float()"
+                    } else {
+                        ").to_float()"
+                    },
+                );
+            if !simple {
+                message = message.edit(left.span.before(), "(");
+            }
+            self.report(message);
+            return hir::Expr {
+                ty: Ty::Error,
+                ..right
+            };
+        }
         if *ty == Ty::String
             && op == Ast::Add
             && right_ty != Ty::String
@@ -306,7 +339,7 @@ impl<'a> BodyCx<'_, 'a> {
             let shown = self.shown(&right_ty);
             self.report(
                 Diagnostic::error("E0401", format!("expected `String`, found `{shown}`"))
-                    .at(right.span, format!("a `{shown}`"))
+                    .at(right.span, names::a(&shown))
                     .also(left.span, "`+` joins a string with a string")
                     .help("put it into the string with `${…}`, or take its text with `.show()`")
                     .edit(right.span.after(), ".show()"),
@@ -342,7 +375,7 @@ impl<'a> BodyCx<'_, 'a> {
                 _ => "takes `Int`",
             },
         )
-        .also(left.span, format!("a `{shown}`"));
+        .also(left.span, names::a(&shown));
         let right_ty = self.shape(&right.ty);
         message = match (ty, op) {
             _ if self.cx.as_option(ty).is_some() => message

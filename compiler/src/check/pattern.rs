@@ -64,12 +64,14 @@ impl<'a> BodyCx<'_, 'a> {
         inside: bool,
     ) -> hir::Pattern {
         let span = pattern.span;
+        let messages = self.cx.diagnostics.len();
         let mut kind = PatternKind::Any;
         match &pattern.kind {
             Ast::Wildcard => {}
             Ast::Name(name) => kind = self.bind_name(name, ty, false, state),
             Ast::MutName(name) => {
-                let lent = self.may_lend(span, state, inside);
+                // Elsewhere than in `match` and `is` the parser has refused it.
+                let lent = state.binding == Binding::Match;
                 kind = self.bind_name(name, ty, lent, state);
             }
             Ast::Int(value) => {
@@ -108,11 +110,10 @@ impl<'a> BodyCx<'_, 'a> {
             Ast::Path(path) => kind = self.path_pattern(path, ty, span, state),
             Ast::Or(alternatives) => kind = self.alternatives(alternatives, ty, state, inside),
         }
-        hir::Pattern {
-            kind,
-            ty: ty.clone(),
-            span,
-        }
+        // What is wrong with the pattern itself must not make it seem to match too much or too little.
+        let wrong = self.cx.diagnostics.len() > messages;
+        let ty = if wrong { Ty::Error } else { ty.clone() };
+        hir::Pattern { kind, ty, span }
     }
 
     fn is_type(&mut self, ty: &Ty, wanted: &Ty, span: Span) -> bool {
@@ -137,21 +138,6 @@ impl<'a> BodyCx<'_, 'a> {
         }
         self.report(message);
         false
-    }
-
-    /// Whether a `mut name` may lend what it stands for; elsewhere than in `match` and `is` the parser has refused it.
-    fn may_lend(&mut self, span: Span, state: &State, inside: bool) -> bool {
-        if state.binding == Binding::Match && !inside {
-            self.report(
-                Diagnostic::error(
-                    "E0501",
-                    "`mut` lends a part, so it stands inside another pattern",
-                )
-                .at(span, "this would be the whole value")
-                .help("use the variable that is matched"),
-            );
-        }
-        state.binding == Binding::Match && inside
     }
 
     fn bind_name(&mut self, name: &Name, ty: &Ty, lent: bool, state: &mut State) -> PatternKind {
@@ -181,8 +167,8 @@ impl<'a> BodyCx<'_, 'a> {
                     let (have, want) = (self.shown(ty), self.shown(&known));
                     self.report(
                         Diagnostic::error("E0603", format!("`{}` has two types", name.text))
-                            .at(name.span, format!("a `{have}`"))
-                            .also(first.name.span, format!("a `{want}`")),
+                            .at(name.span, names::a(&have))
+                            .also(first.name.span, names::a(&want)),
                     );
                 }
                 if first.lent != lent {
@@ -664,10 +650,10 @@ impl<'a> BodyCx<'_, 'a> {
             .at(name.span, "not found");
             message = match suggest::nearest(&name.text, known.iter().copied()) {
                 Some(near) => message
-                    .help(format!("there is a `{near}`"))
+                    .help(format!("there is {}", names::a(&near)))
                     .edit(name.span, near),
                 None if known.is_empty() => message,
-                None => message.help(format!("its fields are {}", names::listed(&known))),
+                None => message.help(names::fields(&known)),
             };
             self.report(message);
         }

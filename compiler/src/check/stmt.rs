@@ -366,7 +366,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
         let shown = self.shown(ty);
         let mut message = Diagnostic::error("E0407", format!("`for` cannot walk a `{shown}`"))
-            .at(span, format!("a `{shown}`"))
+            .at(span, names::a(&shown))
             .note("`for` takes a range, list, set, map, bytes, or a type with `Iterator[T]`");
         message = match ty {
             Ty::String => message

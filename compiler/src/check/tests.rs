@@ -100,3 +100,35 @@ fn samples() {
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
+
+#[test]
+fn programs_of_the_project() {
+    fn gather(folder: &std::path::Path, out: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                gather(&path, out);
+            } else if path.extension().is_some_and(|end| end == "cop") {
+                out.push(path);
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths = Vec::new();
+    gather(&root.join("tests/language"), &mut paths);
+    gather(&root.join("examples"), &mut paths);
+    paths.sort();
+    let mut bad = Vec::new();
+    for path in paths {
+        // Programs of several files are checked as a whole, from outside.
+        if path.with_file_name("main.cop").exists() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("text");
+        let (_, messages) = check_files(&[("main.cop", &text)]);
+        if !messages.is_empty() {
+            bad.push(format!("{}: {messages:#?}", path.display()));
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}

@@ -168,7 +168,7 @@ impl<'a> BodyCx<'_, 'a> {
                                 let last = self
                                     .cx
                                     .show(&blame.ty, &self.cx.program.adts[id.index()].generics);
-                                why.push(format!("a `{last}`"));
+                                why.push(names::a(&last));
                             }
                             Verdict::Fails(why)
                         }
@@ -297,7 +297,7 @@ impl<'a> BodyCx<'_, 'a> {
             }
         }
         if !why.is_empty() {
-            message = message.note(format!("because of {}", why.join(", in it ")));
+            message = message.note(format!("because of {}", why.join(", ")));
         }
         message = match (&ty, builtin) {
             (Ty::Fn(_), Some(_)) => message.note("functions have none of the built-in traits"),

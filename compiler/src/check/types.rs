@@ -207,7 +207,7 @@ impl<'a> Checker<'a> {
                 .at(name.span, "not imported here");
         message = match near {
             Some(near) => message
-                .help(format!("there is a `{near}`"))
+                .help(format!("there is {}", names::a(&near)))
                 .edit(name.span, near),
             None => message.help(format!("import it: `import {} from \"…\"`", name.text)),
         };
@@ -307,10 +307,7 @@ impl<'a> Checker<'a> {
             "E0309",
             format!("the alias `{}` stands for itself", name.text),
         )
-        .at(
-            name.span,
-            format!("{} and so on", names.join(" is made of ")),
-        );
+        .at(name.span, names.join(" → "));
         for other in chain.iter().skip(1) {
             message = message.also(self.aliases[*other].decl.name.span, "by way of this");
         }

@@ -74,7 +74,11 @@ fn unused_name(
     Some(if imported {
         Diagnostic::warning("W0302", format!("`{name}` is imported and not used"))
             .at(span, "")
-            .help("remove it from the import")
+            .help(if what == "module" {
+                "remove the import"
+            } else {
+                "remove it from the import"
+            })
     } else {
         Diagnostic::warning("W0303", format!("the {what} `{name}` is not used"))
             .at(span, "")

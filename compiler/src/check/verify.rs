@@ -73,7 +73,11 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
     }
 
     fn expr(&mut self, expr: &Expr) {
-        if is_host(&expr.ty) {
+        let passes_on = matches!(
+            expr.kind,
+            ExprKind::Block(..) | ExprKind::If { .. } | ExprKind::Match { .. }
+        );
+        if is_host(&expr.ty) && !passes_on {
             self.stray_capability(expr.span);
         }
         self.kind(expr);
@@ -87,6 +91,23 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
         );
     }
 
+    /// A capability is no type argument either, save inside the type of a function.
+    fn type_args(&mut self, args: &[Ty], span: Span) {
+        if args.iter().any(holds_host) {
+            self.out.push(
+                Diagnostic::error(
+                    "E0707",
+                    "a capability cannot be the type of a type parameter",
+                )
+                .at(
+                    span,
+                    "this would work with any value, and a capability is none",
+                )
+                .help("write the function for the capability itself"),
+            );
+        }
+    }
+
     fn kind(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Local(_) | ExprKind::Field(..) | ExprKind::Index(..) => self.path(expr),
@@ -97,11 +118,11 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
             | ExprKind::Str(_)
             | ExprKind::Bytes(_)
             | ExprKind::Const(_)
-            | ExprKind::FnValue(_)
-            | ExprKind::TraitFnValue(_)
             | ExprKind::VariantFn(..)
             | ExprKind::Break
             | ExprKind::Continue => {}
+            ExprKind::FnValue(function) => self.type_args(&function.args, expr.span),
+            ExprKind::TraitFnValue(method) => self.type_args(&method.args[1..], expr.span),
             ExprKind::Interpolate(pieces) => {
                 for piece in pieces {
                     if let Piece::Value(value) = piece {
@@ -142,7 +163,14 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
             ExprKind::Unary(_, inner) | ExprKind::Try(inner, _) | ExprKind::Return(inner) => {
                 self.expr(inner)
             }
-            ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) => self.args(args),
+            ExprKind::Call(function, args) => {
+                self.type_args(&function.args, expr.span);
+                self.args(args);
+            }
+            ExprKind::CallTrait(method, args) => {
+                self.type_args(&method.args[1..], expr.span);
+                self.args(args);
+            }
             ExprKind::CallValue(callee, args) => {
                 self.expr(callee);
                 self.args(args);
@@ -234,7 +262,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 Arg::Value(value) => self.expr(value),
                 Arg::Lent(place) => {
                     self.place_indices(place);
-                    self.changed(place, "lent");
+                    self.changed(place, "changed");
                 }
             }
         }
@@ -369,13 +397,18 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
             return;
         }
         let host = is_host(&local.ty);
-        let title = match (&*name, place.steps.is_empty()) {
-            ("self", _) => format!("`self` cannot be {how}: the method takes it as a value"),
-            (_, true) => format!("`{name}` cannot be {how}: it is a constant"),
-            (_, false) => format!("`{name}` cannot be {how} in part: it is a constant"),
+        let variable = &self.cx.locals[place.root.index()];
+        let part = if place.steps.is_empty() {
+            ""
+        } else {
+            " in part"
+        };
+        let title = if variable.parameter {
+            format!("`{name}` cannot be {how}{part}: it is taken without `mut`")
+        } else {
+            format!("`{name}` cannot be {how}{part}: it is a constant")
         };
         let mut message = Diagnostic::error("E0508", title).at(place.span, format!("{how} here"));
-        let variable = &self.cx.locals[place.root.index()];
         if variable.parameter {
             message = message.also(local.span, "taken without `mut`");
             message = if &*name == "self" {
@@ -474,7 +507,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
         match place {
             Some(place) => {
                 self.place_indices(place);
-                self.changed(place, "lent");
+                self.changed(place, "changed");
             }
             None => self.expr(value),
         }
@@ -564,6 +597,8 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
         match question.missing(&before, &value.ty) {
             Err(TooHard) => self.too_hard(span),
             Ok(None) => {}
+            // An arm may have been lost to a syntax error.
+            Ok(Some(_)) if !self.cx.cx.complete(self.cx.module) => {}
             Ok(Some(example)) => {
                 let guarded = arms.iter().any(|arm| arm.guard.is_some());
                 let mut message =
@@ -574,7 +609,14 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                         message.note("an arm with a guard does not count: the guard may fail");
                 }
                 let last = arms.last().map(|arm| arm.body.span);
-                if let Some(last) = last {
+                let line = |span: Span| self.cx.cx.files.line_column(span).line;
+                if let Some(last) = last
+                    && line(last) == line(value.span)
+                {
+                    message = message
+                        .help("add an arm for it, or `_` for all that is left")
+                        .edit(last.after(), format!(", {example} => todo()"));
+                } else if let Some(last) = last {
                     let indent = self.indent_of(arms[arms.len() - 1].pattern.span);
                     message = message
                         .help("add an arm for it, or `_` for all that is left")
@@ -671,6 +713,16 @@ fn place_path(place: &Place) -> Vec<u32> {
 /// Whether two paths from one variable may lead to the same: one begins with the other.
 fn overlap(a: &[u32], b: &[u32]) -> bool {
     a.iter().zip(b).all(|(x, y)| x == y)
+}
+
+fn holds_host(ty: &Ty) -> bool {
+    match ty {
+        Ty::Host(_) => true,
+        Ty::List(part) | Ty::Set(part) => holds_host(part),
+        Ty::Map(key, value) => holds_host(key) || holds_host(value),
+        Ty::Tuple(parts) | Ty::Adt(_, parts) => parts.iter().any(holds_host),
+        _ => false,
+    }
 }
 
 fn is_host(ty: &Ty) -> bool {

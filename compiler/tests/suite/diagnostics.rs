@@ -1,0 +1,57 @@
+//! Programs that must not check, with all the rendered messages beside them: a file by itself, or a folder with a
+//! `main.cop`.
+
+use crate::golden;
+use cop_compiler::check::{CheckOptions, check};
+use cop_compiler::diagnostic::Diagnostics;
+use cop_compiler::render;
+use cop_compiler::source::{SourceError, SourceMap, Sources};
+use std::path::{Path, PathBuf};
+
+/// The files below a folder.
+pub struct Folder(pub PathBuf);
+
+impl Sources for Folder {
+    fn read(&self, path: &str) -> Result<String, SourceError> {
+        std::fs::read_to_string(self.0.join(path)).map_err(|_| SourceError::NotFound)
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.0.join(folder)) else {
+            return Vec::new();
+        };
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            Some(entry.ok()?.file_name().to_string_lossy().into_owned())
+        };
+        entries.filter_map(name).collect()
+    }
+}
+
+/// What the compiler says about a program.
+pub fn message(folder: &Path, root: &str) -> String {
+    let mut files = SourceMap::new();
+    let mut diagnostics = Diagnostics::new();
+    let sources = Folder(folder.to_path_buf());
+    check(
+        root,
+        &sources,
+        &mut files,
+        &CheckOptions::default(),
+        &mut diagnostics,
+    );
+    let all = diagnostics.sorted();
+    let shown = all.iter().map(|one| render::one(one, &files, false));
+    shown.collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn messages_are_as_accepted() {
+    golden::folder("diagnostics", |path| {
+        if path.is_dir() {
+            message(path, "main.cop")
+        } else {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            message(path.parent().unwrap_or(path), &name)
+        }
+    });
+}
