@@ -254,7 +254,8 @@ fn apply(
     let before = bytes;
     for (key, value) in change.writes {
         if let Some(row) = table.get(place(namespace, key))? {
-            bytes -= (key.len() + row.value().len() - HASH_LENGTH) as u64;
+            let size = key.len() + row.value().len().saturating_sub(HASH_LENGTH);
+            bytes = bytes.saturating_sub(size as u64);
         }
         if let Some(value) = value {
             bytes += (key.len() + value.len()) as u64;
