@@ -22,7 +22,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cop_bytecode::Hash;
 
-use crate::engine::Limits;
 use crate::host::world::{NoAnswer, World};
 use crate::run::RunRecord;
 use crate::transcript::{Answered, Identity, Question};
@@ -43,8 +42,10 @@ pub struct TreeKey {
     pub program: Hash,
     /// The entry point.
     pub entry: &'static str,
-    /// Limits decide outcomes too.
-    pub limits: Limits,
+    /// Fuel limit; limits decide outcomes too.
+    pub fuel: u64,
+    /// Memory limit, in bytes.
+    pub memory_bytes: u64,
 }
 
 /// The remembered outcomes of all programs.

@@ -1,11 +1,18 @@
 //! What runs bytecode, seen from here: bytes in, an outcome out, and host calls in between.
 //!
 //! The door is a trait so that the layers above are tested against scripted programs, and so that a second engine can stand
-//! beside the interpreter.
+//! beside the interpreter of `vm`.
 
 use std::sync::Arc;
 
-use cop_bytecode::{Hash, TrapKind};
+use cop_bytecode::{Entry, Hash, HostFunction, decode};
+
+use crate::host::HostCall;
+
+pub use cop_vm::{Answer, End, Host, Limits, Outcome, Position, Trap};
+
+/// Version of every host interface.
+const INTERFACE_VERSION: u32 = 1;
 
 /// Loads packages.
 pub trait Engine: Send + Sync {
@@ -28,95 +35,56 @@ pub trait Loaded: Send + Sync {
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome;
 }
 
-/// What a run may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Limits {
-    /// Fuel.
-    pub fuel: u64,
-    /// Memory, in bytes.
-    pub memory_bytes: u64,
-}
-
-/// Whom a running program asks.
-pub trait Host {
-    /// One host call. Argument and answer are canonical leaves.
-    fn call(&mut self, interface: &str, function: &str, argument: &[u8]) -> Answer;
-}
-
-/// What a host says.
-pub enum Answer {
-    /// The canonical leaves of the result.
-    Bytes(Vec<u8>),
-    /// The run ends with this trap.
-    Trap(TrapKind, [i64; 2]),
-    /// The run ends, and the host knows the answer.
-    Stop,
-    /// The run ends without an outcome.
-    Refuse(String),
-}
-
-/// How a run ended and what it used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// How.
-    pub end: End,
-    /// Fuel used.
-    pub fuel_used: u64,
-    /// Greatest memory.
-    pub peak_memory_bytes: u64,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// With the result of its entry point.
-    Returned(Vec<u8>),
-    /// Because the host said stop.
-    Stopped,
-    /// With a trap.
-    Trapped(Trap),
-    /// Without an outcome.
-    Refused(String),
-}
-
-/// A trap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trap {
-    /// Which.
-    pub kind: TrapKind,
-    /// Where.
-    pub position: Position,
-    /// Its operands.
-    pub operands: [i64; 2],
-    /// The program's own message.
-    pub message: Option<String>,
-    /// The calls that led there, innermost first. Not part of the outcome.
-    pub backtrace: Vec<Position>,
-}
-
-/// A place in a package.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// Function index.
-    pub function: u32,
-    /// Instruction index.
-    pub instruction: u32,
-}
-
-/// The engine of this build.
+/// The interpreter of `vm`.
 pub fn interpreter() -> Arc<dyn Engine> {
-    Arc::new(NoEngine)
+    Arc::new(Interpreter)
 }
 
-/// Stands where the interpreter will.
-struct NoEngine;
+struct Interpreter;
 
-impl Engine for NoEngine {
+impl Engine for Interpreter {
     fn name(&self) -> &'static str {
-        "none"
+        "interpreter"
     }
 
-    fn load(&self, _: &[u8], _: &[u8]) -> Result<Arc<dyn Loaded>, String> {
-        Err("this build has no engine".to_owned())
+    fn load(&self, interface: &[u8], code: &[u8]) -> Result<Arc<dyn Loaded>, String> {
+        let package = decode(interface, code).map_err(|error| error.to_string())?;
+        // Before any fuel is used: a host that lacks something says so here, not in the middle of a run.
+        if let Some(absent) = package.host_functions.iter().find(|f| !is_known(f)) {
+            return Err(format!(
+                "it calls `{}.{}` (version {}), which this node does not have",
+                absent.interface, absent.name, absent.version
+            ));
+        }
+        let program = cop_vm::Program::load(&package).map_err(|refusal| refusal.to_string())?;
+        Ok(Arc::new(InterpretedProgram(program)))
+    }
+}
+
+fn is_known(function: &HostFunction) -> bool {
+    let call = HostCall::find(&function.interface, &function.name);
+    function.version == INTERFACE_VERSION
+        && call.is_some_and(|call| call.needs_capability() == function.capability)
+}
+
+struct InterpretedProgram(cop_vm::Program);
+
+impl InterpretedProgram {
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.0.entries().iter().find(|entry| entry.name == name)
+    }
+}
+
+impl Loaded for InterpretedProgram {
+    fn hash(&self) -> Hash {
+        self.0.hash()
+    }
+
+    fn capabilities(&self, entry: &str) -> Option<Vec<String>> {
+        Some(self.entry(entry)?.capabilities.clone())
+    }
+
+    fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
+        cop_vm::run(&self.0, entry, limits, host)
     }
 }

@@ -200,7 +200,10 @@ fn defect(detail: &str) -> Failure {
 fn trap_at_start(bad: &BadResponse) -> Trap {
     Trap {
         kind: bad.kind,
-        position: Position::default(),
+        position: Position {
+            function: 0,
+            instruction: 0,
+        },
         operands: bad.operands,
         message: None,
         backtrace: Vec::new(),

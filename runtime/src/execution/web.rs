@@ -78,7 +78,8 @@ pub(super) async fn run_web(
     let key = TreeKey {
         program: request.target.ready.manifest.package,
         entry: ENTRY,
-        limits: request.target.limits,
+        fuel: request.target.limits.fuel,
+        memory_bytes: request.target.limits.memory_bytes,
     };
     if let Some(record) = walk(shared, &request, &key)? {
         count(&shared.figures.cache_hits);
