@@ -93,8 +93,11 @@ impl<'p> Machine<'p> {
             Op::StringFind | Op::BytesFind => {
                 let all = length(self, 0);
                 let (from, _) = text::check_range(int(2), all as i64, all as usize)?;
-                self.pay_bytes(all - from as u64 + length(self, 1))?;
-                text::find(self.heap.text(cell(0)), self.heap.text(cell(1)), from) as u64
+                let at = text::find(self.heap.text(cell(0)), self.heap.text(cell(1)), from);
+                // Only what was passed over: finding all occurrences one after the other costs as much as the text is long.
+                let passed = u64::try_from(at).unwrap_or(all) - from as u64;
+                self.pay_bytes(passed + length(self, 1))?;
+                at as u64
             }
             Op::StringFindLast => {
                 self.pay_bytes(length(self, 0) + length(self, 1))?;

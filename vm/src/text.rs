@@ -84,10 +84,17 @@ pub fn matches_at(text: &[u8], part: &[u8], offset: i64) -> bool {
     rest.is_some_and(|rest| rest.starts_with(part))
 }
 
-/// Offset of the first character at or after the offset for which `stop` holds, or the length.
+/// Offset of the first character at or after the offset for which `stop` holds, or the length. What follows it is not
+/// looked at, so that walking a text word by word takes as long as the text is.
 pub fn skip(text: &[u8], from: usize, stop: impl Fn(char) -> bool) -> usize {
-    let rest = as_text(&text[from..]);
-    from + rest.find(stop).unwrap_or(rest.len())
+    let mut at = from;
+    while let Ok(next) = char_at(text, at as i64) {
+        if stop(next) {
+            break;
+        }
+        at += next.len_utf8();
+    }
+    at
 }
 
 /// How a text is written between quotes.
