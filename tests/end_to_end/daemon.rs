@@ -56,6 +56,16 @@ impl Daemon {
         Daemon::spawn(command, || NodeFile::read(data_dir).ok())
     }
 
+    /// `copd` with these arguments, on free ports and a folder of its own within `scratch`.
+    pub fn in_scratch(scratch: &Path, arguments: &[&str]) -> Daemon {
+        let mut command = copd(arguments);
+        command.env("TMPDIR", scratch);
+        Daemon::spawn(command, || {
+            let mut folders = std::fs::read_dir(scratch).ok()?;
+            folders.find_map(|folder| NodeFile::read(&folder.ok()?.path()).ok())
+        })
+    }
+
     fn spawn(mut command: Command, find: impl Fn() -> Option<NodeFile>) -> Daemon {
         command.args(["--http", "127.0.0.1:0", "--management", "127.0.0.1:0"]);
         let mut child = command.spawn().expect("copd runs");
@@ -77,6 +87,11 @@ impl Daemon {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Where the gateway listens.
+    pub fn http(&self) -> std::net::SocketAddr {
+        self.file.http.parse().expect("an address")
     }
 
     pub fn pid(&self) -> u32 {

@@ -120,14 +120,15 @@ fn introduce(node: &Node, folder: &Folder, shown: &[Shown], front: bool) {
             bundle_hash,
             ..
         } = published;
+        let label = name.as_str();
         match kind {
             ProgramKind::Web => {
-                say!("  {name:<10} http://{name}-{address}.{public}/");
+                say!("  {label:<10} http://{name}-{address}.{public}/");
                 say!("  {:<10} http://{public}/~{address}/{name}/", "");
                 say!("  {:<10} http://{public}/b3/{bundle_hash}/", "");
             }
-            ProgramKind::Command => say!("  {name:<10} a command: copc run examples/{name}.cop"),
-            ProgramKind::Library => say!("  {name:<10} a library"),
+            ProgramKind::Command => say!("  {label:<10} a command: copc run examples/{name}.cop"),
+            ProgramKind::Library => say!("  {label:<10} a library"),
         }
     }
     say!(
