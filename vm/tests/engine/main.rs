@@ -2,4 +2,6 @@
 //! fuel and memory to the unit.
 
 mod build;
+mod containers;
 mod flow;
+mod plain;
