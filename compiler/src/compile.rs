@@ -175,6 +175,7 @@ mod tests {
     fn sources() -> Vec<PathBuf> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut all = vec![
+            here.join("tests/edges.cop"),
             here.join("tests/everything.cop"),
             here.join("../examples/system/main.cop"),
         ];

@@ -479,6 +479,41 @@ impl FnLowerer<'_, '_> {
         part
     }
 
+    /// Binds the lent names of a pattern that matched for its guard, where they can only be read.
+    fn look_at_lent(&mut self, pattern: &Pattern, base: Val, path: &[Step]) {
+        if self.b.dead || !lends(pattern) {
+            return;
+        }
+        match &pattern.kind {
+            PatternKind::Bind { local, .. } => {
+                let val = self.at(base, path, &pattern.ty);
+                let value = self.look(val);
+                self.b.bind(*local, value, false);
+            }
+            PatternKind::Tuple(parts) => {
+                for (i, part) in parts.iter().enumerate() {
+                    self.look_at_lent(part, base, &extended(path, Step::Field(i as u32)));
+                }
+            }
+            PatternKind::Variant {
+                adt,
+                variant,
+                fields,
+            } => {
+                let sum = !self.cx.adt(*adt).is_struct;
+                for (field, sub) in fields {
+                    let mut path = path.to_vec();
+                    if sum {
+                        path.push(Step::Variant(*variant));
+                    }
+                    path.push(Step::Field(*field));
+                    self.look_at_lent(sub, base, &path);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Takes a local apart along a pattern that matched, and binds the lent names.
     fn lend_parts(&mut self, pattern: &Pattern, local: LocalId) {
         if self.b.dead || !lends(pattern) {
@@ -649,6 +684,7 @@ impl FnLowerer<'_, '_> {
         let (PatternKind::Or(alternatives), Some(guard)) = (&arm.pattern.kind, guard) else {
             self.test(&arm.pattern, base, &[], next);
             if let Some(guard) = guard {
+                self.look_at_lent(&arm.pattern, base, &[]);
                 self.condition(guard, next);
             }
             return;
