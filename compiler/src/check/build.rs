@@ -236,7 +236,7 @@ impl<'a> BodyCx<'_, 'a> {
                 .at(name.span, "not found");
                 message = match suggest::nearest(&name.text, known.iter().copied()) {
                     Some(near) => message
-                        .help(format!("there is {}", names::a(&near)))
+                        .help(format!("there is {}", names::a(near)))
                         .edit(name.span, near),
                     None if known.is_empty() => {
                         message.note(format!("`{}` has no fields", variant.name))

@@ -260,7 +260,7 @@ impl<'a> BodyCx<'_, 'a> {
                 .edit(whole, format!("({text}.{})", name.text));
         } else if let Some(other) = other {
             message = message
-                .help(format!("there is {}", names::a(&other)))
+                .help(format!("there is {}", names::a(other)))
                 .edit(name.span, other);
         } else if let Some((of, path)) = unseen {
             message = message.help(format!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::hir::{Body, ExprKind, FnBody};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a constant may need.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,9 +15,8 @@ impl Checker<'_> {
     pub(super) fn cycles(&mut self) {
         let needs = self.needs();
         let mut told: Vec<Need> = Vec::new();
-        let starts: Vec<Need> = needs
-            .keys()
-            .copied()
+        let starts: Vec<Need> = in_cycles(&needs)
+            .into_iter()
             .filter(|need| self.is_constant(*need))
             .collect();
         for start in starts {
@@ -97,6 +96,64 @@ fn needed(body: &Body) -> Vec<Need> {
     });
     out.sort();
     out.dedup();
+    out
+}
+
+/// All that can be reached from itself: what is in a strongly connected part of more than one, or needs itself at once.
+/// (Tarjan, without recursion: a chain of needs can be as long as the program.)
+fn in_cycles(needs: &BTreeMap<Need, Vec<Need>>) -> Vec<Need> {
+    let none = Vec::new();
+    let mut number: BTreeMap<Need, usize> = BTreeMap::new();
+    let mut lowest: BTreeMap<Need, usize> = BTreeMap::new();
+    let mut open: Vec<Need> = Vec::new();
+    let mut is_open: BTreeSet<Need> = BTreeSet::new();
+    let mut out = Vec::new();
+    for start in needs.keys() {
+        if number.contains_key(start) {
+            continue;
+        }
+        // What is being visited, and how many of its needs were followed.
+        let mut path: Vec<(Need, usize)> = vec![(*start, 0)];
+        while let Some((at, followed)) = path.last_mut() {
+            let at = *at;
+            if *followed == 0 {
+                number.insert(at, number.len());
+                lowest.insert(at, number[&at]);
+                open.push(at);
+                is_open.insert(at);
+            }
+            let next = needs.get(&at).unwrap_or(&none).get(*followed).copied();
+            *followed += 1;
+            match next {
+                Some(next) if !number.contains_key(&next) => path.push((next, 0)),
+                Some(next) => {
+                    if is_open.contains(&next) {
+                        let low = lowest[&at].min(number[&next]);
+                        lowest.insert(at, low);
+                    }
+                }
+                None => {
+                    path.pop();
+                    if let Some((above, _)) = path.last() {
+                        let low = lowest[above].min(lowest[&at]);
+                        lowest.insert(*above, low);
+                    }
+                    if lowest[&at] == number[&at] {
+                        let from = open.iter().rposition(|other| *other == at).unwrap_or(0);
+                        let part = open.split_off(from);
+                        part.iter().for_each(|member| {
+                            is_open.remove(member);
+                        });
+                        let itself = needs.get(&at).is_some_and(|needs| needs.contains(&at));
+                        if part.len() > 1 || itself {
+                            out.extend(part);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    out.sort();
     out
 }
 

@@ -444,7 +444,7 @@ impl<'a> Checker<'a> {
             .at(name.span, "not found there");
         message = match near {
             Some(near) => message
-                .help(format!("there is {}", names::a(&near)))
+                .help(format!("there is {}", names::a(near)))
                 .edit(name.span, near),
             None if known.is_empty() => message,
             None => message.help(format!("it offers {}", names::listed(&known))),

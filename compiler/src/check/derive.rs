@@ -44,7 +44,7 @@ impl Checker<'_> {
 
     fn derive_one(&mut self, builtin: Builtin) {
         let own: Vec<Option<Summary>> = (0..self.adts.len())
-            .map(|index| self.from_impl(builtin, AdtId(index as u32)))
+            .map(|index| self.written_summary(builtin, AdtId(index as u32)))
             .collect();
         let mut summaries: Vec<Summary> = own
             .iter()
@@ -75,7 +75,7 @@ impl Checker<'_> {
     }
 
     /// A summary that does not come from the fields: of a type with an `impl` of its own, or without any traits.
-    fn from_impl(&self, builtin: Builtin, id: AdtId) -> Option<Summary> {
+    fn written_summary(&self, builtin: Builtin, id: AdtId) -> Option<Summary> {
         if self.adts[id.index()].plain {
             return Some(Summary::Fails(Blame {
                 path: Vec::new(),

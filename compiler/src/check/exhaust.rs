@@ -104,6 +104,9 @@ impl<'c, 'a> Exhaust<'c, 'a> {
         }
         // Alternatives become rows of their own.
         let rows = expand(rows);
+        if rows.iter().any(|row| row.iter().all(takes_all)) {
+            return Ok(None);
+        }
         if let Cell::Pattern(Pattern {
             kind: PatternKind::Or(parts),
             ..
@@ -436,6 +439,13 @@ impl<'c, 'a> Exhaust<'c, 'a> {
 
 fn is_any(pattern: &Pattern) -> bool {
     matches!(pattern.kind, PatternKind::Any | PatternKind::Bind { .. })
+}
+
+fn takes_all(cell: &Cell) -> bool {
+    match cell {
+        Cell::Any => true,
+        Cell::Pattern(pattern) => is_any(pattern),
+    }
 }
 
 /// Rows whose first pattern is no `p | q`.

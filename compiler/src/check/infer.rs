@@ -127,7 +127,6 @@ impl Table {
         let a = self.shallow(a);
         let b = self.shallow(b);
         match (&a, &b) {
-            (Ty::Error, _) | (_, Ty::Error) => true,
             (Ty::Infer(x), Ty::Infer(y)) => {
                 if x != y {
                     let never = self.variables[*x as usize].never;
@@ -152,6 +151,7 @@ impl Table {
                 self.bind(*x, other.clone());
                 true
             }
+            (Ty::Error, _) | (_, Ty::Error) => true,
             (Ty::List(x), Ty::List(y)) | (Ty::Set(x), Ty::Set(y)) => {
                 Rc::ptr_eq(x, y) || self.unify(x, y)
             }

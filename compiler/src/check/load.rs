@@ -264,7 +264,7 @@ impl Loader<'_> {
                 let near: Vec<String> = self.names_beside(path);
                 if let Some(near) = nearest(name, near.iter().map(String::as_str)) {
                     message = message
-                        .help(format!("there is {}", names::a(&near)))
+                        .help(format!("there is {}", names::a(near)))
                         .edit(span, format!("\"{folder}/{near}\""));
                 } else if near.is_empty() {
                     message = message.help(format!("make the file, or correct the path; `{path}` is counted from the folder of the root file"));

@@ -476,7 +476,7 @@ impl<'a> BodyCx<'_, 'a> {
                     .at(name.span, "not found");
             message = match suggest::nearest(&name.text, variants.iter().copied()) {
                 Some(near) => message
-                    .help(format!("there is {}", names::a(&near)))
+                    .help(format!("there is {}", names::a(near)))
                     .edit(name.span, near),
                 None => message.help(format!("its variants are {}", names::listed(&variants))),
             };
@@ -885,7 +885,7 @@ impl<'a> BodyCx<'_, 'a> {
         .at(name.span, "not found");
         if let Some(near) = suggest::nearest(&name.text, methods.iter().map(|method| &**method)) {
             message = message
-                .help(format!("there is {}", names::a(&near)))
+                .help(format!("there is {}", names::a(near)))
                 .edit(name.span, near);
         }
         self.report(message);
@@ -905,7 +905,7 @@ impl<'a> BodyCx<'_, 'a> {
         .at(name.span, "not found");
         if let Some(near) = suggest::nearest(&name.text, known.iter().map(String::as_str)) {
             message = message
-                .help(format!("there is {}", names::a(&near)))
+                .help(format!("there is {}", names::a(near)))
                 .edit(name.span, near);
         }
         self.report(message);

@@ -650,7 +650,7 @@ impl<'a> BodyCx<'_, 'a> {
             .at(name.span, "not found");
             message = match suggest::nearest(&name.text, known.iter().copied()) {
                 Some(near) => message
-                    .help(format!("there is {}", names::a(&near)))
+                    .help(format!("there is {}", names::a(near)))
                     .edit(name.span, near),
                 None if known.is_empty() => message,
                 None => message.help(names::fields(&known)),
