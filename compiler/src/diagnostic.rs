@@ -122,32 +122,42 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Diagnostics {
     /// At most this many errors, and as many warnings, are shown; the rest is only counted.
     pub const SHOWN: usize = 20;
+    /// At most this many errors, and as many warnings, are kept; nobody reads the rest.
+    pub const KEPT: usize = 1000;
 
     /// No messages yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a message.
+    /// Adds a message, unless there are [`Diagnostics::KEPT`] of its severity.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
+        let count = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count < Self::KEPT {
+            *count += 1;
+            self.list.push(diagnostic);
+        }
     }
 
     /// Adds many messages.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
-        self.list.extend(more);
+        more.into_iter()
+            .for_each(|diagnostic| self.push(diagnostic));
     }
 
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.list
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// Whether there is none at all.

@@ -1,9 +1,11 @@
 //! Diagnostics as text for people and as JSON for tools.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Edit, Label, Severity};
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, SourceFile, SourceMap, Span};
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use indexmap::IndexMap;
 use serde::Serialize;
+use std::ops::Range;
 
 /// All diagnostics, each with its source, and how many there are. At most [`Diagnostics::SHOWN`] errors, and as many
 /// warnings, are shown. Colours are ANSI escapes.
@@ -61,15 +63,10 @@ pub fn one(diagnostic: &Diagnostic, files: &SourceMap, colours: bool) -> String 
         group = group.element(Level::NOTE.message(note));
     }
     let mut groups = vec![group];
-    match (&diagnostic.help, diagnostic.edits.first()) {
-        (help, Some(first)) => {
+    match (&diagnostic.help, patched(&diagnostic.edits, files)) {
+        (help, Some(snippet)) => {
             let title = help.as_deref().unwrap_or("write it like this");
-            let file = first.span.file;
-            groups.push(Level::HELP.secondary_title(title).element(patched(
-                &diagnostic.edits,
-                file,
-                files,
-            )));
+            groups.push(Level::HELP.secondary_title(title).element(snippet));
         }
         (Some(help), None) => groups.push(Group::with_title(Level::HELP.secondary_title(help))),
         (None, None) => {}
@@ -82,12 +79,10 @@ pub fn one(diagnostic: &Diagnostic, files: &SourceMap, colours: bool) -> String 
     renderer.render(&groups)
 }
 
+type Annotated<'a> = Snippet<'a, annotate_snippets::Annotation<'a>>;
+
 /// The labelled source, file by file, that of the primary label first.
-fn places<'a>(
-    diagnostic: &'a Diagnostic,
-    files: &'a SourceMap,
-) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-    let mut snippets: Vec<(FileId, Snippet<'a, annotate_snippets::Annotation<'a>>)> = Vec::new();
+fn places<'a>(diagnostic: &'a Diagnostic, files: &'a SourceMap) -> Vec<Annotated<'a>> {
     let primary = diagnostic
         .primary
         .iter()
@@ -96,31 +91,81 @@ fn places<'a>(
         .secondary
         .iter()
         .map(|label| (AnnotationKind::Context, label));
+    let mut by_file: IndexMap<FileId, Vec<(AnnotationKind, &Label)>> = IndexMap::new();
     for (kind, label) in primary.chain(secondary) {
-        let text = Some(label.text.as_str()).filter(|text| !text.is_empty());
-        let annotation = kind.span(label.span.range()).label(text);
-        let file = label.span.file;
-        match snippets.iter().position(|(known, _)| *known == file) {
-            Some(index) => {
-                let (_, snippet) = snippets.remove(index);
-                snippets.insert(index, (file, snippet.annotation(annotation)));
-            }
-            None => snippets.push((file, snippet(file, files).annotation(annotation))),
+        by_file
+            .entry(label.span.file)
+            .or_default()
+            .push((kind, label));
+    }
+    let annotated = by_file.into_iter().map(|(file, labels)| {
+        let window = Window::around(files.file(file), labels.iter().map(|(_, label)| label.span));
+        let annotations = labels.into_iter().map(|(kind, label)| {
+            let text = Some(label.text.as_str()).filter(|text| !text.is_empty());
+            kind.span(window.range(label.span)).label(text)
+        });
+        window.snippet().annotations(annotations)
+    });
+    annotated.collect()
+}
+
+/// The source as it would look with the edits, which lie in one file; `None` if there is none that can be shown.
+fn patched<'a>(edits: &'a [Edit], files: &'a SourceMap) -> Option<Snippet<'a, Patch<'a>>> {
+    let file = edits.first()?.span.file;
+    let edits = edits.iter().filter(|edit| edit.span.file == file);
+    let window = Window::around(files.file(file), edits.clone().map(|edit| edit.span));
+    // The renderer cuts long lines at labels, but not at patches.
+    if window.text.lines().any(|line| line.len() > LONG_LINE) {
+        return None;
+    }
+    let patches = edits.map(|edit| Patch::new(window.range(edit.span), edit.text.as_str()));
+    Some(window.snippet().patches(patches))
+}
+
+/// Lines longer than this, in bytes, are not shown twice.
+const LONG_LINE: usize = 400;
+/// Lines to show above and below what is pointed at.
+const CONTEXT_LINES: u32 = 2;
+
+/// The lines of a file around some places; the renderer reads all it is given, so it is not given whole files.
+struct Window<'a> {
+    path: &'a str,
+    text: &'a str,
+    first_line: u32,
+    start: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(file: &'a SourceFile, spans: impl Iterator<Item = Span> + Clone) -> Self {
+        let first = spans
+            .clone()
+            .map(|span| file.line_column(span.start).line)
+            .min()
+            .unwrap_or(1);
+        let last = spans
+            .map(|span| file.line_column(span.end).line)
+            .max()
+            .unwrap_or(1);
+        let first_line = first.saturating_sub(CONTEXT_LINES).max(1);
+        let start = file.line_start(first_line);
+        let end = file.line_start(last + CONTEXT_LINES + 1);
+        Window {
+            path: &file.path,
+            text: &file.text[start..end],
+            first_line,
+            start,
         }
     }
-    snippets.into_iter().map(|(_, snippet)| snippet).collect()
-}
 
-/// The source as it would look with the edits that lie in `file`.
-fn patched<'a>(edits: &'a [Edit], file: FileId, files: &'a SourceMap) -> Snippet<'a, Patch<'a>> {
-    let edits = edits.iter().filter(|edit| edit.span.file == file);
-    snippet(file, files)
-        .patches(edits.map(|edit| Patch::new(edit.span.range(), edit.text.as_str())))
-}
+    fn range(&self, span: Span) -> Range<usize> {
+        span.start as usize - self.start..span.end as usize - self.start
+    }
 
-fn snippet<T: Clone>(file: FileId, files: &SourceMap) -> Snippet<'_, T> {
-    let file = files.file(file);
-    Snippet::source(&*file.text).path(&*file.path)
+    fn snippet<T: Clone>(&self) -> Snippet<'a, T> {
+        Snippet::source(self.text)
+            .line_start(self.first_line as usize)
+            .path(self.path)
+    }
 }
 
 /// All diagnostics as a JSON array, in order of their places, none left out.

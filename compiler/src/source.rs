@@ -100,6 +100,12 @@ impl SourceFile {
         }
     }
 
+    /// The byte at which a line, counted from 1, starts; the end of the text for lines behind the last.
+    pub fn line_start(&self, line: u32) -> usize {
+        let start = self.line_starts.get(line.saturating_sub(1) as usize);
+        start.map_or(self.text.len(), |&start| start as usize)
+    }
+
     /// The line and column of a byte; a byte behind the end, or inside a character, counts as the nearest one before.
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let line = self.line_starts.partition_point(|&start| start <= offset) - 1;

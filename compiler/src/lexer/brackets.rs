@@ -42,6 +42,8 @@ impl Kind {
 pub struct Open {
     pub kind: Kind,
     pub at: Range<usize>,
+    /// Whether it is the `(` of `for (`.
+    pub of_for: bool,
     /// The text block it stands in, if it is a `${` of one.
     pub block: Option<TextBlock>,
 }
@@ -59,9 +61,11 @@ impl Scanner<'_> {
             _ => Kind::Brace,
         };
         self.push(token, at.clone());
+        let before = self.out.tokens.iter().rev().nth(1);
         self.enter(Open {
             kind,
             at,
+            of_for: kind == Kind::Paren && matches!(before, Some((_, Token::For, _))),
             block: None,
         });
     }
@@ -168,7 +172,8 @@ impl Scanner<'_> {
     /// A closing without a partner: the wrong one for the innermost bracket, or one too many.
     fn misfit(&mut self, at: Range<usize>) {
         let twisted = |open: &mut Open| matches!(open.kind, Kind::Paren | Kind::Bracket);
-        let same_line = |open: &Open| !self.text[open.at.start..at.start].contains('\n');
+        let line = self.line_start(at.start);
+        let same_line = |open: &Open| open.at.start >= line;
         if !self.open.last().is_some_and(same_line) {
             return self.stray(at);
         }
@@ -232,20 +237,5 @@ impl Scanner<'_> {
                 );
         }
         self.out.found.push(found);
-    }
-
-    /// The blanks at the start of the line in which a byte stands.
-    fn indentation(&self, at: usize) -> usize {
-        let start = self.line_start(at);
-        self.text[start..]
-            .bytes()
-            .take_while(|byte| matches!(byte, b' ' | b'\t'))
-            .count()
-    }
-
-    pub(super) fn line_start(&self, at: usize) -> usize {
-        self.text[..at]
-            .rfind('\n')
-            .map_or(0, |line_break| line_break + 1)
     }
 }

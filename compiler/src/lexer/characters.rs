@@ -56,8 +56,7 @@ impl Scanner<'_> {
 
     /// Reads on after `'` or `b'`.
     pub(super) fn character(&mut self, mark: Range<usize>, literal: Literal) {
-        let rest = self.logos.remainder();
-        let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
+        let line = self.line_ahead();
         let end = mark.end + line.len();
         let mut value = None;
         let mut at = mark.end;

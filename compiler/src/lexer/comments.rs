@@ -6,6 +6,23 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use std::ops::Range;
 
+/// Lines of a doc comment, as they come.
+pub struct DocLines<'s> {
+    place: Range<usize>,
+    texts: Vec<&'s str>,
+}
+
+impl<'s> DocLines<'s> {
+    fn add(lines: &mut Option<Self>, place: Range<usize>, text: &'s str) {
+        let lines = lines.get_or_insert(DocLines {
+            place: place.clone(),
+            texts: Vec::new(),
+        });
+        lines.place.end = place.end;
+        lines.texts.push(text);
+    }
+}
+
 impl<'s> Scanner<'s> {
     pub(super) fn comment(&mut self, span: Range<usize>) {
         let comment = self.text[span.clone()].trim_end_matches('\r');
@@ -16,13 +33,11 @@ impl<'s> Scanner<'s> {
             .strip_prefix("///")
             .filter(|text| !text.starts_with('/'))
         {
-            let (range, lines) = self.doc.get_or_insert((span.clone(), Vec::new()));
-            range.end = span.end;
-            lines.push(line(text));
+            DocLines::add(&mut self.doc, span, line(text));
         }
     }
 
-    fn module_doc(&mut self, span: Range<usize>, line: &str) {
+    fn module_doc(&mut self, span: Range<usize>, line: &'s str) {
         if !self.out.tokens.is_empty() {
             let warning =
                 Diagnostic::warning("W0101", "`//!` below the top of the file documents nothing")
@@ -34,23 +49,21 @@ impl<'s> Scanner<'s> {
             self.out.found.push(warning);
             return;
         }
-        let span = self.span(span);
-        self.out.module_docs = Some(match self.out.module_docs.take() {
-            Some(doc) => Doc {
-                text: format!("{}\n{line}", doc.text).into(),
-                span: doc.span.to(span),
-            },
-            None => Doc {
-                text: line.into(),
-                span,
-            },
-        });
+        DocLines::add(&mut self.module_doc, span, line);
+    }
+
+    /// Doc comments as the tree has them.
+    pub(super) fn doc(&self, lines: DocLines<'s>) -> Doc {
+        Doc {
+            text: lines.texts.join("\n").into(),
+            span: self.span(lines.place),
+        }
     }
 
     /// Doc comments at the very end of the file have no token to wait for.
     pub(super) fn warn_of_lost_docs(&mut self) {
-        if let Some((lines, _)) = self.doc.take() {
-            let span = self.span(lines);
+        if let Some(lines) = self.doc.take() {
+            let span = self.span(lines.place);
             self.out.found.push(lost_doc(span));
         }
     }

@@ -1,6 +1,6 @@
 //! Signs that other languages have, `;` first of all. Each is reported and then read as what stands for it here.
 
-use super::{Integer, Scanner, Token};
+use super::{Integer, MAX_LOOK, Scanner, Token};
 use crate::diagnostic::Diagnostic;
 use std::ops::Range;
 
@@ -128,8 +128,8 @@ impl Scanner<'_> {
         let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
         let at_end =
             rest.is_empty() || rest.starts_with(['\n', '}', ';']) || rest.starts_with("//");
-        if self.in_head_of_for() {
-            return self.semicolon_in_for(span);
+        if let Some(open) = self.open.last().filter(|open| open.of_for) {
+            return self.semicolon_in_for(open.at.start, span);
         }
         let found =
             Diagnostic::error("E0101", "`;` ends nothing in cop").at(self.span(span.clone()), "");
@@ -142,7 +142,7 @@ impl Scanner<'_> {
                 .help("a line break ends a statement; write the next one on a line of its own")
                 .edit(
                     self.span(span.start..self.text.len() - rest.len()),
-                    self.line_break_at(span.start),
+                    format!("\n{}", self.indentation(span.start)),
                 )
         };
         self.out.found.push(found);
@@ -152,29 +152,9 @@ impl Scanner<'_> {
         self.newline(span);
     }
 
-    /// A line break and the blanks that the line of `at` starts with.
-    fn line_break_at(&self, at: usize) -> String {
-        let line = &self.text[self.line_start(at)..at];
-        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
-        format!("\n{}", &line[..blanks])
-    }
-
-    /// Whether the innermost bracket is that of `for (`.
-    fn in_head_of_for(&self) -> bool {
-        let opened = self.open.last().map_or(0, |open| open.at.start);
-        let before = self
-            .out
-            .tokens
-            .iter()
-            .rev()
-            .find(|(_, _, end)| *end <= opened);
-        !self.breaks_count() && matches!(before, Some((_, Token::For, _)))
-    }
-
     /// `for (i = 0; i < n; i += 1)`, reported at its first `;`.
-    fn semicolon_in_for(&mut self, span: Range<usize>) {
-        let opened = self.open.last().map_or(0, |open| open.at.start);
-        if !self.out.mended.iter().any(|place| place.start >= opened) {
+    fn semicolon_in_for(&mut self, opened: usize, span: Range<usize>) {
+        if !matches!(self.out.mended.last(), Some(place) if place.start >= opened) {
             let error = Diagnostic::error("E0101", "a `for` walks a collection or a range")
                 .at(self.span(span.clone()), "it has no parts between `;`")
                 .help("`for i in 0..n { ... }`; for all else there is `while`");
@@ -213,7 +193,11 @@ impl Scanner<'_> {
 
     /// The text of the line before `at`, if it looks like a place that is assigned to.
     fn place_before(&self, at: usize) -> &str {
-        let text = self.text[self.line_start(at)..at].trim();
+        let start = self.line_start(at);
+        if at - start > MAX_LOOK {
+            return "";
+        }
+        let text = self.text[start..at].trim();
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']');
         if text.chars().all(name) { text } else { "" }
     }

@@ -33,6 +33,7 @@ use crate::ast::Doc;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
 use brackets::Open;
+use comments::DocLines;
 use literal::{Fault, Literal};
 use logos::Logos;
 use std::collections::BTreeMap;
@@ -40,6 +41,9 @@ use std::ops::Range;
 
 /// Brackets and `${` may be nested this deep.
 pub const MAX_NESTING: usize = 128;
+
+/// Errors are explained by looking at most this many bytes back and ahead in a line, so that reading stays linear.
+const MAX_LOOK: usize = 256;
 
 /// The tokens of a file.
 pub struct Lexed {
@@ -81,7 +85,9 @@ struct Scanner<'s> {
     out: Lexed,
     line_break: Option<Break>,
     /// `///` lines that wait for their token.
-    doc: Option<(Range<usize>, Vec<&'s str>)>,
+    doc: Option<DocLines<'s>>,
+    /// `//!` lines.
+    module_doc: Option<DocLines<'s>>,
     open: Vec<Open>,
     /// Brackets did not match.
     unbalanced: bool,
@@ -89,7 +95,9 @@ struct Scanner<'s> {
     anchored: bool,
     /// Pairs of a `{` and a `}` in different columns: one of them may be the wrong partner.
     crooked: Vec<(usize, usize)>,
-    /// The texts of strings, where direction marks can be written as escapes.
+    /// The byte at which each line starts.
+    line_starts: Vec<usize>,
+    /// The texts of strings, in order: in them, direction marks can be written as escapes.
     string_texts: Vec<Range<usize>>,
 }
 
@@ -110,10 +118,14 @@ impl<'s> Scanner<'s> {
             out,
             line_break: None,
             doc: None,
+            module_doc: None,
             open: Vec::new(),
             unbalanced: false,
             anchored,
             crooked: Vec::new(),
+            line_starts: std::iter::once(0)
+                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .collect(),
             string_texts: Vec::new(),
         }
     }
@@ -140,11 +152,34 @@ impl<'s> Scanner<'s> {
             .found
             .extend(strange::check(self.file, text, &self.string_texts));
         self.warn_of_lost_docs();
+        self.out.module_docs = self.module_doc.take().map(|lines| self.doc(lines));
         (self.out, self.unbalanced)
     }
 
     fn span(&self, range: Range<usize>) -> Span {
         Span::new(self.file, range.start, range.end)
+    }
+
+    /// The byte at which the line of a byte starts.
+    fn line_start(&self, at: usize) -> usize {
+        self.line_starts[self.line_starts.partition_point(|&start| start <= at) - 1]
+    }
+
+    /// The blanks at the start of the line of a byte.
+    fn indentation(&self, at: usize) -> &'s str {
+        let line = &self.text[self.line_start(at)..at];
+        let blanks = line
+            .bytes()
+            .take(MAX_LOOK)
+            .take_while(|byte| matches!(byte, b' ' | b'\t'));
+        &line[..blanks.count()]
+    }
+
+    /// What follows in the line, as far as it is worth looking at.
+    fn line_ahead(&self) -> &'s str {
+        let rest = self.logos.remainder();
+        let near = &rest[..rest.floor_char_boundary(MAX_LOOK)];
+        &near[..near.find(['\n', '\r']).unwrap_or(near.len())]
     }
 
     fn token(&mut self, token: Token, span: Range<usize>) {
@@ -178,7 +213,7 @@ impl<'s> Scanner<'s> {
             self.close_all(at);
         } else if word.starts_statement()
             && !self.breaks_count()
-            && self.text[line..at].trim().is_empty()
+            && self.indentation(at).len() == at - line
         {
             self.close_to_brace(at);
         } else {
@@ -207,11 +242,8 @@ impl<'s> Scanner<'s> {
                 self.torn_line(&token, end, span.clone());
             }
         }
-        if let Some((lines, texts)) = self.doc.take() {
-            let doc = Doc {
-                text: texts.join("\n").into(),
-                span: self.span(lines),
-            };
+        if let Some(lines) = self.doc.take() {
+            let doc = self.doc(lines);
             self.out.docs.insert(span.start, doc);
         }
         self.out.tokens.push((span.start, token, span.end));

@@ -21,7 +21,10 @@ pub fn check(file: FileId, text: &str, strings: &[Range<usize>]) -> Vec<Diagnost
         .filter(|(_, character)| changes_direction(*character))
     {
         let place = span(at, character.len_utf8());
-        let in_string = strings.iter().any(|string| string.contains(&at));
+        let strings_before = &strings[..strings.partition_point(|string| string.start <= at)];
+        let in_string = strings_before
+            .last()
+            .is_some_and(|string| string.contains(&at));
         let number = u32::from(character);
         let error = Diagnostic::error(
             "E0112",

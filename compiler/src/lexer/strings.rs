@@ -52,6 +52,7 @@ impl Scanner<'_> {
             End::Interpolation => self.enter(Open {
                 kind: Kind::Interpolation,
                 at: piece.end..piece.end + 2,
+                of_for: false,
                 block,
             }),
             End::Quotes => {
@@ -167,7 +168,7 @@ impl Scanner<'_> {
             let value = self.block_piece(
                 start..end.max(start),
                 indentation,
-                start > opened && piece == head,
+                piece == head,
                 piece == tail,
             );
             let token = self.out.tokens.get_mut(index).map(|(_, token, _)| token);
@@ -285,8 +286,7 @@ impl Scanner<'_> {
             '\u{201c}' | '\u{201e}' => ['\u{201d}', '\u{201c}'],
             _ => return false,
         };
-        let rest = self.logos.remainder();
-        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        let line = self.line_ahead();
         let Some(size) = line.find(closing) else {
             return false;
         };
