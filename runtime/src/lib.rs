@@ -19,7 +19,7 @@
 //! | [`run`] | one run from start to outcome |
 //! | [`local`] | running outside a node, with doubles |
 //! | [`cache`] | outcomes found by asking the same questions again |
-//! | [`state`] | transactions of runs |
+//! | [`state`], [`turns`] | transactions of runs |
 //! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
@@ -51,6 +51,7 @@ pub mod runs;
 pub mod state;
 pub mod store;
 pub mod transcript;
+pub mod turns;
 pub mod workers;
 
 pub use address::{Address, ProgramName};

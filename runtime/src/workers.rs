@@ -19,6 +19,8 @@ use crate::address::Address;
 
 /// Longest wait for a worker.
 const WAIT_MAX: Duration = Duration::from_secs(1);
+/// Longest wait for runs under way when the pool is dropped.
+const STOP_MAX: Duration = Duration::from_secs(1);
 /// Stack of a worker. Engines may recurse natively up to their limits.
 const STACK_BYTES: usize = 16 << 20;
 
@@ -200,9 +202,16 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.close();
+        let give_up_at = Instant::now() + STOP_MAX;
         for thread in self.threads.drain(..) {
-            // A panic of a worker was reported by its own message.
-            let _ = thread.join();
+            while !thread.is_finished() && Instant::now() < give_up_at {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // A run that loops until its fuel is gone is left to the end of the process: it has committed nothing.
+            if thread.is_finished() {
+                // A panic of a worker was reported by its own message.
+                let _ = thread.join();
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 //!          ─► RequestView                                   (host/request)
 //!          ─► walk through the cache at one snapshot        (cache) ──hit──► answer
 //!          ─► a worker: snapshot, engine, host calls        (workers, run, host)
-//!          ─► validate and commit the writes                (state) ──conflict──► again, at most 3 times
+//!          ─► validate and commit the writes                (state) ──conflict──► again, at last alone (turns)
 //!          ─► remember the outcome, answer                  (cache, runs)
 //! ```
 
@@ -36,6 +36,7 @@ use crate::library::Library;
 use crate::runs::{KeptRun, KeptRuns};
 use crate::state::Committer;
 use crate::store::{Store, StoreError};
+use crate::turns::Turns;
 use crate::workers::Workers;
 
 pub use config::{ExecutionConfig, OpenError, local_network};
@@ -58,6 +59,7 @@ struct Shared {
     cache: OutcomeCache,
     workers: Workers,
     committer: Committer,
+    turns: Turns,
     kept_runs: KeptRuns,
     figures: Figures,
     is_stopping: AtomicBool,
@@ -122,6 +124,7 @@ impl Execution {
                 workers: Workers::start(workers, queue).map_err(threads)?,
                 committer: Committer::start(store.clone(), config.state_quota_bytes)
                     .map_err(threads)?,
+                turns: Turns::default(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
                 figures: Figures::default(),
                 is_stopping: AtomicBool::new(false),
@@ -254,7 +257,7 @@ impl Execution {
         }
     }
 
-    /// Refuses everything new and waits for what is under way, at most 10 seconds.
+    /// Refuses everything new and waits for what is under way, at most 10 seconds. Nothing that was acknowledged can be lost.
     pub async fn shut_down(&self) {
         self.shared.is_stopping.store(true, Ordering::Relaxed);
         self.shared.workers.close();

@@ -25,8 +25,10 @@ use crate::store::state::{Changed, Namespace, Snapshot, StateView};
 use crate::transcript::Transcript;
 use crate::workers::{Cancelled, NoResult, Owner};
 
-/// How often a run is begun again because what it read has changed.
-const RETRIES_MAX: usize = 3;
+/// How often a run is tried while others may change what it reads.
+const ATTEMPTS_AMONG_OTHERS: usize = 3;
+/// Most fuel of a run that may then have its namespace for itself.
+const FUEL_ALONE_MAX: u64 = 10_000_000;
 const ENTRY: &str = "handle";
 
 /// What a request is answered with: a program, under the rights that its release gives it.
@@ -268,47 +270,107 @@ async fn run_and_commit(
     request: &Request,
 ) -> Result<Arc<RunRecord>, Failure> {
     let mut kept: Option<Arc<RunRecord>> = None;
-    for _ in 0..=RETRIES_MAX {
-        let record = Arc::new(run_once(shared, request, kept.clone()).await?);
-        count(&shared.figures.runs);
-        let namespace = match &request.target.namespace {
-            Some(namespace) if record.wrote() => namespace.clone(),
-            _ => return Ok(record),
+    for _ in 0..ATTEMPTS_AMONG_OTHERS {
+        let record = Arc::new(run_once(shared, request, kept).await?);
+        let Some(namespace) = changes(request, &record) else {
+            return Ok(record);
         };
-        match shared.committer.commit(namespace, record.clone()).await {
-            Ok(Changed::Committed(_)) => return Ok(record),
-            Ok(Changed::Conflict) => kept = Some(record),
-            Ok(Changed::Quota { bytes }) => {
-                return Err(Failure::new(
-                    FailureCode::Quota,
-                    "the program's store is full",
-                    format!(
-                        "it would have {bytes} bytes, at most {} are allowed",
-                        shared.config.state_quota_bytes
-                    ),
-                )
-                .hint("nothing was written; remove what is no longer needed"));
-            }
-            Err(CommitError::Busy) => {
-                count(&shared.figures.refused);
-                return Err(overloaded("too many changes wait to be written"));
-            }
-            Err(CommitError::Store(error)) => return Err(store_failure(&error)),
+        let turn = shared.turns.shared(namespace).await;
+        let committed = commit(shared, namespace, &record).await?;
+        drop(turn);
+        if committed {
+            return Ok(record);
         }
+        kept = Some(record);
     }
-    Err(Failure::new(
-        FailureCode::Conflict,
-        "the program's store kept changing",
-        format!(
-            "what the program had read was changed by others each of the {} times it ran",
-            RETRIES_MAX + 1
-        ),
-    )
-    .hint("nothing was written; try again"))
+    run_alone(shared, request, kept).await
+}
+
+/// The last attempt of a run that lost every race: nobody else changes its state meanwhile. Only for short runs, since all
+/// others that write there have to wait for it.
+async fn run_alone(
+    shared: &Arc<Shared>,
+    request: &Request,
+    kept: Option<Arc<RunRecord>>,
+) -> Result<Arc<RunRecord>, Failure> {
+    let conflict = |detail: String| {
+        Failure::new(
+            FailureCode::Conflict,
+            "the program's store kept changing",
+            detail,
+        )
+        .hint("nothing was written; try again")
+    };
+    let is_short = kept
+        .as_ref()
+        .is_some_and(|record| record.fuel_used <= FUEL_ALONE_MAX);
+    let (true, Some(namespace)) = (is_short, &request.target.namespace) else {
+        return Err(conflict(format!(
+            "others changed what the program had read, each of the {ATTEMPTS_AMONG_OTHERS} times it ran"
+        )));
+    };
+    let turn = shared.turns.alone(namespace);
+    let _turn = match request.deadline {
+        None => turn.await,
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), turn)
+            .await
+            .map_err(|_| too_late())?,
+    };
+    let record = Arc::new(run_once(shared, request, kept).await?);
+    if changes(request, &record).is_none() || commit(shared, namespace, &record).await? {
+        return Ok(record);
+    }
+    Err(conflict(
+        "it changed even while the program had it for itself".to_owned(),
+    ))
+}
+
+/// The namespace that a run changes.
+fn changes<'a>(request: &'a Request, record: &RunRecord) -> Option<&'a Namespace> {
+    request.target.namespace.as_ref().filter(|_| record.wrote())
+}
+
+/// Whether the writes of a run are on disk; `false` if what it read has changed since.
+async fn commit(
+    shared: &Shared,
+    namespace: &Namespace,
+    record: &Arc<RunRecord>,
+) -> Result<bool, Failure> {
+    match shared
+        .committer
+        .commit(namespace.clone(), record.clone())
+        .await
+    {
+        Ok(Changed::Committed(_)) => Ok(true),
+        Ok(Changed::Conflict) => Ok(false),
+        Ok(Changed::Quota { bytes }) => Err(Failure::new(
+            FailureCode::Quota,
+            "the program's store is full",
+            format!(
+                "it would have {bytes} bytes, at most {} are allowed",
+                shared.config.state_quota_bytes
+            ),
+        )
+        .hint("nothing was written; remove what is no longer needed")),
+        Err(CommitError::Busy) => {
+            count(&shared.figures.refused);
+            Err(overloaded("too many changes wait to be written"))
+        }
+        Err(CommitError::Store(error)) => Err(store_failure(&error)),
+    }
 }
 
 fn overloaded(detail: &str) -> Failure {
     Failure::new(FailureCode::Overloaded, "the node is busy", detail).hint("try again in a moment")
+}
+
+fn too_late() -> Failure {
+    Failure::new(
+        FailureCode::Deadline,
+        "the answer took too long",
+        "the time of the request was over before the program had answered",
+    )
+    .hint("try again later")
 }
 
 async fn run_once(
@@ -342,17 +404,15 @@ async fn run_once(
         )
     };
     match shared.workers.run(owner, request.deadline, work).await {
-        Ok(record) => record,
+        Ok(record) => {
+            count(&shared.figures.runs);
+            record
+        }
         Err(no_result) => {
             count(&shared.figures.refused);
             Err(match no_result {
                 NoResult::Overloaded => overloaded("all its workers are taken by other requests"),
-                NoResult::Deadline => Failure::new(
-                    FailureCode::Deadline,
-                    "the answer took too long",
-                    "the time of the request was over before the program had answered",
-                )
-                .hint("try again later"),
+                NoResult::Deadline => too_late(),
                 NoResult::Broken => broken(),
             })
         }
