@@ -93,7 +93,12 @@ pub fn run(program: &Program, entry: &str, limits: Limits, host: &mut dyn Host) 
 }
 
 /// Runs an entry point and says what is left of its memory.
-pub fn run_inspected(program: &Program, entry: &str, limits: Limits, host: &mut dyn Host) -> (Outcome, Remains) {
+pub fn run_inspected(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+) -> (Outcome, Remains) {
     let inner = &*program.inner;
     let refuse = |reason: String| {
         let outcome = Outcome {
@@ -149,7 +154,9 @@ pub fn run_inspected(program: &Program, entry: &str, limits: Limits, host: &mut 
     let backtrace = interpreter.backtrace();
     let machine = &mut interpreter.machine;
     let end = match result {
-        _ if machine.heap.arena.is_broken() => End::Refused("internal: memory was used against the rules".into()),
+        _ if machine.heap.arena.is_broken() => {
+            End::Refused("internal: memory was used against the rules".into())
+        }
         Ok(cell) => {
             let cell = cell as u32;
             let bytes = machine.heap.text(cell).to_vec();
@@ -159,9 +166,16 @@ pub fn run_inspected(program: &Program, entry: &str, limits: Limits, host: &mut 
         Err(stop) => match *stop {
             Stop::Stopped => End::Stopped,
             Stop::Refused(reason) => End::Refused(reason),
-            Stop::Trap { kind, operands, message } => End::Trapped(Trap {
+            Stop::Trap {
                 kind,
-                position: backtrace.first().copied().unwrap_or(Position { function: 0, instruction: 0 }),
+                operands,
+                message,
+            } => End::Trapped(Trap {
+                kind,
+                position: backtrace.first().copied().unwrap_or(Position {
+                    function: 0,
+                    instruction: 0,
+                }),
                 operands,
                 message,
                 backtrace,

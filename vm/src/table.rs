@@ -31,16 +31,27 @@ impl<'p> Heap<'p> {
     }
 
     fn entry_at(&self, cell: Ref, table: &Table, entry: u32) -> u32 {
-        cell.wrapping_add(TABLE).wrapping_add(entry.wrapping_mul(table.stride))
+        cell.wrapping_add(TABLE)
+            .wrapping_add(entry.wrapping_mul(table.stride))
     }
 
     /// Whether an entry is alive.
     fn is_alive(&self, cell: Ref, table: &Table, entry: u32) -> bool {
-        self.arena.u32(self.entry_at(cell, table, entry) + table.hash_offset) & DEAD == 0
+        self.arena
+            .u32(self.entry_at(cell, table, entry) + table.hash_offset)
+            & DEAD
+            == 0
     }
 
     /// Looks a hashed key up.
-    fn look_up(&self, cell: Ref, table: &Table, key: &Shape, hash: u32, slots: &[u64]) -> Option<u32> {
+    fn look_up(
+        &self,
+        cell: Ref,
+        table: &Table,
+        key: &Shape,
+        hash: u32,
+        slots: &[u64],
+    ) -> Option<u32> {
         let index = self.arena.u32(cell + 20);
         if index == 0 {
             return None;
@@ -84,7 +95,9 @@ impl<'p> Heap<'p> {
     /// Enters all live entries into an empty index.
     fn enter_all(&mut self, cell: Ref, table: &Table, index: Ref) {
         for entry in 0..self.length(cell) {
-            let hash = self.arena.u32(self.entry_at(cell, table, entry) + table.hash_offset);
+            let hash = self
+                .arena
+                .u32(self.entry_at(cell, table, entry) + table.hash_offset);
             if hash & DEAD == 0 {
                 self.enter(index, hash, entry);
             }
@@ -132,7 +145,11 @@ impl<'p> Machine<'p> {
         let used = self.heap.length(cell);
         match u32::try_from(number) {
             Ok(entry) if entry < used && self.heap.is_alive(cell, table, entry) => {
-                let offset = if value { table.value_offset } else { table.key_offset };
+                let offset = if value {
+                    table.value_offset
+                } else {
+                    table.key_offset
+                };
                 Ok(self.heap.entry_at(cell, table, entry) + offset)
             }
             _ => trap(TrapKind::IndexOutOfBounds, number, i64::from(used)),
@@ -161,7 +178,12 @@ impl<'p> Machine<'p> {
 
     /// `map.put` and `set.insert`: key and value are moved in. An equal key stays, and the new one is dropped.
     /// Gives the cell, which may be another, and whether the key was new.
-    pub fn table_put(&mut self, cell: Ref, key_slots: &[u64], value_slots: &[u64]) -> Run<(Ref, bool)> {
+    pub fn table_put(
+        &mut self,
+        cell: Ref,
+        key_slots: &[u64],
+        value_slots: &[u64],
+    ) -> Run<(Ref, bool)> {
         let (table, key) = self.table_of(cell)?;
         let hashed = self.find_key(cell, key_slots, Cost::Copy.base())?;
         let value = table.value.and_then(|v| self.heap.shape(v));
@@ -176,13 +198,21 @@ impl<'p> Machine<'p> {
         }
         let cell = self.make_room(cell, table)?;
         let arena = &self.heap.arena;
-        let (used, alive, index) = (arena.u32(cell + 8), arena.u32(cell + 16), arena.u32(cell + 20));
+        let (used, alive, index) = (
+            arena.u32(cell + 8),
+            arena.u32(cell + 16),
+            arena.u32(cell + 20),
+        );
         let entry = self.heap.entry_at(cell, table, used);
-        self.heap.store(&key.pieces, entry + table.key_offset, key_slots);
+        self.heap
+            .store(&key.pieces, entry + table.key_offset, key_slots);
         if let Some(value) = value {
-            self.heap.store(&value.pieces, entry + table.value_offset, value_slots);
+            self.heap
+                .store(&value.pieces, entry + table.value_offset, value_slots);
         }
-        self.heap.arena.set_u32(entry + table.hash_offset, hashed.hash);
+        self.heap
+            .arena
+            .set_u32(entry + table.hash_offset, hashed.hash);
         self.heap.arena.set_u32(cell + 8, used + 1);
         self.heap.arena.set_u32(cell + 16, alive + 1);
         self.heap.enter(index, hashed.hash, used);
@@ -192,7 +222,11 @@ impl<'p> Machine<'p> {
     /// Makes room for one more entry.
     fn make_room(&mut self, cell: Ref, table: &Table) -> Run<Ref> {
         let arena = &self.heap.arena;
-        let (used, capacity, alive) = (arena.u32(cell + 8), arena.u32(cell + 12), arena.u32(cell + 16));
+        let (used, capacity, alive) = (
+            arena.u32(cell + 8),
+            arena.u32(cell + 12),
+            arena.u32(cell + 16),
+        );
         if used < capacity {
             return Ok(cell);
         }
@@ -212,8 +246,13 @@ impl<'p> Machine<'p> {
             .max(4)
             .min(limits::ELEMENTS);
         let ty = self.heap.arena.u32(cell + 4);
-        let new = self.allocate(u64::from(TABLE) + new_capacity * u64::from(table.stride), ty)?;
-        self.heap.arena.copy(cell + 8, new + 8, TABLE - 8 + moved as u32);
+        let new = self.allocate(
+            u64::from(TABLE) + new_capacity * u64::from(table.stride),
+            ty,
+        )?;
+        self.heap
+            .arena
+            .copy(cell + 8, new + 8, TABLE - 8 + moved as u32);
         self.heap.arena.set_u32(new + 12, new_capacity as u32);
         self.heap.free_cell(cell);
         let places = (new_capacity * 4).div_ceil(3).next_power_of_two();
@@ -236,7 +275,10 @@ impl<'p> Machine<'p> {
         let mut to = 0;
         for entry in 0..self.heap.length(cell) {
             if self.heap.is_alive(cell, table, entry) {
-                let (from, place) = (self.heap.entry_at(cell, table, entry), self.heap.entry_at(cell, table, to));
+                let (from, place) = (
+                    self.heap.entry_at(cell, table, entry),
+                    self.heap.entry_at(cell, table, to),
+                );
                 self.heap.arena.copy(from, place, table.stride);
                 to += 1;
             }
@@ -244,7 +286,10 @@ impl<'p> Machine<'p> {
         self.heap.arena.set_u32(cell + 8, to);
         let index = self.heap.arena.u32(cell + 20);
         let places = self.heap.places(index);
-        self.heap.arena.slice_mut(index + INDEX_HEADER, places * 4).fill(0);
+        self.heap
+            .arena
+            .slice_mut(index + INDEX_HEADER, places * 4)
+            .fill(0);
         self.heap.enter_all(cell, table, index);
     }
 
@@ -259,13 +304,17 @@ impl<'p> Machine<'p> {
         let mut slots = Vec::new();
         if let Some(value) = table.value.and_then(|v| self.heap.shape(v)) {
             slots.resize(value.slots as usize, 0);
-            self.heap.load(&value.pieces, entry + table.value_offset, &mut slots);
+            self.heap
+                .load(&value.pieces, entry + table.value_offset, &mut slots);
         }
         let hash = self.heap.arena.u32(entry + table.hash_offset);
-        self.heap.arena.set_u32(entry + table.hash_offset, hash | DEAD);
+        self.heap
+            .arena
+            .set_u32(entry + table.hash_offset, hash | DEAD);
         let alive = self.heap.arena.u32(cell + 16);
         self.heap.arena.set_u32(cell + 16, alive.wrapping_sub(1));
-        self.heap.release_memory(&key.refs, entry + table.key_offset);
+        self.heap
+            .release_memory(&key.refs, entry + table.key_offset);
         Ok(Some(slots))
     }
 

@@ -54,7 +54,10 @@ pub fn char_at(text: &[u8], offset: i64) -> Run<char> {
         0xf0..=0xff => 4,
     };
     let bytes = text.get(at..at + width).unwrap_or_default();
-    Ok(as_text(bytes).chars().next().unwrap_or(char::REPLACEMENT_CHARACTER))
+    Ok(as_text(bytes)
+        .chars()
+        .next()
+        .unwrap_or(char::REPLACEMENT_CHARACTER))
 }
 
 /// An element of bytes.
@@ -126,7 +129,9 @@ pub fn quote(text: &str, quoting: Quoting, out: &mut dyn FnMut(&str)) {
             ('\'', Quoting::Char) => "\\'",
             ('$', Quoting::String) if text[at + 1..].starts_with('{') => "\\$",
             (_, Quoting::Json) if c < ' ' => &format!("\\u{:04x}", c as u32),
-            (_, Quoting::String | Quoting::Char) if c.is_control() => &format!("\\u{{{:x}}}", c as u32),
+            (_, Quoting::String | Quoting::Char) if c.is_control() => {
+                &format!("\\u{{{:x}}}", c as u32)
+            }
             _ => continue,
         };
         out(&text[plain..at]);
@@ -165,13 +170,19 @@ impl Machine<'_> {
     /// another. Pays for what has to be moved.
     pub fn grow(&mut self, cell: Ref, more: u64, stride: u32) -> Run<Ref> {
         let arena = &self.heap.arena;
-        let (length, capacity) = (u64::from(arena.u32(cell + 8)), u64::from(arena.u32(cell + 12)));
+        let (length, capacity) = (
+            u64::from(arena.u32(cell + 8)),
+            u64::from(arena.u32(cell + 12)),
+        );
         let needed = length + more;
         if needed <= capacity {
             return Ok(cell);
         }
         self.check_count(needed)?;
-        let capacity = needed.max(capacity + capacity / 2).max(4).min(limits::ELEMENTS);
+        let capacity = needed
+            .max(capacity + capacity / 2)
+            .max(4)
+            .min(limits::ELEMENTS);
         let moved = length * u64::from(stride);
         self.pay_bytes(moved)?;
         let ty = self.heap.arena.u32(cell + 4);
@@ -179,7 +190,9 @@ impl Machine<'_> {
             Ok(new) => new,
             Err(why) => return self.no_room(why),
         };
-        self.heap.arena.copy(cell + SEQUENCE, new + SEQUENCE, moved as u32);
+        self.heap
+            .arena
+            .copy(cell + SEQUENCE, new + SEQUENCE, moved as u32);
         self.heap.free_cell(cell);
         Ok(new)
     }
@@ -204,7 +217,9 @@ impl Machine<'_> {
         self.pay_bytes(u64::from(count))?;
         let cell = self.grow(cell, u64::from(count), 1)?;
         let length = self.heap.length(cell);
-        self.heap.arena.copy(other + SEQUENCE + from, cell + SEQUENCE + length, count);
+        self.heap
+            .arena
+            .copy(other + SEQUENCE + from, cell + SEQUENCE + length, count);
         self.heap.arena.set_u32(cell + 8, length + count);
         Ok(cell)
     }
@@ -225,7 +240,9 @@ impl Machine<'_> {
         let length = self.heap.length(cell);
         // There is room for it now, so the buffer is within the limit of memory, too.
         let mut buffer = Vec::with_capacity(count as usize);
-        write(from.bytes(self), &mut |piece| buffer.extend_from_slice(piece.as_bytes()));
+        write(from.bytes(self), &mut |piece| {
+            buffer.extend_from_slice(piece.as_bytes())
+        });
         self.heap.arena.write(cell + SEQUENCE + length, &buffer);
         self.heap.arena.set_u32(cell + 8, length + count as u32);
         Ok(cell)

@@ -11,8 +11,6 @@
 //! of it, and it may stand behind them in the text: so when a loop closes, what its rounds ended is handed to
 //! the nearest enclosing region that was left from inside it, and from there outwards.
 
-use std::collections::BTreeMap;
-
 use cop_bytecode::{Own, Value, ValueType, limits};
 
 use super::error::{Check, Rule, fault};
@@ -63,9 +61,9 @@ pub(super) struct Frame<'a> {
     /// What the first exit decided.
     pub(super) exits: Option<Exits>,
     /// Flags of outer values that some way to the end of the region ended.
-    ended: BTreeMap<Value, u64>,
-    /// Those of `ended` that also count for ways from inside this region to further out.
-    handed: BTreeMap<Value, u64>,
+    ended: Vec<(Value, u64)>,
+    /// More of them, from loops inside; these also count for ways from inside this region to further out.
+    handed: Vec<(Value, u64)>,
     /// Per result, what the borrowed values given for it may be of their root.
     borrowed: Vec<Place>,
 }
@@ -107,8 +105,8 @@ impl<'a> Frame<'a> {
             slots_base: 0,
             reached: None,
             exits: None,
-            ended: BTreeMap::new(),
-            handed: BTreeMap::new(),
+            ended: Vec::new(),
+            handed: Vec::new(),
             borrowed: Vec::new(),
         }
     }
@@ -430,7 +428,7 @@ impl<'a> Pass<'a> {
             match *undo {
                 Undo::Consumed(value) if is_outer(value) => consumed.push(value),
                 Undo::Ended(value, mask) if is_outer(value) => {
-                    *frame.ended.entry(value).or_default() |= mask;
+                    frame.ended.push((value, mask));
                 }
                 _ => {}
             }
@@ -603,13 +601,10 @@ impl<'a> Pass<'a> {
             return Ok(());
         };
         self.ended = false;
-        self.hand_on(&frame);
         for value in frame.exits.iter().flat_map(|e| &e.consumed) {
             self.consume(*value);
         }
-        for (value, mask) in &frame.ended {
-            self.end_flags(*value, *mask);
-        }
+        self.join_flags(&frame);
         let places: Vec<Option<Place>> = match frame.region {
             // A `for` may end with what `start` or `next` gave.
             Region::For => Vec::new(),
@@ -618,29 +613,30 @@ impl<'a> Pass<'a> {
         self.define_passed(frame.results, &places)
     }
 
-    /// Flags ended on a way round a loop are ended for whoever leaves it from inside, further out too.
-    fn hand_on(&mut self, closed: &Frame) {
-        let flags = if closed.is_loop() {
-            &closed.ended
-        } else {
-            &closed.handed
-        };
-        if flags.is_empty() {
-            return;
+    /// Ends the flags that some way to the end of a closed region ended. Those ended on a way round a loop are
+    /// ended for whoever leaves it from inside, further out too.
+    fn join_flags(&mut self, closed: &Frame) {
+        let mut hand_on = Vec::new();
+        for (value, mask) in &closed.handed {
+            let ended = self.end_flags(*value, *mask);
+            if ended != 0 {
+                hand_on.push((*value, ended));
+            }
+        }
+        for (value, mask) in &closed.ended {
+            let ended = self.end_flags(*value, *mask);
+            if ended != 0 && closed.is_loop() {
+                hand_on.push((*value, ended));
+            }
         }
         let target = self
             .frames
             .iter()
             .rposition(|f| f.reached.is_some_and(|at| at >= closed.opened_at));
-        let Some(target) = target else {
-            return;
-        };
-        for (value, mask) in flags {
-            if (self.values[value.0 as usize].depth as usize) < target {
-                let frame = &mut self.frames[target];
-                *frame.ended.entry(*value).or_default() |= mask;
-                *frame.handed.entry(*value).or_default() |= mask;
-            }
+        if let Some(target) = target {
+            let values = &self.values;
+            hand_on.retain(|(value, _)| (values[value.0 as usize].depth as usize) < target);
+            self.frames[target].handed.append(&mut hand_on);
         }
     }
 }

@@ -236,7 +236,9 @@ impl Pass<'_> {
     /// Ends uniqueness of the own slots that the value is, since they get more owners.
     pub(super) fn share(&mut self, value: Value, info: Info) -> Check {
         match info.state {
-            State::Owned(_) => self.end_flags(value, u64::MAX),
+            State::Owned(_) => {
+                self.end_flags(value, u64::MAX);
+            }
             State::Borrowed(borrowed) => {
                 if borrowed.look && borrowed.own != 0 {
                     let text = format!(
@@ -317,17 +319,19 @@ impl Pass<'_> {
         }
     }
 
-    /// Ends flags of an owned value; nothing for any other.
-    pub(super) fn end_flags(&mut self, value: Value, mask: u64) {
+    /// Ends flags of an owned value, and gives those that it had; nothing for any other.
+    pub(super) fn end_flags(&mut self, value: Value, mask: u64) -> u64 {
         let depth_here = self.depth();
         let info = &mut self.values[value.0 as usize];
-        if let State::Owned(owned) = &mut info.state {
-            let ended = owned.unique & mask;
-            owned.unique &= !mask;
-            if ended != 0 && info.depth < depth_here {
-                self.log.push(Undo::Ended(value, ended));
-            }
+        let State::Owned(owned) = &mut info.state else {
+            return 0;
+        };
+        let ended = owned.unique & mask;
+        owned.unique &= !mask;
+        if ended != 0 && info.depth < depth_here {
+            self.log.push(Undo::Ended(value, ended));
         }
+        ended
     }
 
     /// Takes back what happened to outer values since the log had that length.

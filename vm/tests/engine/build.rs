@@ -2,8 +2,9 @@
 
 use cop_bytecode::numbering::Numbering;
 use cop_bytecode::{
-    Constant, DefId, Entry, Field, Function, HostFunction, Instr, Layouts, Mode, Op, Own, Package, Param, Shape, Step,
-    TrapKind, Type, TypeDef, TypeId, UpdateOp, Value, ValueType, Variant, canonical,
+    Constant, DefId, Entry, Field, Function, HostFunction, Instr, Layouts, Mode, Op, Own, Package,
+    Param, Shape, Step, TrapKind, Type, TypeDef, TypeId, UpdateOp, Value, ValueType, Variant,
+    canonical,
 };
 use cop_vm::{Answer, End, Host, Limits, NoHost, Outcome, Program, Trap, run_inspected};
 
@@ -76,9 +77,20 @@ impl Pack {
     }
 
     /// Adds a function and gives its index.
-    pub fn function(&mut self, params: &[(TypeId, Mode)], result: TypeId, build: impl FnOnce(&mut Body)) -> u32 {
+    pub fn function(
+        &mut self,
+        params: &[(TypeId, Mode)],
+        result: TypeId,
+        build: impl FnOnce(&mut Body),
+    ) -> u32 {
         let index = self.package.functions.len();
-        let params: Vec<Param> = params.iter().map(|(ty, mode)| Param { ty: *ty, mode: *mode }).collect();
+        let params: Vec<Param> = params
+            .iter()
+            .map(|(ty, mode)| Param {
+                ty: *ty,
+                mode: *mode,
+            })
+            .collect();
         self.package.functions.push(Function {
             params: params.clone(),
             captures: 0,
@@ -109,7 +121,9 @@ impl Pack {
     }
 
     pub fn finish(mut self) -> Package {
-        self.package.types = (0..self.types.len() as u32).map(|i| self.types.get(TypeId(i)).unwrap().clone()).collect();
+        self.package.types = (0..self.types.len() as u32)
+            .map(|i| self.types.get(TypeId(i)).unwrap().clone())
+            .collect();
         self.package.defs = self.types.defs().to_vec();
         canonical(&self.package).0
     }
@@ -189,10 +203,13 @@ impl Body<'_> {
 
     fn constant(&mut self, constant: Constant) -> Value {
         let constants = &mut self.pack.package.constants;
-        let index = constants.iter().position(|c| *c == constant).unwrap_or_else(|| {
-            constants.push(constant);
-            constants.len() - 1
-        });
+        let index = constants
+            .iter()
+            .position(|c| *c == constant)
+            .unwrap_or_else(|| {
+                constants.push(constant);
+                constants.len() - 1
+            });
         self.one(Instr::Const(index as u32))
     }
 
@@ -228,7 +245,13 @@ impl Body<'_> {
     }
 
     /// An update; gives the changed value, and the operation's own result if it has one.
-    pub fn update(&mut self, op: UpdateOp, value: Value, path: &[Step], args: &[Value]) -> Vec<Value> {
+    pub fn update(
+        &mut self,
+        op: UpdateOp,
+        value: Value,
+        path: &[Step],
+        args: &[Value],
+    ) -> Vec<Value> {
         self.all(Instr::Update {
             op,
             value,
@@ -363,11 +386,19 @@ impl Body<'_> {
 pub fn run_with(package: &Package, limits: Limits, host: &mut dyn Host) -> Outcome {
     let program = match Program::load(package) {
         Ok(program) => program,
-        Err(refusal) => panic!("{refusal}\n{}", cop_bytecode::print(package, Default::default())),
+        Err(refusal) => panic!(
+            "{refusal}\n{}",
+            cop_bytecode::print(package, Default::default())
+        ),
     };
     let (outcome, remains) = run_inspected(&program, "main", limits, host);
     if let End::Returned(_) = outcome.end {
-        assert_eq!(remains.live_cells, 0, "cells are left:\n{}", cop_bytecode::print(package, Default::default()));
+        assert_eq!(
+            remains.live_cells,
+            0,
+            "cells are left:\n{}",
+            cop_bytecode::print(package, Default::default())
+        );
     }
     // Again, with other random keys in the tables' places if the process had others, the same comes out.
     outcome
@@ -397,7 +428,10 @@ pub fn trapped(outcome: Outcome) -> Trap {
 /// The integers that a body returns by [`Body::ret_ints`].
 pub fn ints(build: impl FnOnce(&mut Body)) -> Vec<i64> {
     let bytes = returned(run(&Pack::new().main(build)));
-    bytes.chunks(8).map(|c| i64::from_le_bytes(c.try_into().unwrap())).collect()
+    bytes
+        .chunks(8)
+        .map(|c| i64::from_le_bytes(c.try_into().unwrap()))
+        .collect()
 }
 
 /// The text that a body returns.
@@ -419,7 +453,8 @@ pub struct Echo {
 
 impl Host for Echo {
     fn call(&mut self, interface: &str, function: &str, argument: &[u8]) -> Answer {
-        self.asked.push((interface.into(), function.into(), argument.to_vec()));
+        self.asked
+            .push((interface.into(), function.into(), argument.to_vec()));
         match function {
             "stop" => Answer::Stop,
             "refuse" => Answer::Refuse("no".into()),

@@ -50,7 +50,9 @@ fn loops_swap_their_parameters_at_once() {
 fn exits_leave_several_regions() {
     let found = ints(|b| {
         let i64 = b.pack.i64();
-        b.all(Instr::Block { results: vec![copy(i64)] });
+        b.all(Instr::Block {
+            results: vec![copy(i64)],
+        });
         let start = b.int(1);
         let turn = b.all(Instr::Loop {
             start: vec![start],
@@ -142,15 +144,29 @@ fn closures_lend_their_captures() {
     let mut pack = Pack::new();
     let (i64, string) = (pack.i64(), pack.ty(Type::String));
     let ty = pack.ty(Type::Fn {
-        params: vec![cop_bytecode::FnParam { ty: i64, mutable: false }],
+        params: vec![cop_bytecode::FnParam {
+            ty: i64,
+            mutable: false,
+        }],
         result: i64,
     });
-    let function = pack.function(&[(string, Mode::Borrow), (i64, Mode::Borrow), (i64, Mode::Borrow)], i64, |b| {
-        let len = b.op(Op::StringLen, &[cop_bytecode::Value(0)]);
-        let sum = b.op(Op::I64Mul, &[cop_bytecode::Value(1), cop_bytecode::Value(2)]);
-        let sum = b.op(Op::I64Add, &[sum, len]);
-        b.ret(&[sum]);
-    });
+    let function = pack.function(
+        &[
+            (string, Mode::Borrow),
+            (i64, Mode::Borrow),
+            (i64, Mode::Borrow),
+        ],
+        i64,
+        |b| {
+            let len = b.op(Op::StringLen, &[cop_bytecode::Value(0)]);
+            let sum = b.op(
+                Op::I64Mul,
+                &[cop_bytecode::Value(1), cop_bytecode::Value(2)],
+            );
+            let sum = b.op(Op::I64Add, &[sum, len]);
+            b.ret(&[sum]);
+        },
+    );
     pack.package.functions[function as usize].captures = 2;
     let package = pack.main(|b| {
         let (empty, hundred) = (b.blank(), b.int(100));
@@ -177,7 +193,10 @@ fn closures_lend_their_captures() {
         b.drop(other);
         b.ret_ints(&[first, second]);
     });
-    assert_eq!(returned(run(&package)), [304i64, 304].map(i64::to_le_bytes).concat());
+    assert_eq!(
+        returned(run(&package)),
+        [304i64, 304].map(i64::to_le_bytes).concat()
+    );
 }
 
 #[test]
@@ -221,9 +240,15 @@ fn traps_say_where_and_from_where() {
         b.ret_ints(&[result]);
     });
     let trap = trapped(run(&package));
-    assert_eq!((trap.kind, trap.operands), (TrapKind::DivisionByZero, [1, 0]));
+    assert_eq!(
+        (trap.kind, trap.operands),
+        (TrapKind::DivisionByZero, [1, 0])
+    );
     // In canonical order `main` is function 0.
-    let at = |function, instruction| Position { function, instruction };
+    let at = |function, instruction| Position {
+        function,
+        instruction,
+    };
     assert_eq!(trap.position, at(1, 1));
     assert_eq!(trap.backtrace, [at(1, 1), at(0, 1)]);
 }
@@ -239,7 +264,10 @@ fn a_panic_has_a_message() {
         });
     });
     let trap = trapped(run(&package));
-    assert_eq!((trap.kind, trap.message.as_deref()), (TrapKind::Panic, Some("oh no")));
+    assert_eq!(
+        (trap.kind, trap.message.as_deref()),
+        (TrapKind::Panic, Some("oh no"))
+    );
 }
 
 #[test]

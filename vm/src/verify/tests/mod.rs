@@ -1,5 +1,6 @@
 //! Attacks and their legal twins, and random bodies against a machine with real counts.
 
+mod cost;
 mod form;
 mod holes;
 mod kit;
