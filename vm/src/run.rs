@@ -1,6 +1,5 @@
 //! Running an entry point of a program: from limits and a host to an outcome.
 
-use cop_bytecode::layout::SEQUENCE_HEADER;
 use cop_bytecode::{Constant, TrapKind, Type, limits};
 
 use crate::flat::Code;
@@ -191,6 +190,5 @@ pub fn run_inspected(
         live_cells: machine.heap.arena.live_cells(),
         used_bytes: machine.heap.arena.used(),
     };
-    debug_assert!(SEQUENCE_HEADER == crate::heap::SEQUENCE);
     (outcome, remains)
 }

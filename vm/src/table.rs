@@ -243,8 +243,7 @@ impl<'p> Machine<'p> {
         }
         let new_capacity = (u64::from(capacity) + u64::from(capacity / 2))
             .max(u64::from(used) + 1)
-            .max(4)
-            .min(limits::ELEMENTS);
+            .clamp(4, limits::ELEMENTS);
         let ty = self.heap.arena.u32(cell + 4);
         let new = self.allocate(
             u64::from(TABLE) + new_capacity * u64::from(table.stride),

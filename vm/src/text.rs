@@ -181,8 +181,7 @@ impl Machine<'_> {
         self.check_count(needed)?;
         let capacity = needed
             .max(capacity + capacity / 2)
-            .max(4)
-            .min(limits::ELEMENTS);
+            .clamp(4, limits::ELEMENTS);
         let moved = length * u64::from(stride);
         self.pay_bytes(moved)?;
         let ty = self.heap.arena.u32(cell + 4);

@@ -172,11 +172,6 @@ impl Body<'_> {
         self.all(instr)[0]
     }
 
-    /// Index of the next instruction.
-    pub fn position(&self) -> u32 {
-        self.instrs.len() as u32
-    }
-
     pub fn int(&mut self, n: i64) -> Value {
         self.one(Instr::ConstI64(n))
     }

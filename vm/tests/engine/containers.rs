@@ -55,13 +55,25 @@ fn lists_change_in_place() {
     assert_eq!(updated(&[1, 2], ListPush, &[3]), [1, 2, 3]);
     assert_eq!(updated(&[1, 2], ListInsert, &[0, 9]), [9, 1, 2]);
     assert_eq!(updated(&[1, 2], ListInsert, &[2, 9]), [1, 2, 9]);
-    assert_eq!(update_trap(&[1, 2], ListInsert, &[3, 9]), (TrapKind::IndexOutOfBounds, [3, 2]));
-    assert_eq!(update_trap(&[1, 2], ListInsert, &[-1, 9]), (TrapKind::IndexOutOfBounds, [-1, 2]));
+    assert_eq!(
+        update_trap(&[1, 2], ListInsert, &[3, 9]),
+        (TrapKind::IndexOutOfBounds, [3, 2])
+    );
+    assert_eq!(
+        update_trap(&[1, 2], ListInsert, &[-1, 9]),
+        (TrapKind::IndexOutOfBounds, [-1, 2])
+    );
     assert_eq!(updated(&[1, 2, 3], ListSwap, &[0, 2]), [3, 2, 1]);
-    assert_eq!(update_trap(&[1, 2, 3], ListSwap, &[0, 3]), (TrapKind::IndexOutOfBounds, [3, 3]));
+    assert_eq!(
+        update_trap(&[1, 2, 3], ListSwap, &[0, 3]),
+        (TrapKind::IndexOutOfBounds, [3, 3])
+    );
     assert_eq!(updated(&[1, 2, 3], ListTruncate, &[1]), [1]);
     assert_eq!(updated(&[1, 2, 3], ListTruncate, &[7]), [1, 2, 3]);
-    assert_eq!(update_trap(&[1, 2, 3], ListTruncate, &[-1]), (TrapKind::InvalidArgument, [-1, 0]));
+    assert_eq!(
+        update_trap(&[1, 2, 3], ListTruncate, &[-1]),
+        (TrapKind::InvalidArgument, [-1, 0])
+    );
     assert_eq!(updated(&[1, 2, 3], ListClear, &[]), []);
     assert_eq!(updated(&[1, 2, 3, 4], ListReverse, &[]), [4, 3, 2, 1]);
     let removed = ints(|b| {
@@ -154,7 +166,10 @@ fn popping_gives_options_of_every_layout() {
         let first = b.update(UpdateOp::ListPop, xs, &[], &[]);
         let second = b.update(UpdateOp::ListPop, first[0], &[], &[]);
         let (some2, none2) = (b.one(Instr::Tag(first[1])), b.one(Instr::Tag(second[1])));
-        let last = b.get(first[1], &[Step::Variant(1), Step::Field(0), Step::Field(7)]);
+        let last = b.get(
+            first[1],
+            &[Step::Variant(1), Step::Field(0), Step::Field(7)],
+        );
         b.drops(&[first[1], second[1], second[0]]);
         b.ret_ints(&[some, payload, none, some2, last, none2]);
     });
@@ -253,7 +268,10 @@ fn elements_are_checked() {
     assert_eq!(ints(get(2)), [3]);
     assert_eq!(trap(get(3)), (TrapKind::IndexOutOfBounds, [3, 3]));
     assert_eq!(trap(get(-1)), (TrapKind::IndexOutOfBounds, [-1, 3]));
-    assert_eq!(trap(get(1 << 32)), (TrapKind::IndexOutOfBounds, [1 << 32, 3]));
+    assert_eq!(
+        trap(get(1 << 32)),
+        (TrapKind::IndexOutOfBounds, [1 << 32, 3])
+    );
     let set = |index: i64| {
         move |b: &mut Body| {
             let xs = list_of(b, &[1, 2, 3]);
@@ -317,7 +335,13 @@ fn numbers_change_in_place() {
         });
         assert_eq!(found.0, kind, "{op:?}");
     }
-    let floats = [(F64Add, 7.5), (F64Sub, 3.5), (F64Mul, 11.0), (F64Div, 2.75), (F64Rem, 1.5)];
+    let floats = [
+        (F64Add, 7.5),
+        (F64Sub, 3.5),
+        (F64Mul, 11.0),
+        (F64Div, 2.75),
+        (F64Rem, 1.5),
+    ];
     for (op, expected) in floats {
         let bits = ints(|b| {
             let f64 = b.pack.ty(Type::F64);
@@ -329,7 +353,13 @@ fn numbers_change_in_place() {
             let (new, old) = (b.op(Op::F64ToBits, &[new]), b.op(Op::F64ToBits, &[old]));
             b.ret_ints(&[new, old]);
         });
-        assert_eq!(bits.iter().map(|b| f64::from_bits(*b as u64)).collect::<Vec<_>>(), [expected, 5.5], "{op:?}");
+        assert_eq!(
+            bits.iter()
+                .map(|b| f64::from_bits(*b as u64))
+                .collect::<Vec<_>>(),
+            [expected, 5.5],
+            "{op:?}"
+        );
     }
 }
 
@@ -422,25 +452,47 @@ fn texts_grow_in_place() {
     let char = |c: char| move |b: &mut Body| vec![(b.char(c), false)];
     assert_eq!(appended(TextAppend, text("héllo")), "> héllo");
     assert_eq!(appended(TextPush, char('€')), "> €");
-    assert_eq!(appended(TextAppendI64, int(i64::MIN)), "> -9223372036854775808");
+    assert_eq!(
+        appended(TextAppendI64, int(i64::MIN)),
+        "> -9223372036854775808"
+    );
     assert_eq!(appended(TextAppendHex, int(-1)), "> ffffffffffffffff");
     assert_eq!(appended(TextAppendHex, int(0)), "> 0");
     assert_eq!(appended(TextAppendF64, float(1e16)), "> 1.0e16");
     assert_eq!(
-        appended(TextAppendQuoted, text("a\"b\\c\n\r\t\0'$x${y}\u{7f}\u{1b}é")),
+        appended(
+            TextAppendQuoted,
+            text("a\"b\\c\n\r\t\0'$x${y}\u{7f}\u{1b}é")
+        ),
         r#"> "a\"b\\c\n\r\t\0'$x\${y}\u{7f}\u{1b}é""#
     );
     assert_eq!(appended(TextAppendQuoted, text("")), "> \"\"");
     assert_eq!(appended(TextAppendCharQuoted, char('\'')), r"> '\''");
     assert_eq!(appended(TextAppendCharQuoted, char('"')), "> '\"'");
-    assert_eq!(appended(TextAppendCharQuoted, char('\u{85}')), r"> '\u{85}'");
     assert_eq!(
-        appended(TextAppendJson, text("a\"b\\c\n\r\t\u{8}\u{c}\0/é\u{7f}\u{1f}")),
+        appended(TextAppendCharQuoted, char('\u{85}')),
+        r"> '\u{85}'"
+    );
+    assert_eq!(
+        appended(
+            TextAppendJson,
+            text("a\"b\\c\n\r\t\u{8}\u{c}\0/é\u{7f}\u{1f}")
+        ),
         "> \"a\\\"b\\\\c\\n\\r\\t\\b\\f\\u0000/é\u{7f}\\u001f\""
     );
-    let bytes = appended(TextAppendBytes, |b| vec![(b.bytes(b"a\"b\\\n\r\t\0'\x01\xff~"), true)]);
+    let bytes = appended(TextAppendBytes, |b| {
+        vec![(b.bytes(b"a\"b\\\n\r\t\0'\x01\xff~"), true)]
+    });
     assert_eq!(bytes, r#"> b"a\"b\\\n\r\t\0'\x01\xff~""#);
-    let slice = |from: i64, to: i64| move |b: &mut Body| vec![(b.text("aéb"), true), (b.int(from), false), (b.int(to), false)];
+    let slice = |from: i64, to: i64| {
+        move |b: &mut Body| {
+            vec![
+                (b.text("aéb"), true),
+                (b.int(from), false),
+                (b.int(to), false),
+            ]
+        }
+    };
     assert_eq!(appended(TextAppendSlice, slice(1, 4)), "> éb");
     let bad = |from: i64, to: i64| {
         trap(|b| {
@@ -581,7 +633,10 @@ fn map_values_change_in_place() {
         let map = b.update1(UpdateOp::I64Add, map, &[Step::Key(key)], &[five]);
         let entry = b.op(Op::MapFind, &[map, key]);
         let map = b.update1(UpdateOp::I64Mul, map, &[Step::EntryValue(entry)], &[five]);
-        let (new, old) = (b.get(map, &[Step::Key(key)]), b.get(kept, &[Step::Key(key)]));
+        let (new, old) = (
+            b.get(map, &[Step::Key(key)]),
+            b.get(kept, &[Step::Key(key)]),
+        );
         let map = b.update1(UpdateOp::MapClear, map, &[], &[]);
         let len = b.op(Op::MapLen, &[map]);
         let map = put(b, map, "y", 2);
@@ -632,7 +687,9 @@ fn sets() {
         let set = b.update1(UpdateOp::SetClear, again[0], &[], &[]);
         let empty = b.op(Op::SetLen, &[set]);
         b.drop(set);
-        let truths: Vec<Value> = [first[1], second[1], third[1], gone[1], again[1]].map(|t| b.as_int(t)).to_vec();
+        let truths: Vec<Value> = [first[1], second[1], third[1], gone[1], again[1]]
+            .map(|t| b.as_int(t))
+            .to_vec();
         b.ret_ints(&[&truths[..], &[found, next, len, empty]].concat());
     });
     assert_eq!(all, [1, 0, 1, 1, 0, 1, 1, 1, 0]);
@@ -660,12 +717,23 @@ fn keys_of_every_shape_are_equal_by_value() {
         };
         let set = b.new_value(ty, 0, &[]);
         let mut set = set;
-        for (f, word, deep) in [(0.0, "a", 1), (f64::NAN, "a", 1), (0.0, "b", 1), (0.0, "a", 2)] {
+        for (f, word, deep) in [
+            (0.0, "a", 1),
+            (f64::NAN, "a", 1),
+            (0.0, "b", 1),
+            (0.0, "a", 2),
+        ] {
             let key = make(b, f, word, deep);
             set = b.update(UpdateOp::SetInsert, set, &[], &[key])[0];
         }
         let mut found = vec![];
-        for (f, word, deep) in [(-0.0, "a", 1), (-f64::NAN, "a", 1), (0.0, "b", 1), (0.0, "a", 3), (1.0, "a", 1)] {
+        for (f, word, deep) in [
+            (-0.0, "a", 1),
+            (-f64::NAN, "a", 1),
+            (0.0, "b", 1),
+            (0.0, "a", 3),
+            (1.0, "a", 1),
+        ] {
             let key = make(b, if f.is_nan() { f64::NAN } else { f }, word, deep);
             found.push(b.op(Op::SetFind, &[set, key]));
             b.drop(key);
@@ -688,13 +756,37 @@ fn boxed_values_are_taken_apart() {
         let node = b.new_value(tree, 2, &[leaf, four, empty]);
         let other = b.dup(node);
         let tag = b.one(Instr::Tag(node));
-        let inner = b.get(node, &[Step::Variant(2), Step::Field(0), Step::Variant(1), Step::Field(0)]);
+        let inner = b.get(
+            node,
+            &[
+                Step::Variant(2),
+                Step::Field(0),
+                Step::Variant(1),
+                Step::Field(0),
+            ],
+        );
         // Shared: its parts get one more owner. Alone: they are moved.
-        let parts = b.all(Instr::Open { value: node, variant: 2, parts: 3 });
+        let parts = b.all(Instr::Open {
+            value: node,
+            variant: 2,
+            parts: 3,
+        });
         b.drops(&[parts[0], parts[2]]);
-        let again = b.all(Instr::Open { value: other, variant: 2, parts: 3 });
-        let last = b.all(Instr::Open { value: again[0], variant: 1, parts: 1 })[0];
-        b.all(Instr::Open { value: again[2], variant: 0, parts: 0 });
+        let again = b.all(Instr::Open {
+            value: other,
+            variant: 2,
+            parts: 3,
+        });
+        let last = b.all(Instr::Open {
+            value: again[0],
+            variant: 1,
+            parts: 1,
+        })[0];
+        b.all(Instr::Open {
+            value: again[2],
+            variant: 0,
+            parts: 0,
+        });
         b.ret_ints(&[tag, inner, parts[1], again[1], last]);
     });
     assert_eq!(all, [2, 3, 4, 4, 3]);
@@ -703,7 +795,11 @@ fn boxed_values_are_taken_apart() {
         let (def, tree) = b.pack.declare("Tree");
         b.pack.sum(def, &[&[], &[i64], &[tree, i64, tree]]);
         let empty = b.new_value(tree, 0, &[]);
-        let n = b.all(Instr::Open { value: empty, variant: 1, parts: 1 })[0];
+        let n = b.all(Instr::Open {
+            value: empty,
+            variant: 1,
+            parts: 1,
+        })[0];
         b.ret_ints(&[n]);
     });
     assert_eq!(wrong, (TrapKind::WrongVariant, [0, 1]));
@@ -802,8 +898,21 @@ fn what_is_taken_is_put_back() {
 
 #[test]
 fn inline_values_nest_in_lists_and_variables() {
-    let all = ints(|b| {
-        let (i64, bool, char, string) = (b.pack.i64(), b.pack.ty(Type::Bool), b.pack.ty(Type::Char), b.pack.ty(Type::String));
+    assert_eq!(
+        returned(run(&nested())),
+        [42i64, 120, 2, 1].map(i64::to_le_bytes).concat()
+    );
+}
+
+/// Structs and sums inside each other, in a list.
+pub fn nested() -> cop_bytecode::Package {
+    Pack::new().main(|b| {
+        let (i64, bool, char, string) = (
+            b.pack.i64(),
+            b.pack.ty(Type::Bool),
+            b.pack.ty(Type::Char),
+            b.pack.ty(Type::String),
+        );
         let inner = b.pack.strukt(&[bool, i64, string]);
         let (def, either) = b.pack.declare("Either");
         b.pack.sum(def, &[&[char], &[inner], &[string, string]]);
@@ -818,12 +927,26 @@ fn inline_values_nest_in_lists_and_variables() {
         let second = b.new_value(outer, 0, &[two, n]);
         let xs = b.new_value(list, 0, &[first, second]);
         let zero = b.int(0);
-        let deep = [Step::Index(zero), Step::Field(0), Step::Variant(1), Step::Field(0), Step::Field(1)];
+        let deep = [
+            Step::Index(zero),
+            Step::Field(0),
+            Step::Variant(1),
+            Step::Field(0),
+            Step::Field(1),
+        ];
         let by = b.int(1);
         let xs = b.update1(UpdateOp::I64Add, xs, &deep, &[by]);
         let number = b.get(xs, &deep);
         let one = b.int(1);
-        let code = b.get(xs, &[Step::Index(one), Step::Field(0), Step::Variant(0), Step::Field(0)]);
+        let code = b.get(
+            xs,
+            &[
+                Step::Index(one),
+                Step::Field(0),
+                Step::Variant(0),
+                Step::Field(0),
+            ],
+        );
         let code = b.op(Op::CharCode, &[code]);
         // Replacing the whole sum drops what was there.
         let (left, right) = (b.blank(), b.text("r"));
@@ -832,12 +955,19 @@ fn inline_values_nest_in_lists_and_variables() {
         let tag = b.get(xs, &[Step::Index(zero), Step::Field(0)]);
         let tag = b.one(Instr::Tag(tag));
         let xs = b.update1(UpdateOp::ListReverse, xs, &[], &[]);
-        let right = b.get(xs, &[Step::Index(one), Step::Field(0), Step::Variant(2), Step::Field(1)]);
+        let right = b.get(
+            xs,
+            &[
+                Step::Index(one),
+                Step::Field(0),
+                Step::Variant(2),
+                Step::Field(1),
+            ],
+        );
         let len = b.op(Op::StringLen, &[right]);
         b.drop(xs);
         b.ret_ints(&[number, code, tag, len]);
-    });
-    assert_eq!(all, [42, 120, 2, 1]);
+    })
 }
 
 #[test]
@@ -854,7 +984,12 @@ fn updates_copy_what_is_shared_behind() {
         let xs = b.unique(xs, 0);
         let (zero, one, nine) = (b.int(0), b.int(1), b.int(90));
         let xs = b.set(xs, &[Step::Index(zero), Step::Field(16)], nine);
-        let xs = b.update1(UpdateOp::I64Add, xs, &[Step::Index(zero), Step::Field(16)], &[one]);
+        let xs = b.update1(
+            UpdateOp::I64Add,
+            xs,
+            &[Step::Index(zero), Step::Field(16)],
+            &[one],
+        );
         let read = |b: &mut Body, list, i| b.get(list, &[Step::Index(i), Step::Field(16)]);
         let all = [read(b, xs, zero), read(b, xs, one), read(b, ys, zero)];
         b.drops(&[xs, ys]);
@@ -870,7 +1005,11 @@ fn ranges_are_products() {
         let (from, to, by) = (b.int(3), b.int(8), b.int(2));
         let r = b.new_value(range, 0, &[from, to]);
         let s = b.update1(UpdateOp::I64Add, r, &[Step::Field(1)], &[by]);
-        let parts = b.all(Instr::Open { value: s, variant: 0, parts: 2 });
+        let parts = b.all(Instr::Open {
+            value: s,
+            variant: 0,
+            parts: 2,
+        });
         let old = b.get(r, &[Step::Field(1)]);
         b.ret_ints(&[parts[0], parts[1], old]);
     });
@@ -884,7 +1023,13 @@ fn no_update_is_left_out() {
         assert!(source.contains(&format!("{:?}", row.op)), "{:?}", row.op);
     }
     for row in cop_bytecode::table::OPS {
-        let of_containers = ["list.", "map.", "set."].iter().any(|p| row.name.starts_with(p));
-        assert!(!of_containers || source.contains(&format!("{:?}", row.op)), "{:?}", row.op);
+        let of_containers = ["list.", "map.", "set."]
+            .iter()
+            .any(|p| row.name.starts_with(p));
+        assert!(
+            !of_containers || source.contains(&format!("{:?}", row.op)),
+            "{:?}",
+            row.op
+        );
     }
 }

@@ -141,6 +141,14 @@ fn inout_parameters_come_back() {
 
 #[test]
 fn closures_lend_their_captures() {
+    assert_eq!(
+        returned(run(&closures())),
+        [304i64, 304].map(i64::to_le_bytes).concat()
+    );
+}
+
+/// A closure that is called twice, by two owners.
+pub fn closures() -> cop_bytecode::Package {
     let mut pack = Pack::new();
     let (i64, string) = (pack.i64(), pack.ty(Type::String));
     let ty = pack.ty(Type::Fn {
@@ -168,7 +176,7 @@ fn closures_lend_their_captures() {
         },
     );
     pack.package.functions[function as usize].captures = 2;
-    let package = pack.main(|b| {
+    pack.main(|b| {
         let (empty, hundred) = (b.blank(), b.int(100));
         let word = b.text("word");
         let text = b.update1(UpdateOp::TextAppend, empty, &[], &[word]);
@@ -192,11 +200,7 @@ fn closures_lend_their_captures() {
         let second = call(b, other);
         b.drop(other);
         b.ret_ints(&[first, second]);
-    });
-    assert_eq!(
-        returned(run(&package)),
-        [304i64, 304].map(i64::to_le_bytes).concat()
-    );
+    })
 }
 
 #[test]

@@ -4,4 +4,6 @@
 mod build;
 mod containers;
 mod flow;
+mod hostile;
+mod limits;
 mod plain;

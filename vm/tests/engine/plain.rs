@@ -31,12 +31,23 @@ fn eval(op: Op, args: &[Lit]) -> String {
         match row.result {
             Kind::OptionI64 | Kind::OptionF64 | Kind::OptionChar | Kind::OptionString => {
                 let bytes = b.pack.ty(cop_bytecode::Type::Bytes);
-                b.all(Instr::Switch { value: result, results: vec![owned(bytes, 1)] });
-                b.all(Instr::Open { value: result, variant: 0, parts: 0 });
+                b.all(Instr::Switch {
+                    value: result,
+                    results: vec![owned(bytes, 1)],
+                });
+                b.all(Instr::Open {
+                    value: result,
+                    variant: 0,
+                    parts: 0,
+                });
                 let none = b.buffer();
                 b.exit(0, &[none]);
                 b.all(Instr::Arm);
-                let payload = b.all(Instr::Open { value: result, variant: 1, parts: 1 })[0];
+                let payload = b.all(Instr::Open {
+                    value: result,
+                    variant: 1,
+                    parts: 1,
+                })[0];
                 let kind = match row.result {
                     Kind::OptionI64 => Kind::I64,
                     Kind::OptionF64 => Kind::F64,
@@ -60,15 +71,24 @@ fn eval(op: Op, args: &[Lit]) -> String {
         _ => returned(outcome),
     };
     let shown = |kind| match kind {
-        Kind::String | Kind::OptionString => format!("{:?}", String::from_utf8(bytes.clone()).unwrap()),
+        Kind::String | Kind::OptionString => {
+            format!("{:?}", String::from_utf8(bytes.clone()).unwrap())
+        }
         Kind::Bytes => format!("{:?}", bytes.clone()),
         Kind::F64 | Kind::OptionF64 => {
-            format!("{:?}", f64::from_bits(u64::from_le_bytes(bytes.clone().try_into().unwrap())))
+            format!(
+                "{:?}",
+                f64::from_bits(u64::from_le_bytes(bytes.clone().try_into().unwrap()))
+            )
         }
         _ => i64::from_le_bytes(bytes.clone().try_into().unwrap()).to_string(),
     };
     match row.result {
-        Kind::OptionI64 | Kind::OptionF64 | Kind::OptionChar | Kind::OptionString if bytes.is_empty() => "None".into(),
+        Kind::OptionI64 | Kind::OptionF64 | Kind::OptionChar | Kind::OptionString
+            if bytes.is_empty() =>
+        {
+            "None".into()
+        }
         kind @ (Kind::OptionI64 | Kind::OptionF64 | Kind::OptionChar | Kind::OptionString) => {
             format!("Some {}", shown(kind))
         }
@@ -117,19 +137,39 @@ fn integers() {
     use Op::*;
     check(I64Add, &[I(2), I(3)], "5");
     check(I64Add, &[I(MAX), I(0)], "9223372036854775807");
-    check(I64Add, &[I(MAX), I(1)], "IntegerOverflow [9223372036854775807, 1]");
-    check(I64Sub, &[I(MIN), I(1)], "IntegerOverflow [-9223372036854775808, 1]");
+    check(
+        I64Add,
+        &[I(MAX), I(1)],
+        "IntegerOverflow [9223372036854775807, 1]",
+    );
+    check(
+        I64Sub,
+        &[I(MIN), I(1)],
+        "IntegerOverflow [-9223372036854775808, 1]",
+    );
     check(I64Sub, &[I(-1), I(MAX)], "-9223372036854775808");
     check(I64Mul, &[I(-4), I(5)], "-20");
-    check(I64Mul, &[I(MIN), I(-1)], "IntegerOverflow [-9223372036854775808, -1]");
+    check(
+        I64Mul,
+        &[I(MIN), I(-1)],
+        "IntegerOverflow [-9223372036854775808, -1]",
+    );
     check(I64Div, &[I(-7), I(2)], "-3");
     check(I64Div, &[I(1), I(0)], "DivisionByZero [1, 0]");
-    check(I64Div, &[I(MIN), I(-1)], "IntegerOverflow [-9223372036854775808, -1]");
+    check(
+        I64Div,
+        &[I(MIN), I(-1)],
+        "IntegerOverflow [-9223372036854775808, -1]",
+    );
     check(I64Rem, &[I(-7), I(2)], "-1");
     check(I64Rem, &[I(7), I(0)], "DivisionByZero [7, 0]");
     check(I64Rem, &[I(MIN), I(-1)], "0");
     check(I64Neg, &[I(5)], "-5");
-    check(I64Neg, &[I(MIN)], "IntegerOverflow [-9223372036854775808, 0]");
+    check(
+        I64Neg,
+        &[I(MIN)],
+        "IntegerOverflow [-9223372036854775808, 0]",
+    );
     check(I64AddWrap, &[I(MAX), I(1)], "-9223372036854775808");
     check(I64SubWrap, &[I(MIN), I(1)], "9223372036854775807");
     check(I64MulWrap, &[I(MAX), I(2)], "-2");
@@ -216,13 +256,21 @@ fn floats() {
     check(F64ToI64, &[F(f64::NAN)], "ConversionOutOfRange [0, 0]");
     check(F64ToI64Option, &[F(3.0)], "Some 3");
     check(F64ToI64Option, &[F(f64::INFINITY)], "None");
-    check(F64ToBits, &[F(f64::NAN)], &0x7ff8_0000_0000_0000u64.to_string());
+    check(
+        F64ToBits,
+        &[F(f64::NAN)],
+        &0x7ff8_0000_0000_0000u64.to_string(),
+    );
     check(F64FromBits, &[I(0x3ff0_0000_0000_0000)], "1.0");
     check(F64FromBits, &[I(-1)], "NaN");
     check(F64Parse, &[S("1.5e3")], "Some 1500.0");
     check(F64Parse, &[S("1.")], "None");
     check(F64Format, &[F(2.5), I(0)], "\"2\"");
-    check(F64Format, &[F(1.0), I(100)], &format!("\"1.{}\"", "0".repeat(100)));
+    check(
+        F64Format,
+        &[F(1.0), I(100)],
+        &format!("\"1.{}\"", "0".repeat(100)),
+    );
     check(F64Format, &[F(1.0), I(101)], "InvalidArgument [101, 0]");
     check(F64Format, &[F(1.0), I(-1)], "InvalidArgument [-1, 0]");
 }
@@ -262,9 +310,21 @@ fn texts() {
     check(StringConcat, &[S("foo"), S("bar")], "\"foobar\"");
     check(StringSlice, &[S("hello"), I(1), I(3)], "\"el\"");
     check(StringSlice, &[S("hello"), I(5), I(5)], "\"\"");
-    check(StringSlice, &[S("hello"), I(3), I(6)], "InvalidRange [3, 6]");
-    check(StringSlice, &[S("hello"), I(3), I(2)], "InvalidRange [3, 2]");
-    check(StringSlice, &[S("hello"), I(-1), I(2)], "InvalidRange [-1, 2]");
+    check(
+        StringSlice,
+        &[S("hello"), I(3), I(6)],
+        "InvalidRange [3, 6]",
+    );
+    check(
+        StringSlice,
+        &[S("hello"), I(3), I(2)],
+        "InvalidRange [3, 2]",
+    );
+    check(
+        StringSlice,
+        &[S("hello"), I(-1), I(2)],
+        "InvalidRange [-1, 2]",
+    );
     check(StringSlice, &[S("hé"), I(0), I(2)], "CharBoundary [2, 0]");
     check(StringSlice, &[S("hé"), I(2), I(3)], "CharBoundary [2, 0]");
     check(StringByteAt, &[S("é"), I(1)], "169");
@@ -279,7 +339,11 @@ fn texts() {
     check(StringFind, &[S("abcabc"), S("bc"), I(2)], "4");
     check(StringFind, &[S("abcabc"), S(""), I(6)], "6");
     check(StringFind, &[S("abcabc"), S("x"), I(6)], "-1");
-    check(StringFind, &[S("abcabc"), S("x"), I(7)], "InvalidRange [7, 6]");
+    check(
+        StringFind,
+        &[S("abcabc"), S("x"), I(7)],
+        "InvalidRange [7, 6]",
+    );
     check(StringFindLast, &[S("abcabc"), S("bc")], "4");
     check(StringFindLast, &[S("abcabc"), S("")], "6");
     check(StringFindLast, &[S("abcabc"), S("d")], "-1");
@@ -315,10 +379,26 @@ fn bytes() {
     check(BytesFilled, &[I(3), I(255)], "[255, 255, 255]");
     check(BytesFilled, &[I(-1), I(0)], "InvalidArgument [-1, 0]");
     check(BytesFilled, &[I(1), I(256)], "InvalidArgument [256, 0]");
-    check(BytesFilled, &[I(1 << 31), I(0)], "OutOfMemory [67108864, 0]");
-    check(BytesReadI64, &[Y(b"\x01\0\0\0\0\0\0\x80x"), I(0)], "-9223372036854775807");
-    check(BytesReadI64, &[Y(b"\x01\0\0\0\0\0\0\x80x"), I(2)], "IndexOutOfBounds [2, 9]");
-    check(BytesReadI64, &[Y(b"\x01\0\0\0\0\0\0\x80x"), I(-1)], "IndexOutOfBounds [-1, 9]");
+    check(
+        BytesFilled,
+        &[I(1 << 31), I(0)],
+        "OutOfMemory [67108864, 0]",
+    );
+    check(
+        BytesReadI64,
+        &[Y(b"\x01\0\0\0\0\0\0\x80x"), I(0)],
+        "-9223372036854775807",
+    );
+    check(
+        BytesReadI64,
+        &[Y(b"\x01\0\0\0\0\0\0\x80x"), I(2)],
+        "IndexOutOfBounds [2, 9]",
+    );
+    check(
+        BytesReadI64,
+        &[Y(b"\x01\0\0\0\0\0\0\x80x"), I(-1)],
+        "IndexOutOfBounds [-1, 9]",
+    );
 }
 
 #[test]
@@ -326,8 +406,14 @@ fn no_plain_operation_of_numbers_texts_and_bytes_is_left_out() {
     // Those of containers are in `containers.rs`.
     let source = include_str!("plain.rs");
     for row in cop_bytecode::table::OPS {
-        let of_containers = ["list.", "map.", "set."].iter().any(|p| row.name.starts_with(p));
-        assert!(of_containers || source.contains(&format!("{:?}", row.op)), "{:?}", row.op);
+        let of_containers = ["list.", "map.", "set."]
+            .iter()
+            .any(|p| row.name.starts_with(p));
+        assert!(
+            of_containers || source.contains(&format!("{:?}", row.op)),
+            "{:?}",
+            row.op
+        );
     }
     assert_eq!(TrapKind::ALL.len(), 22);
 }
