@@ -53,9 +53,7 @@ impl Program {
     /// # Errors
     /// When the package does not verify or has no encoding.
     pub fn load(package: &Package) -> Result<Program, Refusal> {
-        let verified = verify(package).map_err(|error| Refusal {
-            reason: error.to_string(),
-        })?;
+        let verified = verify(package).map_err(|error| Refusal { reason: error.to_string() })?;
         Program::with_layouts(package, verified.layouts)
     }
 
@@ -74,9 +72,7 @@ impl Program {
     }
 
     fn with_layouts(package: &Package, mut layouts: Layouts) -> Result<Program, Refusal> {
-        let encoded = encode(package).map_err(|error| Refusal {
-            reason: error.to_string(),
-        })?;
+        let encoded = encode(package).map_err(|error| Refusal { reason: error.to_string() })?;
         let mut captures = Vec::with_capacity(package.functions.len());
         for function in &package.functions {
             captures.push(shape::captures(&mut layouts, function).map_err(bad_types)?);
@@ -123,10 +119,7 @@ impl Inner {
     /// When the function was not verified.
     #[inline]
     pub(crate) fn code(&self, function: u32) -> Result<&Code, LayoutError> {
-        let cell = self
-            .codes
-            .get(function as usize)
-            .ok_or(LayoutError::Unknown)?;
+        let cell = self.codes.get(function as usize).ok_or(LayoutError::Unknown)?;
         match cell.get() {
             Some(code) => Ok(code),
             None => self.make_code(cell, function),
@@ -134,11 +127,7 @@ impl Inner {
     }
 
     #[cold]
-    fn make_code<'a>(
-        &'a self,
-        cell: &'a OnceLock<Code>,
-        function: u32,
-    ) -> Result<&'a Code, LayoutError> {
+    fn make_code<'a>(&'a self, cell: &'a OnceLock<Code>, function: u32) -> Result<&'a Code, LayoutError> {
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         let code = compile(&self.package, &mut layouts, function)?;
         Ok(cell.get_or_init(|| code))
@@ -152,11 +141,7 @@ fn bad_types(error: LayoutError) -> Refusal {
 }
 
 /// Lays out the types of all values of a function, and of what its paths pass.
-fn need_types(
-    package: &Package,
-    layouts: &mut Layouts,
-    function: &Function,
-) -> Result<(), LayoutError> {
+fn need_types(package: &Package, layouts: &mut Layouts, function: &Function) -> Result<(), LayoutError> {
     let types = typing::value_types(package, layouts, function)?;
     let mut last = None;
     for ty in &types {
@@ -165,12 +150,7 @@ fn need_types(
             last = Some(*ty);
         }
     }
-    let of = |value: &Value| {
-        types
-            .get(value.0 as usize)
-            .copied()
-            .ok_or(LayoutError::Unknown)
-    };
+    let of = |value: &Value| types.get(value.0 as usize).copied().ok_or(LayoutError::Unknown);
     for instr in &function.body {
         match instr {
             Instr::Get { value, path }
