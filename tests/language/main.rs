@@ -1,0 +1,142 @@
+//! The language as programs see it: every `.cop` file below this folder is compiled without an error or a warning, and its
+//! `test` blocks are run; those of the examples too.
+//!
+//! A test passes if it does not trap; one that is called `traps NAME: …` has to end with that trap. Where a file has `main`,
+//! it is run, and each `print(…) // text` has to print that text.
+//!
+//! One file alone: `cargo run --bin copc -- test tests/language/core/int.cop`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cop_bytecode::encode;
+use cop_compiler::compile::{CompileOptions, Compiled, ProgramKind, compile};
+use cop_compiler::render;
+use cop_compiler::source::{SourceError, Sources};
+use cop_runtime::Doubles;
+use cop_runtime::engine::{Limits, Loaded, interpreter};
+use cop_runtime::run::{RunEnd, RunRecord};
+
+const LIMITS: Limits = Limits {
+    fuel: 1_000_000_000,
+    memory_bytes: 64 << 20,
+};
+
+/// The files of a folder.
+struct Folder(PathBuf);
+
+impl Sources for Folder {
+    fn read(&self, path: &str) -> Result<String, SourceError> {
+        fs::read_to_string(self.0.join(path)).map_err(|_| SourceError::NotFound)
+    }
+}
+
+/// What is wrong with a file; empty if nothing is.
+fn problems(path: &Path) -> String {
+    let folder = Folder(path.parent().expect("a folder").to_path_buf());
+    let name = path.file_name().expect("a file").to_string_lossy();
+    let compilation = compile(&name, &folder, CompileOptions { tests: true });
+    let mut wrong = render::text(&compilation.diagnostics, &compilation.files, false);
+    if let Some(compiled) = &compilation.compiled {
+        let package = encode(&compiled.package).expect("a package within its limits");
+        match interpreter().load(&package.interface, &package.code) {
+            Ok(program) => run(path, compiled, &program, &mut wrong),
+            Err(refusal) => wrong.push_str(&refusal),
+        }
+    }
+    wrong
+}
+
+fn run(path: &Path, compiled: &Compiled, program: &Arc<dyn Loaded>, wrong: &mut String) {
+    for (number, test) in compiled.tests.iter().enumerate() {
+        let expected = test
+            .strip_prefix("traps ")
+            .and_then(|rest| rest.split(':').next());
+        let record = Doubles::empty()
+            .run_test(&**program, number, LIMITS)
+            .expect("the test can be run");
+        let found = end_of(&record);
+        if found != expected.unwrap_or("done") {
+            let message = match &record.end {
+                RunEnd::Trapped(trap) => trap.message.clone().unwrap_or_default(),
+                _ => String::new(),
+            };
+            let _ = writeln!(wrong, "test {test:?} ended with {found}: {message}");
+        }
+    }
+    if compiled.kind == ProgramKind::Command {
+        let source = fs::read_to_string(path).expect("the file can be read");
+        let expected: Vec<&str> = source
+            .lines()
+            .filter(|line| line.trim_start().starts_with("print("))
+            .filter_map(|line| Some(line.split_once(" // ")?.1))
+            .collect();
+        let record = Doubles::empty()
+            .run_command(&**program, vec![], LIMITS)
+            .expect("the command can be run");
+        if end_of(&record) != "done" || record.log.lines() != expected {
+            let _ = writeln!(
+                wrong,
+                "expected {expected:#?}\nprinted {:#?}\nended with {}",
+                record.log.lines(),
+                end_of(&record)
+            );
+        }
+    }
+}
+
+/// `done`, or the name of a trap.
+fn end_of(record: &RunRecord) -> &'static str {
+    match &record.end {
+        RunEnd::Done => "done",
+        RunEnd::Trapped(trap) => trap.kind.name(),
+        RunEnd::Failed(_) => "an error",
+        RunEnd::Answered(_) | RunEnd::Aborted(_) => "an answer",
+    }
+}
+
+fn cop_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            found.extend(cop_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "cop") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn check(files: &[PathBuf]) {
+    assert!(!files.is_empty());
+    let mut wrong = String::new();
+    for path in files {
+        let problems = problems(path);
+        if !problems.is_empty() {
+            let _ = writeln!(wrong, "\n== {}\n{problems}", path.display());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_language_keeps_its_promises() {
+    check(&cop_files(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language"),
+    ));
+}
+
+#[test]
+fn the_examples_pass_their_tests() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let (roots, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        cop_files(&examples).into_iter().partition(|path| {
+            path.parent() == Some(&examples) || path.file_name().is_some_and(|n| n == "main.cop")
+        });
+    assert!(!others.is_empty(), "the System page has several modules");
+    check(&roots);
+}
