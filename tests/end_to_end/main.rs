@@ -1,7 +1,12 @@
 //! The executables as a user runs them, with real sockets, folders and signals.
 
+mod authoring;
 mod browser;
+mod copc;
 mod daemon;
 mod demo;
 mod http;
+mod keys;
 mod node;
+mod publishing;
+mod running;

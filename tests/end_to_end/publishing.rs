@@ -1,0 +1,263 @@
+//! From `copc publish` to a reader of the page: one node, all three URL forms, and what is kept over a restart.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::copc::{Ran, command, copc, folder_with, ran};
+use crate::daemon::Daemon;
+use crate::http::{get, header, send};
+
+const PASSWORD: &str = "correct horse";
+
+/// An author's home: a key, and two programs.
+pub fn home() -> tempfile::TempDir {
+    let folder = folder_with(&[
+        (
+            "visits/main.cop",
+            "import { Kv } from \"host/kv\"\nimport { Request, Response } from \"std/web\"\n\n\
+             fn handle(req: Request, mut kv: Kv) -> Response {\n    \
+             if req.method == Post {\n        let before = kv.get(\"visits\").expect(\"a store\") ?? 0\n        \
+             kv.set(\"visits\", before + 1).expect(\"a store\")\n    }\n    \
+             let visits = kv.get(\"visits\").expect(\"a store\") ?? 0\n    \
+             Response.text(\"${visits} visits, cookie ${req.cookie(\"who\") ?? \"none\"}\")\n}\n",
+        ),
+        ("visits/cop.toml", "name = \"visits\"\n"),
+        (
+            "greet.cop",
+            "import { Request, Response } from \"std/web\"\n\n\
+             fn handle(req: Request) -> Response { Response.text(\"first ${req.path}\") }\n",
+        ),
+    ]);
+    let mut new = command(folder.path(), &["key", "new"]);
+    new.env("COP_KEY_PASSWORD", PASSWORD);
+    ran(new).well();
+    folder
+}
+
+/// `copc publish` with the key of this home, to this node.
+pub fn publish(home: &Path, node: &Path, arguments: &[&str]) -> Ran {
+    let mut publish = command(home, &[&["publish"], arguments].concat());
+    publish
+        .env("COP_KEY_PASSWORD", PASSWORD)
+        .env("COP_DATA", node);
+    ran(publish)
+}
+
+/// Publishes, and gives what `--json` tells.
+pub fn published(home: &Path, node: &Path, arguments: &[&str]) -> Value {
+    let told = publish(home, node, &[&["--json"], arguments].concat());
+    assert_eq!(told.status, Some(0), "{told:?}");
+    told.json()
+}
+
+/// A text of a JSON object.
+pub fn text<'a>(object: &'a Value, path: &str) -> &'a str {
+    object
+        .pointer(path)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("no {path} in {object}"))
+}
+
+#[tokio::test]
+async fn a_published_program_is_read_at_all_three_urls() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    let at = node.http();
+    let told = publish(home.path(), data.path(), &["greet.cop"]);
+    assert!(
+        told.well().contains("greet, release 1") && told.output.matches("http://").count() == 3,
+        "{told:?}"
+    );
+    let first = published(home.path(), data.path(), &["greet.cop", "--name", "other"]);
+    assert_eq!(
+        (&first["release"], &first["name"]),
+        (&1.into(), &"other".into())
+    );
+
+    for form in ["/urls/host", "/urls/path", "/urls/pinned"] {
+        let page = get(at, &format!("{}a/b?c", text(&first, form))).await;
+        assert_eq!(
+            (page.status().as_u16(), page.body().as_str()),
+            (200, "first /a/b"),
+            "{form}"
+        );
+        assert_eq!(header(&page, "x-content-type-options"), "nosniff");
+        let sandboxed = header(&page, "content-security-policy").contains("sandbox");
+        assert_eq!(sandboxed, form != "/urls/host", "{form}");
+    }
+    // A browser that opens the path form is sent to the program's own origin.
+    let navigation = [
+        ("accept", "text/html"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    let sent = send(
+        at,
+        "GET",
+        &format!("{}a?b", text(&first, "/urls/path")),
+        &navigation,
+        "",
+    )
+    .await;
+    assert_eq!(sent.status().as_u16(), 307);
+    let own = text(&first, "/urls/host")
+        .strip_prefix("http:")
+        .expect("a URL");
+    assert!(
+        header(&sent, "location").ends_with(&format!("{own}a?b")),
+        "{sent:?}"
+    );
+
+    // The second release follows the first; the pinned URL of the first still gives the first.
+    let source = std::fs::read_to_string(home.path().join("greet.cop")).expect("read");
+    std::fs::write(
+        home.path().join("greet.cop"),
+        source.replace("first", "second"),
+    )
+    .expect("written");
+    let second = published(home.path(), data.path(), &["greet.cop", "--name", "other"]);
+    assert_eq!(second["release"], 2);
+    assert_eq!(
+        get(at, text(&second, "/urls/host")).await.body(),
+        "second /"
+    );
+    assert_eq!(
+        get(at, text(&first, "/urls/pinned")).await.body(),
+        "first /"
+    );
+    let pinned_release = text(&second, "/urls/path").replace("/other/", "/other@1/");
+    assert_eq!(get(at, &pinned_release).await.body(), "first /");
+
+    // The publisher's page, for tools and for browsers.
+    let publisher = format!("{}~{}/", node.file.url, text(&first, "/address"));
+    let list: Value = serde_json::from_str(get(at, &publisher).await.body()).expect("JSON");
+    let names: Vec<&str> = list["programs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| text(one, "/name"))
+        .collect();
+    assert_eq!(names, ["greet", "other"]);
+    let page = send(at, "GET", &publisher, &[("accept", "text/html")], "").await;
+    assert!(
+        header(&page, "content-type").starts_with("text/html") && page.body().contains("greet")
+    );
+}
+
+#[tokio::test]
+async fn state_is_kept_over_a_restart_and_cookies_reach_their_own_origin_only() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    let told = published(home.path(), data.path(), &["visits"]);
+    let host = |node: &Daemon| {
+        let own = text(&told, "/urls/host");
+        let (before, _) = own.rsplit_once(':').expect("a port");
+        format!("{before}:{}/", node.http().port())
+    };
+    let cookie = [("cookie", "a=b; who=Ada")];
+    for expected in ["1 visits, cookie Ada", "2 visits, cookie Ada"] {
+        let page = send(node.http(), "POST", &host(&node), &cookie, "").await;
+        assert_eq!(page.body(), expected);
+    }
+    let by_path = send(node.http(), "GET", text(&told, "/urls/path"), &cookie, "").await;
+    assert_eq!(by_path.body(), "2 visits, cookie none");
+    assert_eq!(node.interrupt().0, Some(0));
+
+    let node = Daemon::start(data.path());
+    let page = send(node.http(), "POST", &host(&node), &[], "").await;
+    assert_eq!(page.body(), "3 visits, cookie none");
+    // A new release goes on with the state of the old one.
+    let again = published(home.path(), data.path(), &["visits"]);
+    assert_eq!(again["release"], 2);
+    assert_eq!(
+        get(node.http(), &host(&node)).await.body(),
+        "3 visits, cookie none"
+    );
+    // Another publisher's program of the same name has a state of its own.
+    let other = crate::publishing::home();
+    let theirs = published(other.path(), data.path(), &["visits"]);
+    assert_ne!(theirs["address"], told["address"]);
+    assert_eq!(
+        get(node.http(), text(&theirs, "/urls/host")).await.body(),
+        "0 visits, cookie none"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_in_the_readers_form() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Daemon::start(data.path());
+    let url = &node.file.url;
+    let nobody = cop_runtime::Address::from_bytes([7; 20]).to_string();
+    let typo = nobody.replacen("cop1", "cop1q", 1)[..42].to_owned();
+    for (path, status, code) in [
+        (format!("~{nobody}/nothing/"), 404, "no_such_program"),
+        (format!("~{typo}/nothing/"), 400, "bad_address"),
+        (format!("~{nobody}/No_Name/"), 400, "bad_name"),
+        (format!("b3/{}/", "a".repeat(52)), 404, "no_such_program"),
+        ("b3/short/".to_owned(), 400, "bad_request"),
+    ] {
+        let told = get(node.http(), &format!("{url}{path}")).await;
+        assert_eq!(told.status().as_u16(), status, "{path}: {}", told.body());
+        assert_eq!(header(&told, "content-type"), "application/problem+json");
+        let problem: Value = serde_json::from_str(told.body()).expect("JSON");
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&code.into(), &status.into()),
+            "{path}"
+        );
+        // Not a document of its own, which would be sent to the program's origin first.
+        let kind = [("accept", "text/html"), ("sec-fetch-mode", "cors")];
+        let page = send(node.http(), "GET", &format!("{url}{path}"), &kind, "").await;
+        assert_eq!(page.status().as_u16(), status);
+        assert!(
+            header(&page, "content-type").starts_with("text/html") && page.body().contains("<h1"),
+            "{path}"
+        );
+    }
+    assert_eq!(get(node.http(), url).await.status().as_u16(), 200);
+}
+
+#[test]
+fn what_keeps_a_program_from_being_published_is_told() {
+    let home = home();
+    let at = home.path();
+    let data = tempfile::tempdir().expect("a folder");
+    // Nobody is there.
+    let told = publish(at, data.path(), &["greet.cop"]);
+    told.refused(1, &["copd start", "--data"]);
+    let node = Daemon::start(data.path());
+    // Not a key, a wrong password, several keys.
+    publish(at, data.path(), &["greet.cop", "--key", "nobody"])
+        .refused(1, &["nobody.copkey", "copc key new"]);
+    publish(at, data.path(), &["greet.cop", "--keys", "empty"])
+        .refused(1, &["empty", "copc key new"]);
+    let mut wrong = command(
+        at,
+        &["publish", "greet.cop", "--password-file", "visits/cop.toml"],
+    );
+    wrong.env("COP_DATA", data.path());
+    ran(wrong).refused(1, &["password does not open"]);
+    let mut without = command(at, &["publish", "greet.cop"]);
+    without.env("COP_DATA", data.path());
+    ran(without).refused(1, &["--password-file"]);
+    // Not a program, not a node.
+    publish(at, data.path(), &["nothing.cop"]).refused(1, &["nothing.cop"]);
+    publish(
+        at,
+        data.path(),
+        &["greet.cop", "--node", "http://127.0.0.1:9"],
+    )
+    .refused(1, &["127.0.0.1:9", "copd start"]);
+    publish(at, data.path(), &["greet.cop", "--node", "nowhere"]).refused(1, &["nowhere"]);
+    let json = publish(at, data.path(), &["greet.cop", "--json", "--key", "nobody"]);
+    assert_eq!((json.status, &json.json()["ok"]), (Some(1), &false.into()));
+    assert_eq!(node.interrupt().0, Some(0));
+    publish(at, data.path(), &["greet.cop"]).refused(1, &["copd start"]);
+    // Nothing of all this was stored.
+    let node = Daemon::start(data.path());
+    assert_eq!(published(at, data.path(), &["greet.cop"])["release"], 1);
+    drop(node);
+    assert!(copc(at, &["key", "list"]).well().contains("default"));
+}
