@@ -9,4 +9,5 @@ mod http;
 mod keys;
 mod node;
 mod publishing;
+mod releases;
 mod running;

@@ -1,0 +1,292 @@
+//! Releases that a node keeps, releases that it refuses, and programs that mean no good.
+
+use std::collections::BTreeMap;
+
+use cop_runtime::{Bundle, ExecutionConfig, ProgramName, SecretKey};
+use coputer::client::{ClientError, NodeClient, Publication};
+use coputer::project::{Project, ROOT, SETTINGS};
+use coputer::publish::{Place, build, sign};
+
+use crate::daemon::Daemon;
+use crate::http::{get, header, send};
+
+/// A web program whose answer is `body`, an expression of type `Response`.
+fn program(body: &str) -> Bundle {
+    let text = format!(
+        "import {{ Kv }} from \"host/kv\"\nimport {{ Request, Response }} from \"std/web\"\n\
+         fn forever(n: Int) -> Int {{ 1 + forever(n + 1) }}\n\
+         fn handle(req: Request, mut kv: Kv) -> Response {{\n    kv.set(\"seen\", req.path).expect(\"it is stored\")\n    {body}\n}}\n"
+    );
+    // Enough for all of them, and soon used up by a loop.
+    let settings = "name = \"tried\"\nfuel = 20_000_000\n";
+    let files = BTreeMap::from([
+        (ROOT.to_owned(), text.into_bytes()),
+        (SETTINGS.to_owned(), settings.as_bytes().to_vec()),
+    ]);
+    let project = Project::in_memory("tried", files).expect("a project");
+    build(&project)
+        .unwrap_or_else(|error| panic!("{body}: {error}"))
+        .bundle
+}
+
+/// A publisher with a node to publish on.
+struct Publisher {
+    key: SecretKey,
+    client: NodeClient,
+    daemon: Daemon,
+    _folder: tempfile::TempDir,
+}
+
+impl Publisher {
+    fn start() -> Publisher {
+        let folder = tempfile::tempdir().expect("a folder");
+        let daemon = Daemon::start(folder.path());
+        let client = NodeClient::of_folder(folder.path(), None).expect("the node is found");
+        Publisher {
+            key: SecretKey::generate().expect("a key"),
+            client,
+            daemon,
+            _folder: folder,
+        }
+    }
+
+    /// The bytes of a release of this bundle under this name and number.
+    fn release(&self, bundle: &Bundle, name: &str, number: u64, previous: Option<&str>) -> Vec<u8> {
+        let previous = previous.map(|hash| hash.parse().expect("a hash"));
+        let place = Place {
+            network: ExecutionConfig::default().network,
+            number,
+            previous,
+        };
+        let name: ProgramName = name.parse().expect("a name");
+        sign(bundle, &name, place, &self.key)
+            .expect("signed")
+            .encode()
+    }
+
+    /// Publishes the next release of a name as the author's tool does.
+    async fn publish(&self, bundle: &Bundle, name: &str) -> Publication {
+        let address = self.key.public().address();
+        let next = self
+            .client
+            .next_release(&address, &name.parse().expect("a name"))
+            .await
+            .expect("an answer");
+        let release = self.release(bundle, name, next.next, next.previous.as_deref());
+        self.client
+            .publish(&release, &bundle.encode())
+            .await
+            .expect("it is stored")
+    }
+
+    /// The code with which the node refuses.
+    async fn refused(&self, release: &[u8], bundle: &[u8]) -> String {
+        match self.client.publish(release, bundle).await {
+            Err(ClientError::Refused(problem)) => problem.code,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    async fn body(&self, url: &str) -> String {
+        get(self.daemon.http(), url).await.into_body()
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_is_served_in_three_forms_and_releases_stay() {
+    let publisher = Publisher::start();
+    let (one, two) = (
+        program("Response.text(\"one\")"),
+        program("Response.text(\"two\")"),
+    );
+    let first = publisher.publish(&one, "numbers").await;
+    assert_eq!(
+        (first.release, first.bundle.as_str()),
+        (1, one.hash().to_string().as_str())
+    );
+    assert_eq!(publisher.body(&first.urls.host).await, "one");
+    assert_eq!(publisher.body(&first.urls.path).await, "one");
+
+    let release = publisher.release(&two, "numbers", 2, Some(&first.release_hash));
+    let second = publisher
+        .client
+        .publish(&release, &two.encode())
+        .await
+        .expect("it is stored");
+    assert_eq!((second.release, second.already), (2, false));
+    assert_eq!(publisher.body(&second.urls.host).await, "two");
+    let pinned = first.urls.path.replace("/numbers/", "/numbers@1/");
+    assert_eq!(publisher.body(&pinned).await, "one");
+    assert_eq!(
+        get(publisher.daemon.http(), &pinned.replace("@1", "@3"))
+            .await
+            .status()
+            .as_u16(),
+        404
+    );
+    // A bundle alone has no store to write to.
+    let by_hash = get(publisher.daemon.http(), &first.urls.pinned).await;
+    assert_eq!(
+        (
+            by_hash.status().as_u16(),
+            by_hash.body().contains("\"denied\"")
+        ),
+        (403, true)
+    );
+
+    // The same release again changes nothing; another one with its number is refused.
+    let again = publisher
+        .client
+        .publish(&release, &two.encode())
+        .await
+        .expect("it is known");
+    assert_eq!((again.release, again.already), (2, true));
+    let other = publisher.release(&one, "numbers", 2, Some(&first.release_hash));
+    assert_eq!(
+        publisher.refused(&other, &one.encode()).await,
+        "stale_release"
+    );
+    assert_eq!(publisher.body(&second.urls.host).await, "two");
+}
+
+#[tokio::test]
+async fn a_release_that_is_not_right_is_refused_and_changes_nothing() {
+    let publisher = Publisher::start();
+    let bundle = program("Response.text(\"one\")");
+    let other = program("Response.text(\"two\")");
+    let first = publisher.publish(&bundle, "numbers").await;
+    let archive = bundle.encode();
+    let hash = Some(first.release_hash.as_str());
+    let good = publisher.release(&bundle, "numbers", 2, hash);
+
+    let mut forged = good.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    assert_eq!(publisher.refused(&forged, &archive).await, "bad_signature");
+    assert_eq!(
+        publisher
+            .refused(&publisher.release(&bundle, "numbers", 3, hash), &archive)
+            .await,
+        "stale_release"
+    );
+    assert_eq!(
+        publisher
+            .refused(
+                &publisher.release(&other, "numbers", 1, None),
+                &other.encode()
+            )
+            .await,
+        "stale_release"
+    );
+    assert_eq!(
+        publisher
+            .refused(
+                &publisher.release(&bundle, "numbers", 2, Some(&first.bundle)),
+                &archive
+            )
+            .await,
+        "stale_release"
+    );
+    assert_eq!(
+        publisher.refused(&good, &other.encode()).await,
+        "bad_bundle"
+    );
+    assert_eq!(
+        publisher
+            .refused(&good, &archive[..archive.len() / 2])
+            .await,
+        "bad_bundle"
+    );
+    assert_eq!(publisher.refused(&good, b"garbage").await, "bad_bundle");
+    assert_eq!(
+        publisher.refused(b"garbage", &archive).await,
+        "bad_signature"
+    );
+    let mut bent = archive.clone();
+    let middle = bent.len() / 2;
+    bent[middle] ^= 0x40;
+    assert_eq!(publisher.refused(&good, &bent).await, "bad_bundle");
+
+    assert_eq!(publisher.body(&first.urls.host).await, "one");
+    let next = publisher
+        .client
+        .next_release(
+            &publisher.key.public().address(),
+            &"numbers".parse().expect("a name"),
+        )
+        .await;
+    assert_eq!(next.expect("an answer").next, 2);
+    assert_eq!(
+        publisher
+            .client
+            .publish(&good, &archive)
+            .await
+            .expect("at last")
+            .release,
+        2
+    );
+}
+
+#[tokio::test]
+async fn programs_that_mean_no_good_harm_nobody() {
+    let publisher = Publisher::start();
+    let at = publisher.daemon.http();
+    for (name, body, trap) in [
+        (
+            "loops",
+            "while true { if req.path == \"never\" { break } }\n    Response.text(\"\")",
+            "OutOfFuel",
+        ),
+        (
+            "eats",
+            "let mut text = req.path\n    while true { text = text + text }\n    Response.text(text)",
+            "OutOfMemory",
+        ),
+        (
+            "recurs",
+            "Response.text(\"${forever(1)}\")",
+            "StackOverflow",
+        ),
+        (
+            "prints",
+            "while true { print(\"a line of some length, again and again\") }\n    Response.text(\"\")",
+            "LogLimit",
+        ),
+    ] {
+        let published = publisher.publish(&program(body), name).await;
+        let answer = get(at, &published.urls.host).await;
+        let problem: serde_json::Value = serde_json::from_str(answer.body()).expect("problem JSON");
+        assert_eq!(
+            (answer.status().as_u16(), &problem["code"]),
+            (500, &"trapped".into()),
+            "{name}: {problem}"
+        );
+        assert_eq!(problem["trap"], trap, "{name}: {problem}");
+        assert_eq!(
+            (
+                header(&answer, "cache-control"),
+                header(&answer, "cop-run").len()
+            ),
+            ("no-store", 32)
+        );
+        // A browser is told the same in a page.
+        let page = send(
+            at,
+            "GET",
+            &published.urls.host,
+            &[("accept", "text/html")],
+            "",
+        )
+        .await;
+        assert!(
+            page.body().contains(trap) && page.body().contains("<!doctype html>"),
+            "{}",
+            page.body()
+        );
+    }
+    // The node is as it was.
+    let fine = publisher
+        .publish(&program("Response.text(\"fine\")"), "fine")
+        .await;
+    assert_eq!(publisher.body(&fine.urls.host).await, "fine");
+}
