@@ -10,8 +10,12 @@ fn main() {
     let (major, minor, micro) = char::UNICODE_VERSION;
     println!("//! Unicode tables of the edition: Unicode {major}.{minor}.{micro}.");
     println!("//!");
-    println!("//! Written by `vm/examples/unicode_tables.rs` and never again within an edition. Properties are sorted");
-    println!("//! ranges, both ends included; mappings are sorted by character and list only those that change.");
+    println!(
+        "//! Written by `vm/examples/unicode_tables.rs` and never again within an edition. Properties are sorted"
+    );
+    println!(
+        "//! ranges, both ends included; mappings are sorted by character and list only those that change."
+    );
     println!();
     println!("/// The version of Unicode.");
     println!("pub const VERSION: (u8, u8, u8) = ({major}, {minor}, {micro});");
@@ -19,10 +23,24 @@ fn main() {
     property("ALPHABETIC", "Alphabetic", char::is_alphabetic);
     property("UPPERCASE", "Uppercase", char::is_uppercase);
     property("LOWERCASE", "Lowercase", char::is_lowercase);
-    property("CASE_IGNORABLE", "Case_Ignorable, for final sigma", case_ignorable);
-    property("CASED", "Cased and not Case_Ignorable, for final sigma", cased);
-    mapping("TO_UPPER", "Full upper-case mapping", |c| c.to_uppercase().collect());
-    mapping("TO_LOWER", "Full lower-case mapping, without final sigma", |c| c.to_lowercase().collect());
+    property(
+        "CASE_IGNORABLE",
+        "Case_Ignorable, for final sigma",
+        case_ignorable,
+    );
+    property(
+        "CASED",
+        "Cased and not Case_Ignorable, for final sigma",
+        cased,
+    );
+    mapping("TO_UPPER", "Full upper-case mapping", |c| {
+        c.to_uppercase().collect()
+    });
+    mapping(
+        "TO_LOWER",
+        "Full lower-case mapping, without final sigma",
+        |c| c.to_lowercase().collect(),
+    );
 }
 
 /// Whether a sigma after this text is final: the standard library skips what is Case_Ignorable, backwards, and
@@ -51,18 +69,26 @@ fn property(name: &str, title: &str, holds: impl Fn(char) -> bool) {
     }
     println!("\n/// {title}.\n#[rustfmt::skip]\npub const {name}: &[(u32, u32)] = &[");
     for row in ranges.chunks(7) {
-        let row: Vec<String> = row.iter().map(|(a, b)| format!("({a:#x}, {b:#x}),")).collect();
+        let row: Vec<String> = row
+            .iter()
+            .map(|(a, b)| format!("({a:#x}, {b:#x}),"))
+            .collect();
         println!("    {}", row.join(" "));
     }
     println!("];");
 }
 
 fn mapping(name: &str, title: &str, map: impl Fn(char) -> String) {
-    let changed = ('\0'..=char::MAX).map(|c| (c, map(c))).filter(|(c, to)| *to != c.to_string());
+    let changed = ('\0'..=char::MAX)
+        .map(|c| (c, map(c)))
+        .filter(|(c, to)| *to != c.to_string());
     let changed: Vec<(char, String)> = changed.collect();
     println!("\n/// {title}.\n#[rustfmt::skip]\npub const {name}: &[(u32, &str)] = &[");
     for row in changed.chunks(6) {
-        let row: Vec<String> = row.iter().map(|(c, to)| format!("({:#x}, \"{}\"),", *c as u32, to.escape_unicode())).collect();
+        let row: Vec<String> = row
+            .iter()
+            .map(|(c, to)| format!("({:#x}, \"{}\"),", *c as u32, to.escape_unicode()))
+            .collect();
         println!("    {}", row.join(" "));
     }
     println!("];");

@@ -20,7 +20,9 @@ use cop_bytecode::table::Kind as Argument;
 use cop_bytecode::typing::{self, step_type};
 use cop_bytecode::{Function, Op, Package, Type, TypeId, fuel};
 
-use crate::flat::{CellPlan, Code, Insn, ListPlan, NONE, OpPlan, Path, PathEnd, PathStep, Tag, UpdatePlan};
+use crate::flat::{
+    CellPlan, Code, Insn, ListPlan, NONE, OpPlan, Path, PathEnd, PathStep, Tag, UpdatePlan,
+};
 use crate::memory::pinned;
 use crate::shape::{self, CLOSURE, PieceKind};
 
@@ -32,7 +34,10 @@ type Made<T> = Result<T, LayoutError>;
 /// # Errors
 /// When the function was not verified and does not fit together.
 pub fn compile(package: &Package, layouts: &mut Layouts, index: u32) -> Made<Code> {
-    let function = package.functions.get(index as usize).ok_or(LayoutError::Unknown)?;
+    let function = package
+        .functions
+        .get(index as usize)
+        .ok_or(LayoutError::Unknown)?;
     let types = typing::value_types(package, layouts, function)?;
     let mut charges = Vec::with_capacity(function.body.len());
     for instr in &function.body {
@@ -196,11 +201,17 @@ impl Compiler<'_> {
     }
 
     fn ty(&self, value: Value) -> Made<TypeId> {
-        self.types.get(value.0 as usize).copied().ok_or(LayoutError::Unknown)
+        self.types
+            .get(value.0 as usize)
+            .copied()
+            .ok_or(LayoutError::Unknown)
     }
 
     fn slot(&self, value: Value) -> Made<u32> {
-        self.slots.get(value.0 as usize).copied().ok_or(LayoutError::Unknown)
+        self.slots
+            .get(value.0 as usize)
+            .copied()
+            .ok_or(LayoutError::Unknown)
     }
 
     fn width(&mut self, ty: TypeId) -> Made<u32> {
@@ -264,12 +275,18 @@ impl Compiler<'_> {
             }
         }
         let targets: Vec<u32> = (0..sources.len() as u32).map(|i| first + i).collect();
-        let mut ready: Vec<u32> =
-            targets.iter().rev().copied().filter(|d| pending.contains_key(d) && !readers.contains_key(d)).collect();
+        let mut ready: Vec<u32> = targets
+            .iter()
+            .rev()
+            .copied()
+            .filter(|d| pending.contains_key(d) && !readers.contains_key(d))
+            .collect();
         let mut next = 0;
         loop {
             while let Some(d) = ready.pop() {
-                let Some(s) = pending.remove(&d) else { continue };
+                let Some(s) = pending.remove(&d) else {
+                    continue;
+                };
                 self.emit(Insn::Move { d, s });
                 if let Some(count) = readers.get_mut(&s) {
                     *count -= 1;
@@ -308,13 +325,25 @@ impl Compiler<'_> {
     }
 
     fn region(&mut self, depth: u32) -> Made<&mut Region> {
-        let index = self.regions.len().checked_sub(depth as usize + 1).ok_or(LayoutError::Unknown)?;
+        let index = self
+            .regions
+            .len()
+            .checked_sub(depth as usize + 1)
+            .ok_or(LayoutError::Unknown)?;
         Ok(&mut self.regions[index])
     }
 
     fn instr(&mut self, at: usize, instr: &Instr) -> Made<()> {
-        let results = |callee: u32| self.package.functions.get(callee as usize).map(Function::call_results);
-        let defined = self.numbering.step(instr, results).map_err(|_| LayoutError::Unknown)?;
+        let results = |callee: u32| {
+            self.package
+                .functions
+                .get(callee as usize)
+                .map(Function::call_results)
+        };
+        let defined = self
+            .numbering
+            .step(instr, results)
+            .map_err(|_| LayoutError::Unknown)?;
         let first = defined.start;
         match instr {
             Instr::ConstI64(n) => self.constant(first, *n as u64)?,
@@ -342,7 +371,9 @@ impl Compiler<'_> {
             Instr::Else => {
                 let region = self.region(0)?;
                 let top = region.top;
-                let RegionKind::If(jump) = region.kind else { return Err(LayoutError::Unknown) };
+                let RegionKind::If(jump) = region.kind else {
+                    return Err(LayoutError::Unknown);
+                };
                 region.kind = RegionKind::Block;
                 self.top = top;
                 let here = self.label();
@@ -358,14 +389,22 @@ impl Compiler<'_> {
                 let here = self.label();
                 let region = self.region(0)?;
                 let top = region.top;
-                let RegionKind::Switch(switch, arm) = &mut region.kind else { return Err(LayoutError::Unknown) };
+                let RegionKind::Switch(switch, arm) = &mut region.kind else {
+                    return Err(LayoutError::Unknown);
+                };
                 let (switch, number) = (*switch, *arm);
                 *arm += 1;
                 self.top = top;
                 match switch {
                     Switch::Table(table) => {
-                        let targets = self.code.switches.get_mut(table as usize).ok_or(LayoutError::Unknown)?;
-                        *targets.get_mut(number as usize).ok_or(LayoutError::Unknown)? = here;
+                        let targets = self
+                            .code
+                            .switches
+                            .get_mut(table as usize)
+                            .ok_or(LayoutError::Unknown)?;
+                        *targets
+                            .get_mut(number as usize)
+                            .ok_or(LayoutError::Unknown)? = here;
                     }
                     Switch::Some(insn) => {
                         if let Insn::SwitchSome { some, .. } = &mut self.code.insns[insn] {
@@ -375,7 +414,11 @@ impl Compiler<'_> {
                 }
                 self.charge_next();
             }
-            Instr::Loop { start, params: _, results } => {
+            Instr::Loop {
+                start,
+                params: _,
+                results,
+            } => {
                 let top = self.top;
                 let sources = self.flat_slots(start)?;
                 self.moves(&sources, top);
@@ -386,13 +429,19 @@ impl Compiler<'_> {
                 self.open(RegionKind::Loop(head), top, results);
                 self.head();
             }
-            Instr::For { from, to, start, params } => self.counting_loop(*from, *to, start, params, first)?,
+            Instr::For {
+                from,
+                to,
+                start,
+                params,
+            } => self.counting_loop(*from, *to, start, params, first)?,
             Instr::End => self.end(first)?,
             Instr::Exit { depth, values } => {
                 let sources = self.flat_slots(values)?;
                 let target = self.region(*depth)?.top;
                 self.moves(&sources, target);
-                let falls_through = *depth == 0 && matches!(self.function.body.get(at + 1), Some(Instr::End));
+                let falls_through =
+                    *depth == 0 && matches!(self.function.body.get(at + 1), Some(Instr::End));
                 if !falls_through {
                     let jump = self.emit(Insn::Jump(NONE));
                     self.region(*depth)?.exits.push(jump);
@@ -422,10 +471,18 @@ impl Compiler<'_> {
                 let values = self.code.slot_lists.len() as u32 - 1;
                 self.emit(Insn::Ret { values });
             }
-            Instr::Trap { kind, operand, message } => {
+            Instr::Trap {
+                kind,
+                operand,
+                message,
+            } => {
                 let slot = |v: Option<Value>| v.map_or(Ok(NONE), |v| self.slot(v));
                 let (operand, message) = (slot(*operand)?, slot(*message)?);
-                self.emit(Insn::Trap { kind: *kind, operand, message });
+                self.emit(Insn::Trap {
+                    kind: *kind,
+                    operand,
+                    message,
+                });
             }
 
             Instr::New { ty, variant, parts } => self.new_value(first, *ty, *variant, parts)?,
@@ -436,7 +493,11 @@ impl Compiler<'_> {
                     && self.item_kind(*value)? == Some(ItemKind::Plain8)
                 {
                     let index = self.slot(index)?;
-                    self.emit(Insn::Set8 { list: root, index, s });
+                    self.emit(Insn::Set8 {
+                        list: root,
+                        index,
+                        s,
+                    });
                     return Ok(());
                 }
                 let ty = self.ty(*value)?;
@@ -465,7 +526,12 @@ impl Compiler<'_> {
                 let path = self.path(root, ty, path)?;
                 self.emit(Insn::Take { path, d });
             }
-            Instr::Update { op, value, path, args } => {
+            Instr::Update {
+                op,
+                value,
+                path,
+                args,
+            } => {
                 let args = self.first_slots(args)?;
                 let root = self.successor(first, *value)?;
                 let whole = self.ty(*value)?;
@@ -475,7 +541,12 @@ impl Compiler<'_> {
                 } else {
                     (NONE, NONE)
                 };
-                self.code.updates.push(UpdatePlan { op: *op, path, args, ty });
+                self.code.updates.push(UpdatePlan {
+                    op: *op,
+                    path,
+                    args,
+                    ty,
+                });
                 let plan = self.code.updates.len() as u32 - 1;
                 self.emit(Insn::Update { plan, d });
             }
@@ -522,16 +593,33 @@ impl Compiler<'_> {
             Instr::Call { function, args } => {
                 let args = self.call_args(args)?;
                 let d = self.define_all(defined)?;
-                self.emit(Insn::Call { function: *function, args, d });
+                self.emit(Insn::Call {
+                    function: *function,
+                    args,
+                    d,
+                });
             }
             Instr::CallValue { callee, args, .. } => {
                 let (s, args) = (self.slot(*callee)?, self.call_args(args)?);
                 let d = self.define_all(defined)?;
                 self.emit(Insn::CallValue { s, args, d });
             }
-            Instr::Closure { ty: _, function, captures } => {
-                let callee = self.package.functions.get(*function as usize).ok_or(LayoutError::Unknown)?;
-                let types: Vec<TypeId> = callee.params.iter().take(callee.captures as usize).map(|p| p.ty).collect();
+            Instr::Closure {
+                ty: _,
+                function,
+                captures,
+            } => {
+                let callee = self
+                    .package
+                    .functions
+                    .get(*function as usize)
+                    .ok_or(LayoutError::Unknown)?;
+                let types: Vec<TypeId> = callee
+                    .params
+                    .iter()
+                    .take(callee.captures as usize)
+                    .map(|p| p.ty)
+                    .collect();
                 let (parts, size) = self.layouts.closure(&types)?;
                 let pieces = self.part_pieces(&parts, captures)?;
                 self.code.cells.push(CellPlan {
@@ -544,10 +632,16 @@ impl Compiler<'_> {
                 let d = self.define(first)?;
                 self.emit(Insn::NewClosure { plan, d });
             }
-            Instr::HostCall { function, argument, .. } => {
+            Instr::HostCall {
+                function, argument, ..
+            } => {
                 let s = self.slot(*argument)?;
                 let d = self.define(first)?;
-                self.emit(Insn::HostCall { function: *function, s, d });
+                self.emit(Insn::HostCall {
+                    function: *function,
+                    s,
+                    d,
+                });
             }
         }
         Ok(())
@@ -580,7 +674,11 @@ impl Compiler<'_> {
             Body::Sum { variants, .. } => (layout.boxed, variants.len()),
             Body::OptionRef(_) => {
                 let none = self.here() + 1;
-                let insn = self.emit(Insn::SwitchSome { s, none, some: NONE });
+                let insn = self.emit(Insn::SwitchSome {
+                    s,
+                    none,
+                    some: NONE,
+                });
                 return Ok(Switch::Some(insn));
             }
             _ => return Err(LayoutError::Unknown),
@@ -589,7 +687,15 @@ impl Compiler<'_> {
         targets[0] = self.here() + 1;
         self.code.switches.push(targets);
         let table = self.code.switches.len() as u32 - 1;
-        self.emit(if boxed { Insn::SwitchCell { s, table, wide: count > 256 } } else { Insn::SwitchSlot { s, table } });
+        self.emit(if boxed {
+            Insn::SwitchCell {
+                s,
+                table,
+                wide: count > 256,
+            }
+        } else {
+            Insn::SwitchSlot { s, table }
+        });
         Ok(Switch::Table(table))
     }
 
@@ -619,7 +725,11 @@ impl Compiler<'_> {
         }
         self.grow(1);
         self.emit(Insn::Move { d: index, s: from });
-        let jump = self.emit(Insn::ForStart { index, limit, exit: NONE });
+        let jump = self.emit(Insn::ForStart {
+            index,
+            limit,
+            exit: NONE,
+        });
         let head = self.label();
         self.open(RegionKind::For(head, index, limit), top, params);
         self.region(0)?.exits.push(jump);
@@ -684,7 +794,9 @@ impl Compiler<'_> {
         }
         let row: &[Part] = match &layout.body {
             Body::Product(parts) => parts,
-            Body::Sum { variants, .. } => variants.get(variant as usize).ok_or(LayoutError::Unknown)?,
+            Body::Sum { variants, .. } => {
+                variants.get(variant as usize).ok_or(LayoutError::Unknown)?
+            }
             Body::OptionRef(part) if variant == 1 => std::slice::from_ref(part),
             Body::OptionRef(_) => &[],
             Body::Scalar | Body::Reference => return Err(LayoutError::Unknown),
@@ -697,7 +809,10 @@ impl Compiler<'_> {
         match &layout.body {
             Body::Sum { .. } => {
                 self.moves(&sources, d + 1);
-                self.emit(Insn::Const { d, bits: u64::from(variant) });
+                self.emit(Insn::Const {
+                    d,
+                    bits: u64::from(variant),
+                });
             }
             Body::OptionRef(_) if variant == 0 => {
                 self.emit(Insn::Const { d, bits: 0 });
@@ -717,19 +832,34 @@ impl Compiler<'_> {
     ) -> Made<()> {
         let (tag, row) = match &layout.body {
             Body::Product(row) => (Tag::None, row),
-            Body::Sum { tag_width, variants } => {
+            Body::Sum {
+                tag_width,
+                variants,
+            } => {
                 let row = variants.get(variant as usize).ok_or(LayoutError::Unknown)?;
                 if parts.is_empty() && variant < fuel::PINNED {
                     return self.constant(value, u64::from(pinned(variant)));
                 }
-                let tag = if *tag_width == 2 { Tag::Wide(variant as u16) } else { Tag::Narrow(variant as u8) };
+                let tag = if *tag_width == 2 {
+                    Tag::Wide(variant as u16)
+                } else {
+                    Tag::Narrow(variant as u8)
+                };
                 (tag, row)
             }
             _ => return Err(LayoutError::Unknown),
         };
         let pieces = self.part_pieces(row, parts)?;
-        let size = *layout.cell_sizes.get(variant as usize).ok_or(LayoutError::Unknown)?;
-        self.code.cells.push(CellPlan { ty: ty.0, size, tag, pieces });
+        let size = *layout
+            .cell_sizes
+            .get(variant as usize)
+            .ok_or(LayoutError::Unknown)?;
+        self.code.cells.push(CellPlan {
+            ty: ty.0,
+            size,
+            tag,
+            pieces,
+        });
         let plan = self.code.cells.len() as u32 - 1;
         let d = self.define(value)?;
         self.emit(Insn::NewCell { plan, d });
@@ -743,7 +873,12 @@ impl Compiler<'_> {
         }
         let mut all = Vec::new();
         for (part, value) in row.iter().zip(parts) {
-            all.extend(shape::pieces(self.layouts, part.ty, self.slot(*value)?, part.offset)?);
+            all.extend(shape::pieces(
+                self.layouts,
+                part.ty,
+                self.slot(*value)?,
+                part.offset,
+            )?);
         }
         Ok(all)
     }
@@ -753,7 +888,9 @@ impl Compiler<'_> {
         let layout = self.layouts.layout(ty)?.clone();
         let row: &[Part] = match &layout.body {
             Body::Product(parts) => parts,
-            Body::Sum { variants, .. } => variants.get(variant as usize).ok_or(LayoutError::Unknown)?,
+            Body::Sum { variants, .. } => {
+                variants.get(variant as usize).ok_or(LayoutError::Unknown)?
+            }
             Body::OptionRef(part) if variant == 1 => std::slice::from_ref(part),
             Body::OptionRef(_) => &[],
             Body::Scalar | Body::Reference => return Err(LayoutError::Unknown),
@@ -876,7 +1013,9 @@ impl Compiler<'_> {
                 Step::Field(field) => {
                     let row: &[Part] = match &layout.body {
                         Body::Product(parts) => parts,
-                        Body::Sum { variants, .. } => variants.get(variant as usize).ok_or(LayoutError::Unknown)?,
+                        Body::Sum { variants, .. } => {
+                            variants.get(variant as usize).ok_or(LayoutError::Unknown)?
+                        }
                         Body::OptionRef(part) => std::slice::from_ref(part),
                         _ => return Err(LayoutError::Unknown),
                     };
@@ -896,15 +1035,23 @@ impl Compiler<'_> {
                 }
                 Step::Variant(variant) => steps.push(match (&layout.body, end) {
                     (Body::Sum { .. }, PathEnd::Slots(s)) if layout.boxed => {
-                        PathStep::CheckCellSlot { s, ty: ty.0, variant }
+                        PathStep::CheckCellSlot {
+                            s,
+                            ty: ty.0,
+                            variant,
+                        }
                     }
-                    (Body::Sum { .. }, _) if layout.boxed => PathStep::CheckCellMemory { ty: ty.0, variant },
+                    (Body::Sum { .. }, _) if layout.boxed => {
+                        PathStep::CheckCellMemory { ty: ty.0, variant }
+                    }
                     (Body::Sum { .. }, PathEnd::Slots(s)) => PathStep::CheckSlot { s, variant },
                     (Body::Sum { tag_width, .. }, _) => PathStep::CheckMemory {
                         wide: *tag_width == 2,
                         variant,
                     },
-                    (Body::OptionRef(_), PathEnd::Slots(s)) => PathStep::CheckSomeSlot { s, variant },
+                    (Body::OptionRef(_), PathEnd::Slots(s)) => {
+                        PathStep::CheckSomeSlot { s, variant }
+                    }
                     (Body::OptionRef(_), _) => PathStep::CheckSomeMemory { variant },
                     _ => return Err(LayoutError::Unknown),
                 }),
@@ -939,12 +1086,21 @@ impl Compiler<'_> {
             ty = step_type(self.layouts, ty, &mut variant, *step)?;
         }
         self.layouts.layout(ty)?;
-        Ok(Path { steps, end, ty: ty.0 })
+        Ok(Path {
+            steps,
+            end,
+            ty: ty.0,
+        })
     }
 
     fn op(&mut self, defined: u32, op: Op, args: &[Value]) -> Made<()> {
         let slots = self.first_slots(args)?;
-        let heapless = |kind: &Argument| matches!(kind, Argument::I64 | Argument::F64 | Argument::Bool | Argument::Char);
+        let heapless = |kind: &Argument| {
+            matches!(
+                kind,
+                Argument::I64 | Argument::F64 | Argument::Bool | Argument::Char
+            )
+        };
         let row = op.row();
         let d = self.define(defined)?;
         let insn = match (op, &slots[..]) {
@@ -956,12 +1112,23 @@ impl Compiler<'_> {
             (Op::I64Le, &[a, b]) => Insn::Le { d, a, b },
             (Op::I64Ge, &[a, b]) => Insn::Le { d, a: b, b: a },
             (Op::I64Eq, &[a, b]) => Insn::Eq { d, a, b },
-            (_, &[a]) if heapless(&row.result) && row.args.iter().all(heapless) => Insn::Scalar { op, d, a, b: a },
-            (_, &[a, b]) if heapless(&row.result) && row.args.iter().all(heapless) => Insn::Scalar { op, d, a, b },
+            (_, &[a]) if heapless(&row.result) && row.args.iter().all(heapless) => {
+                Insn::Scalar { op, d, a, b: a }
+            }
+            (_, &[a, b]) if heapless(&row.result) && row.args.iter().all(heapless) => {
+                Insn::Scalar { op, d, a, b }
+            }
             _ => {
                 let ty = self.ty(Value(defined))?;
-                self.code.ops.push(OpPlan { op, args: slots, ty: ty.0 });
-                Insn::Op { plan: self.code.ops.len() as u32 - 1, d }
+                self.code.ops.push(OpPlan {
+                    op,
+                    args: slots,
+                    ty: ty.0,
+                });
+                Insn::Op {
+                    plan: self.code.ops.len() as u32 - 1,
+                    d,
+                }
             }
         };
         self.emit(insn);

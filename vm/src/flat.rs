@@ -22,69 +22,238 @@ pub enum Insn {
     /// Charges the head block of a loop; a checkpoint.
     Head(u32),
     Jump(u32),
-    JumpIfNot { c: u32, to: u32 },
+    JumpIfNot {
+        c: u32,
+        to: u32,
+    },
     /// Compare and branch in one: goes on if the comparison holds, else jumps.
-    JumpIfNotLt { a: u32, b: u32, to: u32 },
-    JumpIfNotLe { a: u32, b: u32, to: u32 },
-    JumpIfNotEq { a: u32, b: u32, to: u32 },
+    JumpIfNotLt {
+        a: u32,
+        b: u32,
+        to: u32,
+    },
+    JumpIfNotLe {
+        a: u32,
+        b: u32,
+        to: u32,
+    },
+    JumpIfNotEq {
+        a: u32,
+        b: u32,
+        to: u32,
+    },
     /// By the tag in a slot, in a cell, or by whether a reference is there.
-    SwitchSlot { s: u32, table: u32 },
-    SwitchCell { s: u32, table: u32, wide: bool },
-    SwitchSome { s: u32, none: u32, some: u32 },
+    SwitchSlot {
+        s: u32,
+        table: u32,
+    },
+    SwitchCell {
+        s: u32,
+        table: u32,
+        wide: bool,
+    },
+    SwitchSome {
+        s: u32,
+        none: u32,
+        some: u32,
+    },
     /// Leaves a counting loop before its first turn.
-    ForStart { index: u32, limit: u32, exit: u32 },
+    ForStart {
+        index: u32,
+        limit: u32,
+        exit: u32,
+    },
     /// Next turn of a counting loop, or on.
-    ForStep { index: u32, limit: u32, head: u32 },
-    Call { function: u32, args: u32, d: u32 },
-    CallValue { s: u32, args: u32, d: u32 },
-    Ret { values: u32 },
-    Trap { kind: TrapKind, operand: u32, message: u32 },
-    HostCall { function: u32, s: u32, d: u32 },
+    ForStep {
+        index: u32,
+        limit: u32,
+        head: u32,
+    },
+    Call {
+        function: u32,
+        args: u32,
+        d: u32,
+    },
+    CallValue {
+        s: u32,
+        args: u32,
+        d: u32,
+    },
+    Ret {
+        values: u32,
+    },
+    Trap {
+        kind: TrapKind,
+        operand: u32,
+        message: u32,
+    },
+    HostCall {
+        function: u32,
+        s: u32,
+        d: u32,
+    },
 
-    Move { d: u32, s: u32 },
-    Const { d: u32, bits: u64 },
+    Move {
+        d: u32,
+        s: u32,
+    },
+    Const {
+        d: u32,
+        bits: u64,
+    },
     /// A string or bytes constant.
-    Constant { d: u32, index: u32 },
-    NewList { plan: u32, d: u32 },
-    NewTable { ty: ShapeId, d: u32 },
-    NewCell { plan: u32, d: u32 },
-    NewClosure { plan: u32, d: u32 },
-    ShareRef { s: u32 },
-    Share { s: u32, ty: ShapeId },
-    DropRef { s: u32 },
-    Drop { s: u32, ty: ShapeId },
-    Unique { s: u32 },
+    Constant {
+        d: u32,
+        index: u32,
+    },
+    NewList {
+        plan: u32,
+        d: u32,
+    },
+    NewTable {
+        ty: ShapeId,
+        d: u32,
+    },
+    NewCell {
+        plan: u32,
+        d: u32,
+    },
+    NewClosure {
+        plan: u32,
+        d: u32,
+    },
+    ShareRef {
+        s: u32,
+    },
+    Share {
+        s: u32,
+        ty: ShapeId,
+    },
+    DropRef {
+        s: u32,
+    },
+    Drop {
+        s: u32,
+        ty: ShapeId,
+    },
+    Unique {
+        s: u32,
+    },
     /// The tag must be this one: in a slot, in a cell, or that of an option of one slot.
-    CheckSlot { s: u32, variant: u32 },
-    CheckCell { s: u32, variant: u32, wide: bool },
-    CheckSome { s: u32, variant: u32 },
+    CheckSlot {
+        s: u32,
+        variant: u32,
+    },
+    CheckCell {
+        s: u32,
+        variant: u32,
+        wide: bool,
+    },
+    CheckSome {
+        s: u32,
+        variant: u32,
+    },
     /// Takes a boxed value apart.
-    Open { s: u32, d: u32, ty: ShapeId },
-    TagCell { d: u32, s: u32, wide: bool },
-    TagSome { d: u32, s: u32 },
+    Open {
+        s: u32,
+        d: u32,
+        ty: ShapeId,
+    },
+    TagCell {
+        d: u32,
+        s: u32,
+        wide: bool,
+    },
+    TagSome {
+        d: u32,
+        s: u32,
+    },
 
-    Get { path: u32, d: u32 },
+    Get {
+        path: u32,
+        d: u32,
+    },
     /// Elements of lists whose items are one scalar or reference.
-    Get8 { d: u32, list: u32, index: u32 },
-    Get4 { d: u32, list: u32, index: u32 },
-    Get1 { d: u32, list: u32, index: u32 },
-    Set { path: u32, s: u32 },
+    Get8 {
+        d: u32,
+        list: u32,
+        index: u32,
+    },
+    Get4 {
+        d: u32,
+        list: u32,
+        index: u32,
+    },
+    Get1 {
+        d: u32,
+        list: u32,
+        index: u32,
+    },
+    Set {
+        path: u32,
+        s: u32,
+    },
     /// Element of a list of integers or floats.
-    Set8 { list: u32, index: u32, s: u32 },
-    Put { path: u32, s: u32 },
-    Take { path: u32, d: u32 },
-    Update { plan: u32, d: u32 },
+    Set8 {
+        list: u32,
+        index: u32,
+        s: u32,
+    },
+    Put {
+        path: u32,
+        s: u32,
+    },
+    Take {
+        path: u32,
+        d: u32,
+    },
+    Update {
+        plan: u32,
+        d: u32,
+    },
 
-    Add { d: u32, a: u32, b: u32 },
-    Sub { d: u32, a: u32, b: u32 },
-    Mul { d: u32, a: u32, b: u32 },
-    Lt { d: u32, a: u32, b: u32 },
-    Le { d: u32, a: u32, b: u32 },
-    Eq { d: u32, a: u32, b: u32 },
+    Add {
+        d: u32,
+        a: u32,
+        b: u32,
+    },
+    Sub {
+        d: u32,
+        a: u32,
+        b: u32,
+    },
+    Mul {
+        d: u32,
+        a: u32,
+        b: u32,
+    },
+    Lt {
+        d: u32,
+        a: u32,
+        b: u32,
+    },
+    Le {
+        d: u32,
+        a: u32,
+        b: u32,
+    },
+    Eq {
+        d: u32,
+        a: u32,
+        b: u32,
+    },
     /// Any operation of numbers, truth values and characters that needs no heap.
-    Scalar { op: Op, d: u32, a: u32, b: u32 },
+    Scalar {
+        op: Op,
+        d: u32,
+        a: u32,
+        b: u32,
+    },
     /// Any other operation; arguments and result type in a table.
-    Op { plan: u32, d: u32 },
+    Op {
+        plan: u32,
+        d: u32,
+    },
 }
 
 /// A step of a path, with places worked out. The walk has a current address, or a reference just read.
@@ -98,21 +267,44 @@ pub enum PathStep {
     /// Moves the address.
     Offset(u32),
     /// Element of a list, by the index in a slot.
-    Index { index: u32, stride: u32 },
+    Index {
+        index: u32,
+        stride: u32,
+    },
     /// Element of bytes.
-    Byte { index: u32 },
+    Byte {
+        index: u32,
+    },
     /// Value under the key in slots.
     Key(u32),
     EntryKey(u32),
     EntryValue(u32),
     /// The tag must be this one: in a slot, at the address, in the cell referred to by a slot or at the address.
-    CheckSlot { s: u32, variant: u32 },
-    CheckMemory { wide: bool, variant: u32 },
-    CheckCellSlot { s: u32, ty: ShapeId, variant: u32 },
-    CheckCellMemory { ty: ShapeId, variant: u32 },
+    CheckSlot {
+        s: u32,
+        variant: u32,
+    },
+    CheckMemory {
+        wide: bool,
+        variant: u32,
+    },
+    CheckCellSlot {
+        s: u32,
+        ty: ShapeId,
+        variant: u32,
+    },
+    CheckCellMemory {
+        ty: ShapeId,
+        variant: u32,
+    },
     /// A reference must be there, or must not.
-    CheckSomeSlot { s: u32, variant: u32 },
-    CheckSomeMemory { variant: u32 },
+    CheckSomeSlot {
+        s: u32,
+        variant: u32,
+    },
+    CheckSomeMemory {
+        variant: u32,
+    },
 }
 
 /// Where a path ends.

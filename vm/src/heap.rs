@@ -109,7 +109,9 @@ impl<'p> Heap<'p> {
 
     /// Tag and row of an inline sum in memory.
     fn row_in_memory(&self, id: ShapeId, at: u32) -> (u64, Option<&'p Row>) {
-        let Some(shape) = self.shape(id) else { return (0, None) };
+        let Some(shape) = self.shape(id) else {
+            return (0, None);
+        };
         let tag = self.tag(shape, at);
         let row = shape.rows.get(tag as usize);
         if row.is_none() {
@@ -149,7 +151,12 @@ impl<'p> Heap<'p> {
     }
 
     /// Calls `each` with the references in slots.
-    fn slot_refs(&mut self, refs: &[Piece], slots: &[u64], each: &mut dyn FnMut(&mut Heap<'p>, Ref)) {
+    fn slot_refs(
+        &mut self,
+        refs: &[Piece],
+        slots: &[u64],
+        each: &mut dyn FnMut(&mut Heap<'p>, Ref),
+    ) {
         for piece in refs {
             let Some(&word) = slots.get(piece.slot as usize) else {
                 return self.arena.break_it();
@@ -232,10 +239,14 @@ impl<'p> Heap<'p> {
         if word == INDEX {
             return;
         }
-        let Some(shape) = self.shape(word) else { return };
+        let Some(shape) = self.shape(word) else {
+            return;
+        };
         match shape.kind {
             Kind::List(item, stride) => {
-                let Some(item) = self.shape(item).filter(|s| !s.copy) else { return };
+                let Some(item) = self.shape(item).filter(|s| !s.copy) else {
+                    return;
+                };
                 for i in 0..self.arena.u32(cell + 8) {
                     if self.arena.is_broken() {
                         return;
@@ -299,13 +310,17 @@ impl<'p> Heap<'p> {
         if word == INDEX {
             return u64::from(INDEX_HEADER) + 4 * u64::from(self.arena.u32(cell + 8));
         }
-        let Some(shape) = self.shape(word) else { return 0 };
+        let Some(shape) = self.shape(word) else {
+            return 0;
+        };
         let capacity = u64::from(self.arena.u32(cell + 12));
         match shape.kind {
             Kind::String | Kind::Bytes => u64::from(SEQUENCE) + capacity,
             Kind::List(_, stride) => u64::from(SEQUENCE) + capacity * u64::from(stride),
             Kind::Table(table) => u64::from(TABLE) + capacity * u64::from(table.stride),
-            _ => self.boxed_row(shape, cell).map_or(0, |row| u64::from(row.cell_size)),
+            _ => self
+                .boxed_row(shape, cell)
+                .map_or(0, |row| u64::from(row.cell_size)),
         }
     }
 
@@ -371,13 +386,16 @@ impl<'p> Heap<'p> {
     /// When there is no room.
     pub fn copy_cell(&mut self, cell: Ref) -> Result<Ref, NoRoom> {
         let word = self.arena.u32(cell + 4);
-        let Some(shape) = self.shape(word) else { return Ok(cell) };
+        let Some(shape) = self.shape(word) else {
+            return Ok(cell);
+        };
         if let Kind::Table(_) = shape.kind {
             return self.copy_table(cell);
         }
         let size = self.content_size(cell);
         let copy = self.arena.allocate(size, word)?;
-        self.arena.copy(cell + HEADER, copy + HEADER, size as u32 - HEADER);
+        self.arena
+            .copy(cell + HEADER, copy + HEADER, size as u32 - HEADER);
         if matches!(shape.kind, Kind::String | Kind::Bytes | Kind::List(..)) {
             let length = self.arena.u32(cell + 8);
             self.arena.set_u32(copy + 12, length);
@@ -393,13 +411,15 @@ impl<'p> Heap<'p> {
         let index = self.arena.u32(cell + 20);
         let index_size = if index == 0 { 0 } else { self.cell_size(index) };
         let entries = (content - index_size) as u32;
-        self.arena.copy(cell + HEADER, copy + HEADER, entries - HEADER);
+        self.arena
+            .copy(cell + HEADER, copy + HEADER, entries - HEADER);
         // The index is the copy's own from the beginning, so that `children` must not share it.
         self.arena.set_u32(copy + 20, 0);
         self.children(copy, &mut |heap, child| heap.share(child));
         if index != 0 {
             let new = self.arena.allocate(index_size, INDEX)?;
-            self.arena.copy(index + HEADER, new + HEADER, index_size as u32 - HEADER);
+            self.arena
+                .copy(index + HEADER, new + HEADER, index_size as u32 - HEADER);
             self.arena.set_u32(copy + 20, new);
         }
         Ok(copy)
@@ -409,11 +429,19 @@ impl<'p> Heap<'p> {
     ///
     /// # Errors
     /// When there is no room.
-    pub fn new_sequence(&mut self, ty: u32, length: u64, capacity: u64, stride: u32) -> Result<Ref, NoRoom> {
+    pub fn new_sequence(
+        &mut self,
+        ty: u32,
+        length: u64,
+        capacity: u64,
+        stride: u32,
+    ) -> Result<Ref, NoRoom> {
         if capacity > cop_bytecode::limits::ELEMENTS {
             return Err(NoRoom::Limit);
         }
-        let cell = self.arena.allocate(u64::from(SEQUENCE) + capacity * u64::from(stride), ty)?;
+        let cell = self
+            .arena
+            .allocate(u64::from(SEQUENCE) + capacity * u64::from(stride), ty)?;
         self.arena.set_u32(cell + 8, length as u32);
         self.arena.set_u32(cell + 12, capacity as u32);
         Ok(cell)
@@ -436,9 +464,13 @@ impl<'p> Heap<'p> {
     /// # Errors
     /// When there is no room.
     pub fn new_index(&mut self, places: u32) -> Result<Ref, NoRoom> {
-        let index = self.arena.allocate(u64::from(INDEX_HEADER) + 4 * u64::from(places), INDEX)?;
+        let index = self
+            .arena
+            .allocate(u64::from(INDEX_HEADER) + 4 * u64::from(places), INDEX)?;
         self.arena.set_u32(index + 8, places);
-        self.arena.slice_mut(index + INDEX_HEADER, places * 4).fill(0);
+        self.arena
+            .slice_mut(index + INDEX_HEADER, places * 4)
+            .fill(0);
         Ok(index)
     }
 

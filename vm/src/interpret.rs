@@ -64,7 +64,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             constants,
             stack: Vec::new(),
             frames: Vec::new(),
-            at: At { code: empty, function: 0, next: 0 },
+            at: At {
+                code: empty,
+                function: 0,
+                next: 0,
+            },
         }
     }
 
@@ -73,20 +77,34 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         let position = |function: u32, code: &Code, next: usize| Position {
             function,
             // At function entry nothing was run yet, and the position is the first instruction.
-            instruction: next.checked_sub(1).and_then(|at| code.positions.get(at)).copied().unwrap_or(0),
+            instruction: next
+                .checked_sub(1)
+                .and_then(|at| code.positions.get(at))
+                .copied()
+                .unwrap_or(0),
         };
         let here = position(self.at.function, self.at.code, self.at.next);
         let callers = self.frames.iter().rev().filter(|f| f.function != NONE);
-        std::iter::once(here).chain(callers.map(|f| position(f.function, f.code, f.next))).collect()
+        std::iter::once(here)
+            .chain(callers.map(|f| position(f.function, f.code, f.next)))
+            .collect()
     }
 
     /// Calls a function with these arguments, one slot each, and gives the first slot of its result.
     pub fn call(&mut self, function: u32, args: &[u64]) -> Run<u64> {
-        let Ok(code) = self.program.code(function) else { return internal("a function without a form") };
+        let Ok(code) = self.program.code(function) else {
+            return internal("a function without a form");
+        };
         self.stack = vec![0; (code.slots as usize).max(args.len()) + 1];
         self.stack[..args.len()].copy_from_slice(args);
         // The frame of the host: results go to its first slot. Nothing returns beyond it.
-        self.frames.push(Frame { code, function: NONE, next: 0, base: 0, d: 0 });
+        self.frames.push(Frame {
+            code,
+            function: NONE,
+            next: 0,
+            base: 0,
+            d: 0,
+        });
         self.enter(code, function)?;
         self.interpret(code, function)?;
         Ok(self.stack.first().copied().unwrap_or(0))
@@ -98,7 +116,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         self.machine.charge(code.entry_charge);
         self.machine.stack_left -= code.frame_cost;
         if (self.machine.fuel | self.machine.stack_left) < 0 {
-            self.at = At { code, function, next: 0 };
+            self.at = At {
+                code,
+                function,
+                next: 0,
+            };
             if self.machine.stack_left < 0 {
                 return trap(TrapKind::StackOverflow, 0, 0);
             }
@@ -132,7 +154,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 match $result {
                     Ok(value) => value,
                     Err(stop) => {
-                        self.at = At { code, function, next };
+                        self.at = At {
+                            code,
+                            function,
+                            next,
+                        };
                         return Err(stop);
                     }
                 }
@@ -156,9 +182,19 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 let end = new_base + (callee_code.slots as usize).max(args.len() + $first);
                 self.machine.charge(callee_code.entry_charge);
                 self.machine.stack_left -= callee_code.frame_cost;
-                self.frames.push(Frame { code, function, next, base, d: $d });
+                self.frames.push(Frame {
+                    code,
+                    function,
+                    next,
+                    base,
+                    d: $d,
+                });
                 if (self.machine.fuel | self.machine.stack_left) < 0 {
-                    self.at = At { code: callee_code, function: $callee, next: 0 };
+                    self.at = At {
+                        code: callee_code,
+                        function: $callee,
+                        next: 0,
+                    };
                     if self.machine.stack_left < 0 {
                         return trap(TrapKind::StackOverflow, 0, 0);
                     }
@@ -209,10 +245,12 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         next = to as usize;
                     }
                 }
-                Insn::SwitchSlot { s, table } => match code.switches[table as usize].get(slot!(s) as usize) {
-                    Some(to) => next = *to as usize,
-                    None => may!(internal("no such variant")),
-                },
+                Insn::SwitchSlot { s, table } => {
+                    match code.switches[table as usize].get(slot!(s) as usize) {
+                        Some(to) => next = *to as usize,
+                        None => may!(internal("no such variant")),
+                    }
+                }
                 Insn::SwitchCell { s, table, wide } => {
                     let tag = self.cell_tag(slot!(s) as u32, wide);
                     match code.switches[table as usize].get(tag as usize) {
@@ -220,7 +258,9 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         None => may!(internal("no such variant")),
                     }
                 }
-                Insn::SwitchSome { s, none, some } => next = if slot!(s) == 0 { none } else { some } as usize,
+                Insn::SwitchSome { s, none, some } => {
+                    next = if slot!(s) == 0 { none } else { some } as usize
+                }
                 Insn::ForStart { index, limit, exit } => {
                     if int!(index) >= int!(limit) {
                         next = exit as usize;
@@ -233,7 +273,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         next = head as usize;
                     }
                 }
-                Insn::Call { function: callee, args, d } => {
+                Insn::Call {
+                    function: callee,
+                    args,
+                    d,
+                } => {
                     let Ok(callee_code) = self.program.code(callee) else {
                         may!(internal("a function without a form"));
                         continue;
@@ -243,9 +287,10 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 Insn::CallValue { s, args, d } => {
                     let cell = slot!(s) as u32;
                     let callee = self.machine.heap.arena.u32(cell + 4) & !CLOSURE;
-                    let (Ok(callee_code), Some(row)) =
-                        (self.program.code(callee), self.program.captures.get(callee as usize))
-                    else {
+                    let (Ok(callee_code), Some(row)) = (
+                        self.program.code(callee),
+                        self.program.captures.get(callee as usize),
+                    ) else {
                         may!(internal("a function without a form"));
                         continue;
                     };
@@ -254,7 +299,9 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         part.slot + width
                     });
                     call!(callee, args, d, callee_code, first as usize);
-                    self.machine.heap.load(&row.pieces, cell, &mut self.stack[base..]);
+                    self.machine
+                        .heap
+                        .load(&row.pieces, cell, &mut self.stack[base..]);
                 }
                 Insn::Ret { values } => {
                     let values = &code.slot_lists[values as usize];
@@ -263,26 +310,45 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         may!(self.machine.checkpoint());
                         let result = values.first().map_or(0, |s| self.stack[base + *s as usize]);
                         self.stack[0] = result;
-                        self.at = At { code, function, next };
+                        self.at = At {
+                            code,
+                            function,
+                            next,
+                        };
                         return Ok(());
                     }
-                    let Some(frame) = self.frames.pop() else { return internal("a return without a call") };
+                    let Some(frame) = self.frames.pop() else {
+                        return internal("a return without a call");
+                    };
                     self.machine.stack_left += code.frame_cost;
                     let to = frame.base + frame.d as usize;
                     for (i, &s) in values.iter().enumerate() {
                         self.stack[to + i] = self.stack[base + s as usize];
                     }
-                    (code, function, next, base) = (frame.code, frame.function, frame.next, frame.base);
+                    (code, function, next, base) =
+                        (frame.code, frame.function, frame.next, frame.base);
                 }
-                Insn::Trap { kind, operand, message } => {
+                Insn::Trap {
+                    kind,
+                    operand,
+                    message,
+                } => {
                     let operand = if operand == NONE { 0 } else { int!(operand) };
                     let message = (message != NONE).then(|| {
                         let text = self.machine.heap.text(slot!(message) as u32);
                         String::from_utf8_lossy(text).into_owned()
                     });
-                    may!(Err(Box::new(Stop::Trap { kind, operands: [operand, 0], message })))
+                    may!(Err(Box::new(Stop::Trap {
+                        kind,
+                        operands: [operand, 0],
+                        message
+                    })))
                 }
-                Insn::HostCall { function: callee, s, d } => {
+                Insn::HostCall {
+                    function: callee,
+                    s,
+                    d,
+                } => {
                     let cell = slot!(s) as u32;
                     slot!(d) = may!(self.host_call(callee, cell));
                 }
@@ -295,10 +361,16 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 Insn::NewList { plan, d } => {
                     let plan = &code.lists[plan as usize];
                     let (item, stride) = may!(self.machine.items_of(plan.ty));
-                    let list = may!(self.machine.new_sequence(plan.ty, plan.items.len() as u64, stride));
+                    let list = may!(self.machine.new_sequence(
+                        plan.ty,
+                        plan.items.len() as u64,
+                        stride
+                    ));
                     for (i, &s) in plan.items.iter().enumerate() {
                         let at = list + SEQUENCE + i as u32 * stride;
-                        self.machine.heap.store(&item.pieces, at, &self.stack[base + s as usize..]);
+                        self.machine
+                            .heap
+                            .store(&item.pieces, at, &self.stack[base + s as usize..]);
                     }
                     slot!(d) = u64::from(list);
                 }
@@ -315,21 +387,29 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         Tag::None => {}
                         Tag::Narrow(tag) => self.machine.heap.arena.set_u8(cell + HEADER, tag),
                         Tag::Wide(tag) => self.machine.heap.arena.set_u16(cell + HEADER, tag),
-                        Tag::Function(callee) => self.machine.heap.arena.set_u32(cell + HEADER, callee),
+                        Tag::Function(callee) => {
+                            self.machine.heap.arena.set_u32(cell + HEADER, callee)
+                        }
                     }
-                    self.machine.heap.store(&plan.pieces, cell, &self.stack[base..]);
+                    self.machine
+                        .heap
+                        .store(&plan.pieces, cell, &self.stack[base..]);
                     slot!(d) = u64::from(cell);
                 }
                 Insn::ShareRef { s } => self.machine.heap.share(slot!(s) as u32),
                 Insn::Share { s, ty } => {
                     if let Some(shape) = self.machine.heap.shape(ty) {
-                        self.machine.heap.share_slots(&shape.refs, &self.stack[base + s as usize..]);
+                        self.machine
+                            .heap
+                            .share_slots(&shape.refs, &self.stack[base + s as usize..]);
                     }
                 }
                 Insn::DropRef { s } => self.machine.heap.release(slot!(s) as u32),
                 Insn::Drop { s, ty } => {
                     if let Some(shape) = self.machine.heap.shape(ty) {
-                        self.machine.heap.release_slots(&shape.refs, &self.stack[base + s as usize..]);
+                        self.machine
+                            .heap
+                            .release_slots(&shape.refs, &self.stack[base + s as usize..]);
                     }
                 }
                 Insn::Unique { s } => {
@@ -343,19 +423,26 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 Insn::CheckCell { s, variant, wide } => {
                     may!(check_tag(self.cell_tag(slot!(s) as u32, wide), variant));
                 }
-                Insn::CheckSome { s, variant } => may!(check_tag(u32::from(slot!(s) != 0), variant)),
+                Insn::CheckSome { s, variant } => {
+                    may!(check_tag(u32::from(slot!(s) != 0), variant))
+                }
                 Insn::Open { s, d, ty } => {
                     let cell = slot!(s) as u32;
                     may!(self.machine.open(cell, ty, &mut self.stack[base..], d));
                 }
-                Insn::TagCell { d, s, wide } => slot!(d) = u64::from(self.cell_tag(slot!(s) as u32, wide)),
+                Insn::TagCell { d, s, wide } => {
+                    slot!(d) = u64::from(self.cell_tag(slot!(s) as u32, wide))
+                }
                 Insn::TagSome { d, s } => slot!(d) = u64::from(slot!(s) != 0),
 
                 Insn::Get { path, d } => {
                     let path = &code.paths[path as usize];
                     let frame = &mut self.stack[base..];
                     let place = may!(self.machine.walk(path, frame, Access::Read));
-                    may!(self.machine.read(place, path.ty, &mut self.stack[base..], d));
+                    may!(
+                        self.machine
+                            .read(place, path.ty, &mut self.stack[base..], d)
+                    );
                 }
                 Insn::Get8 { d, list, index } => {
                     let list = slot!(list) as u32;
@@ -379,23 +466,41 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         may!(check_byte(frame[s as usize] as i64));
                     }
                     let place = may!(self.machine.walk(path, frame, Access::Update));
-                    self.machine.release_place(place, path.ty, &self.stack[base..]);
-                    may!(self.machine.write(place, path.ty, &mut self.stack[base..], s));
+                    self.machine
+                        .release_place(place, path.ty, &self.stack[base..]);
+                    may!(
+                        self.machine
+                            .write(place, path.ty, &mut self.stack[base..], s)
+                    );
                 }
                 Insn::Set8 { list, index, s } => {
                     let list = slot!(list) as u32;
                     let i = may!(check_index(int!(index), self.machine.heap.length(list)));
                     let word = slot!(s);
-                    self.machine.heap.arena.set_u64(list + SEQUENCE + i * 8, word);
+                    self.machine
+                        .heap
+                        .arena
+                        .set_u64(list + SEQUENCE + i * 8, word);
                 }
                 Insn::Put { path, s } => {
                     let path = &code.paths[path as usize];
-                    let place = may!(self.machine.walk(path, &mut self.stack[base..], Access::Fill));
-                    may!(self.machine.write(place, path.ty, &mut self.stack[base..], s));
+                    let place = may!(self.machine.walk(
+                        path,
+                        &mut self.stack[base..],
+                        Access::Fill
+                    ));
+                    may!(
+                        self.machine
+                            .write(place, path.ty, &mut self.stack[base..], s)
+                    );
                 }
                 Insn::Take { path, d } => {
                     let path = &code.paths[path as usize];
-                    let place = may!(self.machine.walk(path, &mut self.stack[base..], Access::Update));
+                    let place = may!(self.machine.walk(
+                        path,
+                        &mut self.stack[base..],
+                        Access::Update
+                    ));
                     let frame = &mut self.stack[base..];
                     may!(self.machine.read(place, path.ty, frame, d));
                     self.machine.hole(place, path.ty, &mut self.stack[base..]);
@@ -418,7 +523,10 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 Insn::Scalar { op, d, a, b } => slot!(d) = may!(scalar(op, slot!(a), slot!(b))),
                 Insn::Op { plan, d } => {
                     let plan = &code.ops[plan as usize];
-                    may!(self.machine.op(plan, self.program, &mut self.stack[base..], d));
+                    may!(
+                        self.machine
+                            .op(plan, self.program, &mut self.stack[base..], d)
+                    );
                 }
             }
         }
@@ -426,7 +534,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
 
     fn cell_tag(&self, cell: Ref, wide: bool) -> u32 {
         let arena = &self.machine.heap.arena;
-        if wide { u32::from(arena.u16(cell + HEADER)) } else { u32::from(arena.u8(cell + HEADER)) }
+        if wide {
+            u32::from(arena.u16(cell + HEADER))
+        } else {
+            u32::from(arena.u8(cell + HEADER))
+        }
     }
 
     /// Asks the host. Checkpoints before the call, after the charge for its argument, and after the charge for its
@@ -445,7 +557,9 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             Answer::Bytes(answer) => {
                 self.machine.check_count(answer.len() as u64)?;
                 self.machine.pay_bytes(answer.len() as u64)?;
-                Ok(u64::from(self.machine.new_text(self.program.bytes, &answer)?))
+                Ok(u64::from(
+                    self.machine.new_text(self.program.bytes, &answer)?,
+                ))
             }
             Answer::Trap(kind, operands) => trap(kind, operands[0], operands[1]),
             Answer::Stop => Err(Box::new(Stop::Stopped)),
@@ -461,7 +575,8 @@ fn check_arguments(machine: &Machine, plan: &UpdatePlan, frame: &[u64]) -> Run<(
         UpdateOp::BytesPush => check_byte(arg(0)).map(drop),
         UpdateOp::ListTruncate if arg(0) < 0 => trap(TrapKind::InvalidArgument, arg(0), 0),
         UpdateOp::TextAppendSlice => {
-            crate::text::check_text_range(machine.heap.text(arg(0) as u32), arg(1), arg(2)).map(drop)
+            crate::text::check_text_range(machine.heap.text(arg(0) as u32), arg(1), arg(2))
+                .map(drop)
         }
         _ => Ok(()),
     }
@@ -560,8 +675,12 @@ impl<'p> Machine<'p> {
     /// Takes a boxed value apart into the slots from `d` on: its parts are moved out and the cell is freed if it had
     /// one owner, else each gets one more.
     fn open(&mut self, cell: Ref, ty: u32, frame: &mut [u64], d: u32) -> Run<()> {
-        let Some(shape) = self.heap.shape(ty) else { return internal("no such type") };
-        let Some(row) = self.heap.boxed_row(shape, cell) else { return internal("no such variant") };
+        let Some(shape) = self.heap.shape(ty) else {
+            return internal("no such type");
+        };
+        let Some(row) = self.heap.boxed_row(shape, cell) else {
+            return internal("no such variant");
+        };
         // Slots of a sum's parts are counted from its tag.
         let first = row.parts.first().map_or(0, |part| part.slot);
         let Some(slots) = (d.checked_sub(first)).and_then(|d| frame.get_mut(d as usize..)) else {
@@ -621,7 +740,13 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn update_integer(&mut self, op: UpdateOp, place: Place, frame: &mut [u64], arg: u32) -> Run<()> {
+    fn update_integer(
+        &mut self,
+        op: UpdateOp,
+        place: Place,
+        frame: &mut [u64],
+        arg: u32,
+    ) -> Run<()> {
         let (old, by) = (self.word(place, frame) as i64, frame[arg as usize] as i64);
         let new = match op {
             UpdateOp::I64Add => number::checked(old.checked_add(by), old, by)?,

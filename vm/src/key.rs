@@ -133,7 +133,9 @@ impl Heap<'_> {
             sip.word(u64::from(self.arena.u16(cell + HEADER)));
             return 0;
         }
-        let Some(shape) = self.shape(self.arena.u32(cell + 4)) else { return 0 };
+        let Some(shape) = self.shape(self.arena.u32(cell + 4)) else {
+            return 0;
+        };
         match shape.kind {
             Kind::String | Kind::Bytes => {
                 let bytes = self.text(cell);
@@ -143,7 +145,9 @@ impl Heap<'_> {
             Kind::List(item, stride) => {
                 let count = self.length(cell);
                 sip.word(u64::from(count));
-                let Some(item) = self.shape(item) else { return 0 };
+                let Some(item) = self.shape(item) else {
+                    return 0;
+                };
                 let mut slots = vec![0; item.slots as usize];
                 for i in 0..count {
                     if self.arena.is_broken() {
@@ -158,7 +162,9 @@ impl Heap<'_> {
                 if let Kind::Sum(_) = shape.kind {
                     sip.word(u64::from(self.tag(shape, cell + HEADER)));
                 }
-                let Some(row) = self.boxed_row(shape, cell) else { return 0 };
+                let Some(row) = self.boxed_row(shape, cell) else {
+                    return 0;
+                };
                 let mut slots = vec![0; slots_of(&row.pieces)];
                 self.load(&row.pieces, cell, &mut slots);
                 self.hash_slots(&row.pieces, &slots, sip, cells);
@@ -185,7 +191,13 @@ impl Heap<'_> {
         true
     }
 
-    fn slots_equal(&self, pieces: &[Piece], left: &[u64], right: &[u64], pairs: &mut Vec<(Ref, Ref)>) -> bool {
+    fn slots_equal(
+        &self,
+        pieces: &[Piece],
+        left: &[u64],
+        right: &[u64],
+        pairs: &mut Vec<(Ref, Ref)>,
+    ) -> bool {
         pieces.iter().all(|piece| {
             let slot = piece.slot as usize;
             let (Some(&a), Some(&b)) = (left.get(slot), right.get(slot)) else {
@@ -201,7 +213,10 @@ impl Heap<'_> {
                 }
                 PieceKind::Sum(id) => {
                     let row = self.shape(id).and_then(|s| s.rows.get(a as usize));
-                    a == b && row.is_some_and(|row| self.slots_equal(&row.pieces, &left[slot..], &right[slot..], pairs))
+                    a == b
+                        && row.is_some_and(|row| {
+                            self.slots_equal(&row.pieces, &left[slot..], &right[slot..], pairs)
+                        })
                 }
             }
         })
@@ -215,7 +230,9 @@ impl Heap<'_> {
             // Different references, and each payload-less variant has one cell only.
             return false;
         }
-        let Some(shape) = self.shape(self.arena.u32(left + 4)) else { return false };
+        let Some(shape) = self.shape(self.arena.u32(left + 4)) else {
+            return false;
+        };
         match shape.kind {
             Kind::String | Kind::Bytes => self.text(left) == self.text(right),
             Kind::List(item, stride) => {
@@ -231,11 +248,14 @@ impl Heap<'_> {
                 })
             }
             Kind::Product | Kind::Sum(_) if shape.boxed => {
-                if matches!(shape.kind, Kind::Sum(_)) && self.tag(shape, left + HEADER) != self.tag(shape, right + HEADER)
+                if matches!(shape.kind, Kind::Sum(_))
+                    && self.tag(shape, left + HEADER) != self.tag(shape, right + HEADER)
                 {
                     return false;
                 }
-                let Some(row) = self.boxed_row(shape, left) else { return false };
+                let Some(row) = self.boxed_row(shape, left) else {
+                    return false;
+                };
                 let count = slots_of(&row.pieces);
                 let (mut a, mut b) = (vec![0; count], vec![0; count]);
                 self.load(&row.pieces, left, &mut a);
@@ -275,7 +295,10 @@ mod tests {
     #[test]
     fn floats_have_one_nan_and_one_zero() {
         assert_eq!(float_key((-0.0f64).to_bits()), float_key(0));
-        assert_eq!(float_key(0xfff8_0000_0000_0001), float_key(f64::NAN.to_bits()));
+        assert_eq!(
+            float_key(0xfff8_0000_0000_0001),
+            float_key(f64::NAN.to_bits())
+        );
         assert_ne!(float_key(1.0f64.to_bits()), float_key((-1.0f64).to_bits()));
     }
 }

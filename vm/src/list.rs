@@ -44,7 +44,11 @@ impl<'p> Machine<'p> {
         let bytes = u64::from(count) * u64::from(stride);
         self.pay_bytes(bytes)?;
         let slice = self.new_sequence(self.heap.arena.u32(list + 4), u64::from(count), stride)?;
-        self.heap.arena.copy(list + SEQUENCE + from as u32 * stride, slice + SEQUENCE, bytes as u32);
+        self.heap.arena.copy(
+            list + SEQUENCE + from as u32 * stride,
+            slice + SEQUENCE,
+            bytes as u32,
+        );
         self.share_items(item, slice, 0, count, stride);
         Ok(slice)
     }
@@ -53,7 +57,8 @@ impl<'p> Machine<'p> {
     fn share_items(&mut self, item: &Shape, list: Ref, from: u32, count: u32, stride: u32) {
         if !item.copy {
             for i in from..from + count {
-                self.heap.share_memory(&item.refs, list + SEQUENCE + i * stride);
+                self.heap
+                    .share_memory(&item.refs, list + SEQUENCE + i * stride);
             }
         }
     }
@@ -74,7 +79,9 @@ impl<'p> Machine<'p> {
             let (mut done, all) = (stride, bytes as u32);
             while done < all {
                 let more = done.min(all - done);
-                self.heap.arena.copy(list + SEQUENCE, list + SEQUENCE + done, more);
+                self.heap
+                    .arena
+                    .copy(list + SEQUENCE, list + SEQUENCE + done, more);
                 done += more;
             }
             self.share_items(item, list, 0, count as u32, stride);
@@ -89,7 +96,8 @@ impl<'p> Machine<'p> {
         self.pay_bytes(u64::from(stride))?;
         let list = self.grow(list, 1, stride)?;
         let length = self.heap.length(list);
-        self.heap.store(&item.pieces, list + SEQUENCE + length * stride, value);
+        self.heap
+            .store(&item.pieces, list + SEQUENCE + length * stride, value);
         self.heap.arena.set_u32(list + 8, length + 1);
         Ok(list)
     }
@@ -97,9 +105,12 @@ impl<'p> Machine<'p> {
     /// `list.pop`: the slots of what was last, moved out.
     pub fn list_pop(&mut self, list: Ref) -> Run<Option<Vec<u64>>> {
         let (item, stride) = self.items(list)?;
-        let Some(last) = self.heap.length(list).checked_sub(1) else { return Ok(None) };
+        let Some(last) = self.heap.length(list).checked_sub(1) else {
+            return Ok(None);
+        };
         let mut slots = vec![0; item.slots as usize];
-        self.heap.load(&item.pieces, list + SEQUENCE + last * stride, &mut slots);
+        self.heap
+            .load(&item.pieces, list + SEQUENCE + last * stride, &mut slots);
         self.heap.arena.set_u32(list + 8, last);
         Ok(Some(slots))
     }
@@ -116,7 +127,9 @@ impl<'p> Machine<'p> {
         self.pay_bytes((u64::from(length - at) + 1) * u64::from(stride))?;
         let list = self.grow(list, 1, stride)?;
         let place = list + SEQUENCE + at * stride;
-        self.heap.arena.copy(place, place + stride, (length - at) * stride);
+        self.heap
+            .arena
+            .copy(place, place + stride, (length - at) * stride);
         self.heap.store(&item.pieces, place, value);
         self.heap.arena.set_u32(list + 8, length + 1);
         Ok(list)
@@ -130,7 +143,9 @@ impl<'p> Machine<'p> {
         self.pay_bytes(u64::from(length - at) * u64::from(stride))?;
         let place = list + SEQUENCE + at * stride;
         self.heap.load(&item.pieces, place, out);
-        self.heap.arena.copy(place + stride, place, (length - at - 1) * stride);
+        self.heap
+            .arena
+            .copy(place + stride, place, (length - at - 1) * stride);
         self.heap.arena.set_u32(list + 8, length - 1);
         Ok(())
     }
@@ -145,7 +160,10 @@ impl<'p> Machine<'p> {
     }
 
     fn swap_items(&mut self, list: Ref, left: u32, right: u32, stride: u32) {
-        let (mut a, mut b) = (list + SEQUENCE + left * stride, list + SEQUENCE + right * stride);
+        let (mut a, mut b) = (
+            list + SEQUENCE + left * stride,
+            list + SEQUENCE + right * stride,
+        );
         let mut rest = stride;
         while rest >= 8 {
             let (x, y) = (self.heap.arena.u64(a), self.heap.arena.u64(b));
@@ -164,11 +182,14 @@ impl<'p> Machine<'p> {
     pub fn list_truncate(&mut self, list: Ref, length: i64) -> Run<()> {
         let (item, stride) = self.items(list)?;
         let old = self.heap.length(list);
-        let Some(new) = u32::try_from(length).ok().filter(|new| *new < old) else { return Ok(()) };
+        let Some(new) = u32::try_from(length).ok().filter(|new| *new < old) else {
+            return Ok(());
+        };
         self.heap.arena.set_u32(list + 8, new);
         if !item.copy {
             for i in new..old {
-                self.heap.release_memory(&item.refs, list + SEQUENCE + i * stride);
+                self.heap
+                    .release_memory(&item.refs, list + SEQUENCE + i * stride);
             }
         }
         Ok(())
@@ -195,7 +216,11 @@ impl<'p> Machine<'p> {
         let bytes = u64::from(count) * u64::from(stride);
         self.pay(per_16_bytes(bytes))?;
         let list = self.grow(list, u64::from(count), stride)?;
-        self.heap.arena.copy(other + SEQUENCE, list + SEQUENCE + length * stride, bytes as u32);
+        self.heap.arena.copy(
+            other + SEQUENCE,
+            list + SEQUENCE + length * stride,
+            bytes as u32,
+        );
         self.heap.arena.set_u32(list + 8, length + count);
         self.share_items(item, list, length, count, stride);
         Ok(list)

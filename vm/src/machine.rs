@@ -66,12 +66,20 @@ impl<'p> Machine<'p> {
     /// Traps when fuel is used up.
     #[inline]
     pub fn checkpoint(&self) -> Run<()> {
-        if self.fuel < 0 { self.out_of_fuel() } else { Ok(()) }
+        if self.fuel < 0 {
+            self.out_of_fuel()
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
     fn out_of_fuel<T>(&self) -> Run<T> {
-        trap(TrapKind::OutOfFuel, i64::try_from(self.fuel_limit).unwrap_or(i64::MAX), 0)
+        trap(
+            TrapKind::OutOfFuel,
+            i64::try_from(self.fuel_limit).unwrap_or(i64::MAX),
+            0,
+        )
     }
 
     /// Charges fuel for something whose size is known only now, and traps when it is used up.
@@ -105,7 +113,11 @@ impl<'p> Machine<'p> {
     /// Traps if a collection would have more elements than any may have.
     #[inline]
     pub fn check_count(&self, count: u64) -> Run<()> {
-        if count > limits::ELEMENTS { self.no_room(NoRoom::Limit) } else { Ok(()) }
+        if count > limits::ELEMENTS {
+            self.no_room(NoRoom::Limit)
+        } else {
+            Ok(())
+        }
     }
 
     /// A new sequence of bytes or text with this content. Its size is paid for by the caller.
@@ -154,7 +166,9 @@ impl<'p> Machine<'p> {
 
     /// Puts together an option in its slots.
     pub fn option(&mut self, ty: ShapeId, payload: Option<&[u64]>, out: &mut [u64]) -> Run<()> {
-        let Some(shape) = self.heap.shape(ty) else { return internal("no such option") };
+        let Some(shape) = self.heap.shape(ty) else {
+            return internal("no such option");
+        };
         if out.is_empty() {
             return internal("an option without slots");
         }
@@ -163,7 +177,9 @@ impl<'p> Machine<'p> {
             (Kind::OptionRef, Some(payload)) => out[0] = payload.first().copied().unwrap_or(0),
             (_, None) if shape.boxed => out[0] = u64::from(pinned(0)),
             (_, Some(payload)) if shape.boxed => {
-                let Some(row) = shape.rows.get(1) else { return internal("no such option") };
+                let Some(row) = shape.rows.get(1) else {
+                    return internal("no such option");
+                };
                 self.pay(Cost::Allocate.base() + per_16_bytes(u64::from(row.cell_size)))?;
                 let cell = self.allocate(u64::from(row.cell_size), ty)?;
                 self.heap.arena.set_u8(cell + crate::heap::HEADER, 1);

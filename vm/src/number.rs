@@ -18,7 +18,11 @@ pub fn divide(left: i64, right: i64) -> Run<i64> {
 /// `%` of integers; `min % -1` is 0.
 #[inline]
 pub fn remainder(left: i64, right: i64) -> Run<i64> {
-    if right == 0 { trap(TrapKind::DivisionByZero, left, 0) } else { Ok(left.wrapping_rem(right)) }
+    if right == 0 {
+        trap(TrapKind::DivisionByZero, left, 0)
+    } else {
+        Ok(left.wrapping_rem(right))
+    }
 }
 
 /// An amount of a shift or rotation.
@@ -76,12 +80,18 @@ pub fn max(left: f64, right: f64) -> f64 {
 /// A float as an integer, cut towards zero; none for NaN and what is outside.
 pub fn to_integer(float: f64) -> Option<i64> {
     // -2^63 is a float; 2^63 is the first that is too large.
-    (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float).then_some(float as i64)
+    (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0)
+        .contains(&float)
+        .then_some(float as i64)
 }
 
 /// Bits of a float, those of the one NaN for every NaN.
 pub fn to_bits(float: f64) -> u64 {
-    if float.is_nan() { NAN_BITS } else { float.to_bits() }
+    if float.is_nan() {
+        NAN_BITS
+    } else {
+        float.to_bits()
+    }
 }
 
 /// Reads an optional `-` and decimal digits.
@@ -98,7 +108,11 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
         let digit = digit.is_ascii_digit().then(|| i64::from(digit - b'0'))?;
         sum.checked_mul(10)?.checked_sub(digit)
     })?;
-    if negative { Some(least) } else { least.checked_neg() }
+    if negative {
+        Some(least)
+    } else {
+        least.checked_neg()
+    }
 }
 
 /// Reads `[-] D+ [. D+] [(e|E) [+|-] D+]`, `inf`, `-inf` or `NaN`, correctly rounded.
@@ -240,13 +254,19 @@ mod tests {
 
     #[test]
     fn floats_from_text() {
-        for bad in ["", "-", ".5", "1.", "1.e5", "1e", "1e+", "+1", " 1", "1 ", "1_0", "0x1", "nan", "Inf", "infinity", "-NaN"] {
+        for bad in [
+            "", "-", ".5", "1.", "1.e5", "1e", "1e+", "+1", " 1", "1 ", "1_0", "0x1", "nan", "Inf",
+            "infinity", "-NaN",
+        ] {
             assert_eq!(parse_float(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(parse_float(b"007"), Some(7.0));
         assert_eq!(parse_float(b"1E+2"), Some(100.0));
         assert_eq!(parse_float(b"1e999999999999999999999"), Some(f64::INFINITY));
-        assert_eq!(parse_float(b"-1e-999999999999999999999").map(f64::to_bits), Some((-0.0f64).to_bits()));
+        assert_eq!(
+            parse_float(b"-1e-999999999999999999999").map(f64::to_bits),
+            Some((-0.0f64).to_bits())
+        );
     }
 
     #[test]
@@ -290,7 +310,10 @@ mod tests {
 
     #[test]
     fn floats_to_integers_just_under_and_over() {
-        assert_eq!(to_integer(9_223_372_036_854_774_784.0), Some(9_223_372_036_854_774_784));
+        assert_eq!(
+            to_integer(9_223_372_036_854_774_784.0),
+            Some(9_223_372_036_854_774_784)
+        );
         assert_eq!(to_integer(9_223_372_036_854_775_808.0), None);
         assert_eq!(to_integer(-9_223_372_036_854_775_808.0), Some(i64::MIN));
         assert_eq!(to_integer(-9_223_372_036_854_777_856.0), None);

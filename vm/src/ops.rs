@@ -30,16 +30,28 @@ impl<'p> Machine<'p> {
             Op::I64Parse => {
                 self.pay_bytes(length(self, 0))?;
                 let parsed = number::parse_integer(self.heap.text(cell(0))).map(|n| [n as u64]);
-                return self.option(plan.ty, parsed.as_ref().map(|p| &p[..]), &mut frame[d as usize..]);
+                return self.option(
+                    plan.ty,
+                    parsed.as_ref().map(|p| &p[..]),
+                    &mut frame[d as usize..],
+                );
             }
             Op::F64ToI64Option => {
                 let whole = number::to_integer(f64::from_bits(slot(0))).map(|n| [n as u64]);
-                return self.option(plan.ty, whole.as_ref().map(|p| &p[..]), &mut frame[d as usize..]);
+                return self.option(
+                    plan.ty,
+                    whole.as_ref().map(|p| &p[..]),
+                    &mut frame[d as usize..],
+                );
             }
             Op::F64Parse => {
                 self.pay_bytes(length(self, 0))?;
                 let parsed = number::parse_float(self.heap.text(cell(0))).map(|f| [f.to_bits()]);
-                return self.option(plan.ty, parsed.as_ref().map(|p| &p[..]), &mut frame[d as usize..]);
+                return self.option(
+                    plan.ty,
+                    parsed.as_ref().map(|p| &p[..]),
+                    &mut frame[d as usize..],
+                );
             }
             Op::F64Format => {
                 let text = number::format_float(f64::from_bits(slot(0)), int(1))?;
@@ -48,7 +60,11 @@ impl<'p> Machine<'p> {
             Op::CharFromCode => {
                 let code = u32::try_from(int(0)).ok().and_then(char::from_u32);
                 let payload = code.map(|c| [u64::from(u32::from(c))]);
-                return self.option(plan.ty, payload.as_ref().map(|p| &p[..]), &mut frame[d as usize..]);
+                return self.option(
+                    plan.ty,
+                    payload.as_ref().map(|p| &p[..]),
+                    &mut frame[d as usize..],
+                );
             }
             Op::CharToUpper | Op::CharToLower => {
                 let c = char::from_u32(slot(0) as u32).unwrap_or(char::REPLACEMENT_CHARACTER);
@@ -77,7 +93,11 @@ impl<'p> Machine<'p> {
                 let joined = self.new_sequence(program.string, left + right, 1)?;
                 let arena = &mut self.heap.arena;
                 arena.copy(cell(0) + SEQUENCE, joined + SEQUENCE, left as u32);
-                arena.copy(cell(1) + SEQUENCE, joined + SEQUENCE + left as u32, right as u32);
+                arena.copy(
+                    cell(1) + SEQUENCE,
+                    joined + SEQUENCE + left as u32,
+                    right as u32,
+                );
                 u64::from(joined)
             }
             Op::StringSlice => {
@@ -89,7 +109,9 @@ impl<'p> Machine<'p> {
                 u64::from(self.part(program.bytes, cell(0), from, to)?)
             }
             Op::StringByteAt => u64::from(text::byte_at(self.heap.text(cell(0)), int(1))?),
-            Op::StringCharAt => u64::from(u32::from(text::char_at(self.heap.text(cell(0)), int(1))?)),
+            Op::StringCharAt => {
+                u64::from(u32::from(text::char_at(self.heap.text(cell(0)), int(1))?))
+            }
             Op::StringFind | Op::BytesFind => {
                 let all = length(self, 0);
                 let (from, _) = text::check_range(int(2), all as i64, all as usize)?;
@@ -105,11 +127,19 @@ impl<'p> Machine<'p> {
             }
             Op::StringMatchesAt | Op::BytesMatchesAt => {
                 self.pay_bytes(shorter(self))?;
-                u64::from(text::matches_at(self.heap.text(cell(0)), self.heap.text(cell(1)), int(2)))
+                u64::from(text::matches_at(
+                    self.heap.text(cell(0)),
+                    self.heap.text(cell(1)),
+                    int(2),
+                ))
             }
             Op::StringCharCount => {
                 self.pay_bytes(length(self, 0))?;
-                self.heap.text(cell(0)).iter().filter(|b| **b & 0xc0 != 0x80).count() as u64
+                self.heap
+                    .text(cell(0))
+                    .iter()
+                    .filter(|b| **b & 0xc0 != 0x80)
+                    .count() as u64
             }
             Op::StringToUpper | Op::StringToLower => {
                 self.pay_bytes(length(self, 0))?;
@@ -120,7 +150,9 @@ impl<'p> Machine<'p> {
                 };
                 u64::from(self.new_text(program.string, mapped.as_bytes())?)
             }
-            Op::StringToBytes => u64::from(self.part(program.bytes, cell(0), 0, length(self, 0) as usize)?),
+            Op::StringToBytes => {
+                u64::from(self.part(program.bytes, cell(0), 0, length(self, 0) as usize)?)
+            }
             Op::StringSkipSpace | Op::StringSkipWord => {
                 let text = self.heap.text(cell(0));
                 let (from, _) = text::check_text_range(text, int(1), text.len() as i64)?;
@@ -139,12 +171,18 @@ impl<'p> Machine<'p> {
                     Ok(_) => {
                         let count = bytes.len() as u64;
                         let text = self.new_sequence(program.string, count, 1)?;
-                        self.heap.arena.copy(cell(0) + SEQUENCE, text + SEQUENCE, count as u32);
+                        self.heap
+                            .arena
+                            .copy(cell(0) + SEQUENCE, text + SEQUENCE, count as u32);
                         Some([u64::from(text)])
                     }
                     Err(_) => None,
                 };
-                return self.option(plan.ty, payload.as_ref().map(|p| &p[..]), &mut frame[d as usize..]);
+                return self.option(
+                    plan.ty,
+                    payload.as_ref().map(|p| &p[..]),
+                    &mut frame[d as usize..],
+                );
             }
             Op::BytesFilled => {
                 let Ok(count) = u64::try_from(int(0)) else {
@@ -154,12 +192,18 @@ impl<'p> Machine<'p> {
                 self.check_count(count)?;
                 self.pay_bytes(u64::from(SEQUENCE) + count)?;
                 let bytes = self.new_sequence(program.bytes, count, 1)?;
-                self.heap.arena.slice_mut(bytes + SEQUENCE, count as u32).fill(byte);
+                self.heap
+                    .arena
+                    .slice_mut(bytes + SEQUENCE, count as u32)
+                    .fill(byte);
                 u64::from(bytes)
             }
             Op::BytesReadI64 => {
                 let bytes = self.heap.text(cell(0));
-                let eight = usize::try_from(int(1)).ok().and_then(|at| bytes.get(at..)).and_then(|b| b.first_chunk());
+                let eight = usize::try_from(int(1))
+                    .ok()
+                    .and_then(|at| bytes.get(at..))
+                    .and_then(|b| b.first_chunk());
                 match eight {
                     Some(eight) => u64::from_le_bytes(*eight),
                     None => return trap(TrapKind::IndexOutOfBounds, int(1), bytes.len() as i64),
@@ -190,13 +234,23 @@ impl<'p> Machine<'p> {
         let count = (end - start) as u64;
         self.pay_bytes(count)?;
         let part = self.new_sequence(ty, count, 1)?;
-        self.heap.arena.copy(from + SEQUENCE + start as u32, part + SEQUENCE, count as u32);
+        self.heap.arena.copy(
+            from + SEQUENCE + start as u32,
+            part + SEQUENCE,
+            count as u32,
+        );
         Ok(part)
     }
 
     /// One operation on a cell with one owner; gives the cell, which may be another. Its result goes to the slots
     /// from `d` on.
-    pub fn update_cell(&mut self, plan: &UpdatePlan, cell: Ref, frame: &mut [u64], d: u32) -> Run<Ref> {
+    pub fn update_cell(
+        &mut self,
+        plan: &UpdatePlan,
+        cell: Ref,
+        frame: &mut [u64],
+        d: u32,
+    ) -> Run<Ref> {
         let slot = |i: usize| plan.args.get(i).map_or(0, |s| *s as usize);
         let word = |i: usize| frame[slot(i)];
         let other = || word(0) as u32;
@@ -212,7 +266,9 @@ impl<'p> Machine<'p> {
                 let (from, to) = (int(1) as u32, int(2) as u32);
                 self.append_part(cell, other(), from, to.saturating_sub(from))
             }
-            UpdateOp::TextPush => self.append(cell, character().encode_utf8(&mut [0; 4]).as_bytes(), true),
+            UpdateOp::TextPush => {
+                self.append(cell, character().encode_utf8(&mut [0; 4]).as_bytes(), true)
+            }
             UpdateOp::TextAppendI64 => self.append(cell, int(0).to_string().as_bytes(), true),
             UpdateOp::TextAppendHex => self.append(cell, format!("{:x}", word(0)).as_bytes(), true),
             UpdateOp::TextAppendF64 => {
@@ -220,14 +276,20 @@ impl<'p> Machine<'p> {
                 number::show_float(&mut text, f64::from_bits(word(0)));
                 self.append(cell, text.as_bytes(), false)
             }
-            UpdateOp::TextAppendQuoted => self.append_quoted(cell, Source::Cell(other()), Quoting::String),
-            UpdateOp::TextAppendJson => self.append_quoted(cell, Source::Cell(other()), Quoting::Json),
+            UpdateOp::TextAppendQuoted => {
+                self.append_quoted(cell, Source::Cell(other()), Quoting::String)
+            }
+            UpdateOp::TextAppendJson => {
+                self.append_quoted(cell, Source::Cell(other()), Quoting::Json)
+            }
             UpdateOp::TextAppendCharQuoted => {
                 let text = character().to_string();
                 self.append_quoted(cell, Source::Own(text.into_bytes()), Quoting::Char)
             }
             UpdateOp::TextAppendBytes => {
-                self.append_written(cell, &Source::Cell(other()), |bytes, out| text::quote_bytes(bytes, out))
+                self.append_written(cell, &Source::Cell(other()), |bytes, out| {
+                    text::quote_bytes(bytes, out)
+                })
             }
             UpdateOp::BytesPush => self.append(cell, &[word(0) as u8], true),
             UpdateOp::BytesAppendI64 => self.append(cell, &word(0).to_le_bytes(), true),
@@ -253,7 +315,9 @@ impl<'p> Machine<'p> {
             UpdateOp::ListReverse => self.list_reverse(cell).map(|()| cell),
             UpdateOp::ListExtend => self.list_extend(cell, other()),
 
-            UpdateOp::MapPut => Ok(self.table_put(cell, &frame[slot(0)..], &frame[slot(1)..])?.0),
+            UpdateOp::MapPut => Ok(self
+                .table_put(cell, &frame[slot(0)..], &frame[slot(1)..])?
+                .0),
             UpdateOp::SetInsert => {
                 let (cell, new) = self.table_put(cell, &frame[slot(0)..], &[])?;
                 frame[d as usize] = u64::from(new);
@@ -275,6 +339,8 @@ impl<'p> Machine<'p> {
     }
 
     fn append_quoted(&mut self, cell: Ref, from: Source, quoting: Quoting) -> Run<Ref> {
-        self.append_written(cell, &from, |bytes, out| text::quote(as_text(bytes), quoting, out))
+        self.append_written(cell, &from, |bytes, out| {
+            text::quote(as_text(bytes), quoting, out)
+        })
     }
 }

@@ -55,8 +55,12 @@ impl Machine<'_> {
                     at = at.wrapping_add(SEQUENCE + i);
                 }
                 PathStep::Key(slot) => at = self.table_step(at, &frame[slot as usize..])?,
-                PathStep::EntryKey(slot) => at = self.table_entry(at, frame[slot as usize] as i64, false)?,
-                PathStep::EntryValue(slot) => at = self.table_entry(at, frame[slot as usize] as i64, true)?,
+                PathStep::EntryKey(slot) => {
+                    at = self.table_entry(at, frame[slot as usize] as i64, false)?
+                }
+                PathStep::EntryValue(slot) => {
+                    at = self.table_entry(at, frame[slot as usize] as i64, true)?
+                }
                 _ if access == Access::Fill => {}
                 PathStep::CheckSlot { s, variant } => check_tag(frame[s as usize] as u32, variant)?,
                 PathStep::CheckMemory { wide, variant } => {
@@ -72,7 +76,9 @@ impl Machine<'_> {
                 PathStep::CheckCellMemory { ty, variant } => {
                     check_tag(self.cell_tag(self.heap.arena.u32(at), ty)?, variant)?;
                 }
-                PathStep::CheckSomeSlot { s, variant } => check_tag(u32::from(frame[s as usize] != 0), variant)?,
+                PathStep::CheckSomeSlot { s, variant } => {
+                    check_tag(u32::from(frame[s as usize] != 0), variant)?
+                }
                 PathStep::CheckSomeMemory { variant } => {
                     check_tag(u32::from(self.heap.arena.u32(at) != 0), variant)?;
                 }
@@ -103,7 +109,9 @@ impl Machine<'_> {
 
     /// What lies at a place, copied or borrowed into slots of the frame.
     pub fn read(&mut self, place: Place, ty: ShapeId, frame: &mut [u64], d: u32) -> Run<()> {
-        let Some(shape) = self.heap.shape(ty) else { return internal("no such type") };
+        let Some(shape) = self.heap.shape(ty) else {
+            return internal("no such type");
+        };
         let d = d as usize;
         match place {
             Place::Slots(s) => frame.copy_within(s as usize..(s + shape.slots) as usize, d),
@@ -115,7 +123,9 @@ impl Machine<'_> {
 
     /// Moves a value from slots to a place; what was there has been dropped or taken.
     pub fn write(&mut self, place: Place, ty: ShapeId, frame: &mut [u64], s: u32) -> Run<()> {
-        let Some(shape) = self.heap.shape(ty) else { return internal("no such type") };
+        let Some(shape) = self.heap.shape(ty) else {
+            return internal("no such type");
+        };
         let s = s as usize;
         match place {
             Place::Slots(d) => frame.copy_within(s..s + shape.slots as usize, d as usize),
@@ -154,7 +164,11 @@ impl Machine<'_> {
             Place::Slots(s) => Ok(frame[s as usize] as u32),
             Place::Memory(at) => {
                 let cell = self.heap.arena.u32(at);
-                if self.heap.is_unique(cell) { Ok(cell) } else { self.unique_behind(at, cell) }
+                if self.heap.is_unique(cell) {
+                    Ok(cell)
+                } else {
+                    self.unique_behind(at, cell)
+                }
             }
             Place::Byte(_) => internal("a byte is no reference"),
         }

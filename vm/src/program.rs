@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use cop_bytecode::instr::{Instr, Step, Value};
 use cop_bytecode::layout::{LayoutError, Layouts};
-use cop_bytecode::typing::{self, step_type};
-use cop_bytecode::{Function, Hash, Package, Type, TypeId, encode};
+use cop_bytecode::{Hash, Package, Type, encode};
 
 use crate::compile::compile;
 use crate::flat::Code;
@@ -39,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) shapes: Shapes,
     /// Per function, its captures in a closure's cell.
     pub(crate) captures: Vec<Row>,
+    /// Per function, what a call takes from the stack, as the verifier found it.
+    frame_bytes: Vec<u64>,
     /// Per function, its form, made on its first call.
     codes: Vec<OnceLock<Code>>,
     /// Types, for making these forms.
@@ -53,26 +53,13 @@ impl Program {
     /// # Errors
     /// When the package does not verify or has no encoding.
     pub fn load(package: &Package) -> Result<Program, Refusal> {
-        let verified = verify(package).map_err(|error| Refusal { reason: error.to_string() })?;
-        Program::with_layouts(package, verified.layouts)
-    }
-
-    /// Loads a package that the caller answers for. A run of it may end as refused for internal reasons, and its
-    /// outcome means nothing if the package would not verify.
-    ///
-    /// # Errors
-    /// When types do not fit together, or the package has no encoding.
-    #[doc(hidden)]
-    pub fn load_unverified(package: &Package) -> Result<Program, Refusal> {
-        let mut layouts = Layouts::new(&package.types, &package.defs);
-        for function in &package.functions {
-            need_types(package, &mut layouts, function).map_err(bad_types)?;
-        }
-        Program::with_layouts(package, layouts)
-    }
-
-    fn with_layouts(package: &Package, mut layouts: Layouts) -> Result<Program, Refusal> {
-        let encoded = encode(package).map_err(|error| Refusal { reason: error.to_string() })?;
+        let verified = verify(package).map_err(|error| Refusal {
+            reason: error.to_string(),
+        })?;
+        let encoded = encode(package).map_err(|error| Refusal {
+            reason: error.to_string(),
+        })?;
+        let mut layouts = verified.layouts;
         let mut captures = Vec::with_capacity(package.functions.len());
         for function in &package.functions {
             captures.push(shape::captures(&mut layouts, function).map_err(bad_types)?);
@@ -87,6 +74,7 @@ impl Program {
                 hash: encoded.hash(),
                 shapes,
                 captures,
+                frame_bytes: verified.functions.iter().map(|f| f.frame_bytes).collect(),
                 codes: package.functions.iter().map(|_| OnceLock::new()).collect(),
                 layouts: Mutex::new(layouts),
                 string: string.0,
@@ -119,7 +107,10 @@ impl Inner {
     /// When the function was not verified.
     #[inline]
     pub(crate) fn code(&self, function: u32) -> Result<&Code, LayoutError> {
-        let cell = self.codes.get(function as usize).ok_or(LayoutError::Unknown)?;
+        let cell = self
+            .codes
+            .get(function as usize)
+            .ok_or(LayoutError::Unknown)?;
         match cell.get() {
             Some(code) => Ok(code),
             None => self.make_code(cell, function),
@@ -127,9 +118,18 @@ impl Inner {
     }
 
     #[cold]
-    fn make_code<'a>(&'a self, cell: &'a OnceLock<Code>, function: u32) -> Result<&'a Code, LayoutError> {
+    fn make_code<'a>(
+        &'a self,
+        cell: &'a OnceLock<Code>,
+        function: u32,
+    ) -> Result<&'a Code, LayoutError> {
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         let code = compile(&self.package, &mut layouts, function)?;
+        // Both count the slots of the values in scope; they must not disagree about an outcome.
+        let declared = self.frame_bytes.get(function as usize).copied();
+        if declared != Some(code.frame_cost as u64) {
+            return Err(LayoutError::TooWide);
+        }
         Ok(cell.get_or_init(|| code))
     }
 }
@@ -138,37 +138,4 @@ fn bad_types(error: LayoutError) -> Refusal {
     Refusal {
         reason: format!("types do not fit together: {error}"),
     }
-}
-
-/// Lays out the types of all values of a function, and of what its paths pass.
-fn need_types(package: &Package, layouts: &mut Layouts, function: &Function) -> Result<(), LayoutError> {
-    let types = typing::value_types(package, layouts, function)?;
-    let mut last = None;
-    for ty in &types {
-        if last != Some(*ty) {
-            shape::need(layouts, *ty)?;
-            last = Some(*ty);
-        }
-    }
-    let of = |value: &Value| types.get(value.0 as usize).copied().ok_or(LayoutError::Unknown);
-    for instr in &function.body {
-        match instr {
-            Instr::Get { value, path }
-            | Instr::Set { value, path, .. }
-            | Instr::Put { value, path, .. }
-            | Instr::Take { value, path }
-            | Instr::Update { value, path, .. } => need_path(layouts, of(value)?, path)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn need_path(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> Result<(), LayoutError> {
-    let (mut ty, mut variant) = (ty, 0);
-    for step in path {
-        ty = step_type(layouts, ty, &mut variant, *step)?;
-        shape::need(layouts, ty)?;
-    }
-    Ok(())
 }

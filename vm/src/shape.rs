@@ -154,7 +154,9 @@ fn shape(layouts: &Layouts, id: TypeId, layout: &Layout) -> Result<Shape, Layout
             // No cell of this type can be made; see `need`.
             None => Kind::Closure,
         },
-        Type::Map(key, value) => table(layouts, *key, Some(*value)).map_or(Kind::Closure, Kind::Table),
+        Type::Map(key, value) => {
+            table(layouts, *key, Some(*value)).map_or(Kind::Closure, Kind::Table)
+        }
         Type::Set(item) => table(layouts, *item, None).map_or(Kind::Closure, Kind::Table),
         Type::Fn { .. } => Kind::Closure,
         _ => match &layout.body {
@@ -205,7 +207,12 @@ pub fn row(layouts: &Layouts, parts: Vec<Part>, cell_size: u32) -> Result<Row, L
 /// # Errors
 /// When a capture has no layout.
 pub fn captures(layouts: &mut Layouts, function: &Function) -> Result<Row, LayoutError> {
-    let types: Vec<TypeId> = function.params.iter().take(function.captures as usize).map(|p| p.ty).collect();
+    let types: Vec<TypeId> = function
+        .params
+        .iter()
+        .take(function.captures as usize)
+        .map(|p| p.ty)
+        .collect();
     let (parts, size) = layouts.closure(&types)?;
     row(layouts, parts, size)
 }
@@ -214,7 +221,12 @@ pub fn captures(layouts: &mut Layouts, function: &Function) -> Result<Row, Layou
 ///
 /// # Errors
 /// When the type or a part has no layout, or there are more parts inside parts than any sensible type has.
-pub fn pieces(layouts: &Layouts, id: TypeId, slot: u32, offset: u32) -> Result<Vec<Piece>, LayoutError> {
+pub fn pieces(
+    layouts: &Layouts,
+    id: TypeId,
+    slot: u32,
+    offset: u32,
+) -> Result<Vec<Piece>, LayoutError> {
     const PARTS: usize = 1024;
     let mut all = Vec::new();
     let mut stack = vec![(id, slot, offset)];
@@ -237,7 +249,12 @@ pub fn pieces(layouts: &Layouts, id: TypeId, slot: u32, offset: u32) -> Result<V
                 _ => continue,
             },
             Body::Product(parts) => {
-                stack.extend(parts.iter().rev().map(|p| (p.ty, slot + p.slot, offset + p.offset)));
+                stack.extend(
+                    parts
+                        .iter()
+                        .rev()
+                        .map(|p| (p.ty, slot + p.slot, offset + p.offset)),
+                );
                 continue;
             }
         };

@@ -85,7 +85,10 @@ impl Arena {
     /// Adds a pinned sequence cell outside of the account. Only before anything is allocated.
     pub fn add_constant(&mut self, ty: u32, content: &[u8]) -> Ref {
         let at = self.bytes.len() as u32;
-        self.bytes.resize((self.bytes.len() + 16 + content.len()).next_multiple_of(16), 0);
+        self.bytes.resize(
+            (self.bytes.len() + 16 + content.len()).next_multiple_of(16),
+            0,
+        );
         self.set_u32(at, PINNED_COUNT);
         self.set_u32(at + 4, ty);
         self.set_u32(at + 8, content.len() as u32);

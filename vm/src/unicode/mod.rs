@@ -12,28 +12,46 @@ fn holds(table: &[(u32, u32)], c: char) -> bool {
 }
 
 fn mapped(table: &'static [(u32, &'static str)], c: char) -> Option<&'static str> {
-    let place = table.binary_search_by_key(&u32::from(c), |(from, _)| *from).ok()?;
+    let place = table
+        .binary_search_by_key(&u32::from(c), |(from, _)| *from)
+        .ok()?;
     Some(table[place].1)
 }
 
 /// White_Space.
 pub fn is_space(c: char) -> bool {
-    if c.is_ascii() { matches!(c, '\t'..='\r' | ' ') } else { holds(tables::WHITE_SPACE, c) }
+    if c.is_ascii() {
+        matches!(c, '\t'..='\r' | ' ')
+    } else {
+        holds(tables::WHITE_SPACE, c)
+    }
 }
 
 /// Alphabetic.
 pub fn is_letter(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphabetic() } else { holds(tables::ALPHABETIC, c) }
+    if c.is_ascii() {
+        c.is_ascii_alphabetic()
+    } else {
+        holds(tables::ALPHABETIC, c)
+    }
 }
 
 /// Uppercase.
 pub fn is_upper(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_uppercase() } else { holds(tables::UPPERCASE, c) }
+    if c.is_ascii() {
+        c.is_ascii_uppercase()
+    } else {
+        holds(tables::UPPERCASE, c)
+    }
 }
 
 /// Lowercase.
 pub fn is_lower(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_lowercase() } else { holds(tables::LOWERCASE, c) }
+    if c.is_ascii() {
+        c.is_ascii_lowercase()
+    } else {
+        holds(tables::LOWERCASE, c)
+    }
 }
 
 /// Appends the full upper-case mapping of a character.
@@ -70,9 +88,15 @@ pub fn to_lower(text: &str) -> String {
     for (at, c) in text.char_indices() {
         if c == 'Σ' {
             // Each scan stops at the next sigma at the latest, so together they are one pass.
-            let mut rest = text[at + c.len_utf8()..].chars().skip_while(|c| holds(tables::CASE_IGNORABLE, *c));
+            let mut rest = text[at + c.len_utf8()..]
+                .chars()
+                .skip_while(|c| holds(tables::CASE_IGNORABLE, *c));
             let cased_after = rest.next().is_some_and(|c| holds(tables::CASED, c));
-            out.push(if cased_before && !cased_after { 'ς' } else { 'σ' });
+            out.push(if cased_before && !cased_after {
+                'ς'
+            } else {
+                'σ'
+            });
         } else {
             push_lower(&mut out, c);
         }
@@ -91,12 +115,29 @@ mod tests {
     fn special_mappings() {
         assert_eq!(to_upper("straße ŉ ﬃ"), "STRASSE ʼN FFI");
         assert_eq!(to_lower("İ"), "i\u{307}");
-        assert_eq!(to_lower("ΌΔΟΣ ΣΑΣ Σ ΑΣ. ΑΣ.Β Α\u{301}Σ"), "όδος σας σ ας. ας.β α\u{301}ς".replace("ας.β", "ασ.β"));
+        assert_eq!(
+            to_lower("ΌΔΟΣ ΣΑΣ Σ ΑΣ. ΑΣ.Β Α\u{301}Σ"),
+            "όδος σας σ ας. ας.β α\u{301}ς".replace("ας.β", "ασ.β")
+        );
     }
 
     #[test]
     fn final_sigma_is_the_standard_librarys() {
-        for text in ["ΑΣ", "Σ", "ΑΣΣ", "ΑΣ'Σ", "1Σ", "ΑΣ1", "Α:Σ", "ΑΣ:Β", "ΑΣ::", "ʰΣ", "ΣΣ ΣΑ", "ΑΣ\u{ad}Β", "Α.Σ.Β.Σ"] {
+        for text in [
+            "ΑΣ",
+            "Σ",
+            "ΑΣΣ",
+            "ΑΣ'Σ",
+            "1Σ",
+            "ΑΣ1",
+            "Α:Σ",
+            "ΑΣ:Β",
+            "ΑΣ::",
+            "ʰΣ",
+            "ΣΣ ΣΑ",
+            "ΑΣ\u{ad}Β",
+            "Α.Σ.Β.Σ",
+        ] {
             assert_eq!(to_lower(text), text.to_lowercase(), "{text}");
         }
     }
@@ -115,7 +156,10 @@ mod tests {
             let (mut upper, mut lower) = (String::new(), String::new());
             push_upper(&mut upper, c);
             push_lower(&mut lower, c);
-            assert!(c.to_uppercase().eq(upper.chars()) && c.to_lowercase().eq(lower.chars()), "{c:?}");
+            assert!(
+                c.to_uppercase().eq(upper.chars()) && c.to_lowercase().eq(lower.chars()),
+                "{c:?}"
+            );
         }
     }
 }
