@@ -5,3 +5,4 @@ mod fuzz;
 mod golden;
 mod samples;
 mod syntax;
+mod tree;
