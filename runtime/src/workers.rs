@@ -63,8 +63,8 @@ struct Job {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// For whom runs are under way, one entry each.
-    running: Vec<Owner>,
+    /// For whom runs are under way, and whether somebody still waits for them.
+    running: Vec<(Owner, Cancelled)>,
     is_closed: bool,
 }
 
@@ -121,6 +121,17 @@ impl Workers {
     pub fn load(&self) -> (usize, usize) {
         let queue = self.shared.queue();
         (queue.running.len(), queue.jobs.len())
+    }
+
+    /// Whether somebody waits for a run.
+    pub fn is_wanted(&self) -> bool {
+        let queue = self.shared.queue();
+        let is_wanted = |cancelled: &Cancelled| !cancelled.load(Ordering::Relaxed);
+        queue
+            .running
+            .iter()
+            .any(|(_, cancelled)| is_wanted(cancelled))
+            || queue.jobs.iter().any(|job| is_wanted(&job.cancelled))
     }
 
     /// Runs `work` on a worker and waits for its result. When the deadline passes, or this future is dropped, the work is told
@@ -238,7 +249,7 @@ fn give_up(phase: &AtomicU8) -> bool {
 
 fn work_all(shared: &Shared) {
     while let Some(job) = next_job(shared) {
-        let owner = job.owner;
+        let own = job.cancelled.clone();
         let is_wanted = job
             .phase
             .compare_exchange(WAITING, STARTED, Ordering::Relaxed, Ordering::Relaxed)
@@ -249,7 +260,11 @@ fn work_all(shared: &Shared) {
             let _ = std::panic::catch_unwind(work);
         }
         let mut queue = shared.queue();
-        if let Some(place) = queue.running.iter().position(|other| *other == owner) {
+        let ended = queue
+            .running
+            .iter()
+            .position(|(_, cancelled)| Arc::ptr_eq(cancelled, &own));
+        if let Some(place) = ended {
             queue.running.swap_remove(place);
         }
         drop(queue);
@@ -263,8 +278,12 @@ impl Queue {
     fn running_below_share(&self, owner: &Owner, workers: usize) -> Option<usize> {
         let program_share = workers.div_ceil(2);
         let publisher_share = workers.saturating_sub(1).max(1);
-        let count =
-            |matches: &dyn Fn(&Owner) -> bool| self.running.iter().filter(|o| matches(o)).count();
+        let count = |matches: &dyn Fn(&Owner) -> bool| {
+            self.running
+                .iter()
+                .filter(|(owner, _)| matches(owner))
+                .count()
+        };
         let of_program = count(&|other| other.program == owner.program);
         let of_publisher = count(&|other| other.publisher == owner.publisher);
         (of_program < program_share && of_publisher < publisher_share).then_some(of_program)
@@ -289,7 +308,7 @@ fn next_job(shared: &Shared) -> Option<Job> {
             .next(shared.workers)
             .and_then(|place| queue.jobs.remove(place))
         {
-            queue.running.push(job.owner);
+            queue.running.push((job.owner, job.cancelled.clone()));
             return Some(job);
         }
         if queue.is_closed && queue.jobs.is_empty() {

@@ -257,12 +257,13 @@ impl Execution {
         }
     }
 
-    /// Refuses everything new and waits for what is under way, at most 10 seconds. Nothing that was acknowledged can be lost.
+    /// Refuses everything new and waits, at most 10 seconds, for the runs that somebody waits for. Nothing that was acknowledged
+    /// can be lost.
     pub async fn shut_down(&self) {
         self.shared.is_stopping.store(true, Ordering::Relaxed);
         self.shared.workers.close();
         let idle = async {
-            while self.shared.workers.load() != (0, 0) {
+            while self.shared.workers.is_wanted() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

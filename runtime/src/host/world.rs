@@ -39,24 +39,20 @@ impl From<StoreError> for NoAnswer {
 /// How the store's errors are told to those who ask for an answer.
 pub fn store_failure(error: &StoreError) -> Failure {
     match error {
-        StoreError::Full(_) => Failure::new(
-            FailureCode::Quota,
-            "the node's disk is full",
-            error.to_string(),
-        )
-        .hint("nothing was changed; the operator of the node must make room"),
-        StoreError::ReadOnly(_) => Failure::new(
+        StoreError::Full(detail) => {
+            Failure::new(FailureCode::Quota, "the node's disk is full", detail)
+                .hint("nothing was changed; the operator of the node must make room")
+        }
+        StoreError::ReadOnly(detail) => Failure::new(
             FailureCode::Internal,
             "the node's store takes no writes",
-            error.to_string(),
+            detail,
         )
         .hint("nothing was changed; the operator must give the node a folder that it may write"),
-        StoreError::Failed(_) => Failure::new(
-            FailureCode::Internal,
-            "the node's store failed",
-            error.to_string(),
-        )
-        .hint("the operator should look at the disk and start the node again"),
+        StoreError::Failed(detail) => {
+            Failure::new(FailureCode::Internal, "the node's store failed", detail)
+                .hint("the operator should look at the disk and start the node again")
+        }
     }
 }
 
