@@ -71,7 +71,8 @@ impl Daemon {
         let mut child = command.spawn().expect("copd runs");
         let begun = Instant::now();
         loop {
-            if let Some(file) = find() {
+            // A node that was killed left its file behind.
+            if let Some(file) = find().filter(|file| file.pid == child.id()) {
                 return Daemon {
                     child: Some(child),
                     file,
@@ -108,14 +109,19 @@ impl Daemon {
         assert!(sent.success());
         text(child.wait_with_output().expect("it ends"))
     }
-}
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
+    /// Ends it as a power cut would: it is told nothing.
+    pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
     }
 }

@@ -34,7 +34,7 @@ struct Publisher {
     key: SecretKey,
     client: NodeClient,
     daemon: Daemon,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Publisher {
@@ -46,7 +46,7 @@ impl Publisher {
             key: SecretKey::generate().expect("a key"),
             client,
             daemon,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -225,6 +225,30 @@ async fn a_release_that_is_not_right_is_refused_and_changes_nothing() {
             .release,
         2
     );
+}
+
+#[tokio::test]
+async fn a_killed_node_has_what_it_acknowledged() {
+    let mut publisher = Publisher::start();
+    let bundle = program(
+        "Response.text(\"still here, ${kv.keys(\"\", None, 9).expect(\"a store\").len()}\")",
+    );
+    let published = publisher.publish(&bundle, "numbers").await;
+    let path = published
+        .urls
+        .path
+        .split_once("/~")
+        .expect("a path")
+        .1
+        .to_owned();
+    assert_eq!(publisher.body(&published.urls.path).await, "still here, 1");
+    publisher.daemon.kill();
+    publisher.daemon = Daemon::start(publisher.folder.path());
+    let url = format!(
+        "http://localhost:{}/~{path}",
+        publisher.daemon.http().port()
+    );
+    assert_eq!(publisher.body(&url).await, "still here, 1");
 }
 
 #[tokio::test]

@@ -179,3 +179,17 @@ impl Folder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_given_up_for_a_free_one() {
+        let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = holder.local_addr().expect("its address").port();
+        assert_eq!(free_or_any(port).port, 0);
+        drop(holder);
+        assert_eq!(free_or_any(port).port, port);
+    }
+}
