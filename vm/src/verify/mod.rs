@@ -2,8 +2,8 @@
 //! and test at run time only what values decide.
 //!
 //! One pass over each function with a stack of open regions; no fixpoint. The tables come first
-//! ([`tables`]), then signatures and entry points ([`signatures`]), then bodies ([`pass`], [`regions`],
-//! [`values`], [`paths`], [`memory`], [`ops`], [`calls`]). For each value the pass keeps its type and one of:
+//! (`tables`), then signatures and entry points (`signatures`), then bodies (`pass`, `regions`, `exits`,
+//! `values`, `paths`, `memory`, `ops`, `calls`). For each value the pass keeps its type and one of:
 //!
 //! ```text
 //!   copy                              scalars and inline aggregates of scalars
@@ -62,6 +62,7 @@
 
 mod calls;
 mod error;
+mod exits;
 mod memory;
 mod ops;
 mod pass;

@@ -2,9 +2,11 @@
 
 mod cost;
 mod form;
+mod grow;
 mod holes;
 mod kit;
 mod model;
+mod mutate;
 mod owners;
 mod random;
 mod unique;

@@ -383,6 +383,50 @@ fn inline_parts_keep_their_flags() {
 }
 
 #[test]
+fn a_borrow_from_either_of_two_slots() {
+    let body = |field: u32, shared: Vec<Instr>| {
+        let mut body = vec![
+            new(INTS, &[]), // %2
+            new(INTS, &[]), // %3
+            new(PAIR_OF_LISTS, &[2, 3]),
+            if_(1, &[borrowed(INTS, 4)]),
+            get(4, &[Step::Field(0)]), // %5
+            exit(0, &[5]),
+            Else,
+            get(4, &[Step::Field(field)]), // %6
+            exit(0, &[6]),
+            End, // %7
+        ];
+        body.extend(shared);
+        body
+    };
+    let items = [Step::Field(1)];
+    let push = |value, path: &[Step]| update(UpdateOp::ListPush, value, path, &[0]);
+    // A `dup` of it may be of the slot that is then changed, or is certainly of the other.
+    let good = body(0, vec![dup(7), push(4, &items), drop_(8), ret(&[9])]);
+    let bad = body(1, vec![dup(7), push(4, &items), drop_(8), ret(&[9])]);
+    let params = [borrow(I64), borrow(BOOL)];
+    twins(&params, PAIR_OF_LISTS, Rule::Unique, bad, good);
+    // Nothing is known of what a loop's parameter may be.
+    let round = |value| {
+        vec![
+            new(INTS, &[]),
+            new(INTS, &[]),
+            new(PAIR_OF_LISTS, &[2, 3]), // %4
+            get(4, &[Step::Field(0)]),   // %5
+            loop_(&[5], &[borrowed(INTS, 4)], &[owned(INTS, 0)]),
+            dup(value),
+            exit(0, &[7]),
+            End, // %8
+            push(4, &items),
+            drop_(8),
+            ret(&[9]),
+        ]
+    };
+    twins(&params, PAIR_OF_LISTS, Rule::Unique, round(6), round(5));
+}
+
+#[test]
 fn false_claims_at_joins() {
     // One arm has not got the flag.
     let arms = |flags, first: u32| {

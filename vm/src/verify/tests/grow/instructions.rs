@@ -1,0 +1,217 @@
+//! Some instruction over the values at hand.
+
+use cop_bytecode::{Instr, Mode, Op, Step, Type, TypeId, UpdateOp, Value};
+
+use super::{Grower, TYPES};
+use crate::verify::regions::Region;
+use crate::verify::tests::kit::*;
+use crate::verify::values::State;
+
+impl Grower<'_> {
+    pub(super) fn some_instruction(&mut self) {
+        let value = self.any();
+        let ty = self.ty(value);
+        let mut choice = self.random.below(30);
+        let top = self.view.frames.last().map(|f| f.region);
+        if matches!(top, Some(Region::Loop | Region::For)) && self.random.once_in(4) {
+            choice = 25; // Ways out in the middle of a loop.
+        }
+        let instr = match choice {
+            0..=2 => {
+                let ty = self.random.pick(TYPES).unwrap_or(I64);
+                self.make(ty, 0);
+                return;
+            }
+            3 => {
+                let (number, row) = self.some_row(ty, false);
+                let parts: Vec<Value> = row.into_iter().map(|t| self.giveable(t)).collect();
+                Instr::New {
+                    ty,
+                    variant: number,
+                    parts,
+                }
+            }
+            4..=6 => Instr::Get {
+                value,
+                path: self.path(ty, 0),
+            },
+            7 | 8 => {
+                let path = self.path(ty, 1);
+                let Some(place) = self.type_at(value, &path) else {
+                    return;
+                };
+                Instr::Set {
+                    value,
+                    path,
+                    new: self.giveable(place),
+                }
+            }
+            9..=12 => {
+                let path = self.path(ty, 0);
+                let Some(place) = self.type_at(value, &path) else {
+                    return;
+                };
+                self.some_update(value, path, place)
+            }
+            13 => Instr::Take {
+                value,
+                path: self.path(ty, 1),
+            },
+            14 => {
+                let holed = self
+                    .values(|i| matches!(i.state, State::Owned(o) if o.live && o.hole.is_some()));
+                let Some(value) = self.random.pick(&holed) else {
+                    return;
+                };
+                let State::Owned(owned) = self.view.values[value.0 as usize].state else {
+                    return;
+                };
+                let take = owned
+                    .hole
+                    .and_then(|at| self.function.body.get(at as usize));
+                let Some(Instr::Take { path, .. }) = take.cloned() else {
+                    return;
+                };
+                // The taken value stands before the one with the hole.
+                let taken = Value(value.0.saturating_sub(1));
+                let new = match self.random.once_in(3) {
+                    true => self.giveable(self.ty(taken)),
+                    false => taken,
+                };
+                Instr::Put { value, path, new }
+            }
+            15 | 16 => Instr::Dup(value),
+            17 => Instr::Drop(value),
+            18 => Instr::Unique {
+                value,
+                slot: self.random.below(4) as u32,
+            },
+            19 => {
+                let (number, row) = self.some_row(ty, false);
+                open(value.0, number, row.len() as u32)
+            }
+            20 => self.some_op(value, ty),
+            21 | 22 => self.some_call(),
+            23 => {
+                let callee = self.of_type(ACTION);
+                let (lent, given) = (self.of_type(INTS), self.giveable(INTS));
+                Instr::CallValue {
+                    callee,
+                    args: vec![lent, given],
+                    changed: 1,
+                }
+            }
+            24 => block(&self.value_types(2)),
+            25 | 26 => {
+                let condition = self.of_type(BOOL);
+                if_(condition.0, &self.value_types(2))
+            }
+            27 => switch(value.0, &self.value_types(2)),
+            _ => {
+                if self.random.once_in(3) {
+                    self.attempt(block(&[]));
+                }
+                let params = self.value_types(2);
+                let start = self.passed(&params);
+                if choice == 28 {
+                    let results = self.value_types(2);
+                    Instr::Loop {
+                        start,
+                        params,
+                        results,
+                    }
+                } else {
+                    let (from, to) = (self.of_type(I64), self.of_type(I64));
+                    Instr::For {
+                        from,
+                        to,
+                        start,
+                        params,
+                    }
+                }
+            }
+        };
+        self.attempt(instr);
+    }
+
+    pub(super) fn some_update(
+        &mut self,
+        mut value: Value,
+        path: Vec<Step>,
+        place: TypeId,
+    ) -> Instr {
+        use UpdateOp as U;
+        if !self.random.once_in(4) {
+            let slot = self.random.below(3) as u32;
+            if self.attempt(unique(value.0, slot)) {
+                value = Value(self.next_value() - 1);
+            }
+        }
+        let (op, args) = match self.tables.layouts.get(place).cloned() {
+            Some(Type::List(element)) => match self.random.below(7) {
+                0 | 1 => (U::ListPush, vec![self.giveable(element)]),
+                2 => (U::ListPop, vec![]),
+                3 => (
+                    U::ListInsert,
+                    vec![self.of_type(I64), self.giveable(element)],
+                ),
+                4 => (U::ListRemove, vec![self.of_type(I64)]),
+                5 => (U::ListClear, vec![]),
+                _ => (U::ListExtend, vec![self.of_type(place)]),
+            },
+            Some(Type::Map(key, map_value)) => match self.random.below(3) {
+                0 => (U::MapRemove, vec![self.of_type(key)]),
+                _ => (
+                    U::MapPut,
+                    vec![self.giveable(key), self.giveable(map_value)],
+                ),
+            },
+            Some(Type::Set(key)) => (U::SetInsert, vec![self.giveable(key)]),
+            Some(Type::String) => (U::TextAppend, vec![self.of_type(STRING)]),
+            _ => (U::I64Add, vec![self.of_type(I64)]),
+        };
+        Instr::Update {
+            op,
+            value,
+            path,
+            args,
+        }
+    }
+
+    pub(super) fn some_op(&mut self, value: Value, ty: TypeId) -> Instr {
+        let plain = |op, args| Instr::Op { op, ty: None, args };
+        match self.tables.layouts.get(ty).cloned() {
+            Some(Type::List(_)) if self.random.once_in(2) => {
+                let (start, end) = (self.of_type(I64), self.of_type(I64));
+                plain(Op::ListSlice, vec![value, start, end])
+            }
+            Some(Type::List(element)) => {
+                let (count, item) = (self.of_type(I64), self.of_type(element));
+                Instr::Op {
+                    op: Op::ListFilled,
+                    ty: Some(ty),
+                    args: vec![count, item],
+                }
+            }
+            Some(Type::String) => plain(Op::StringConcat, vec![value, value]),
+            Some(Type::Map(..)) => plain(Op::MapNext, vec![value, self.of_type(I64)]),
+            Some(Type::Set(_)) => plain(Op::SetNext, vec![value, self.of_type(I64)]),
+            _ => Instr::Tag(value),
+        }
+    }
+
+    pub(super) fn some_call(&mut self) -> Instr {
+        let function = self.random.below(self.package.functions.len());
+        let mut args = vec![];
+        for param in &self.package.functions[function].params {
+            args.push(match param.mode {
+                Mode::Borrow | Mode::Look => self.of_type(param.ty),
+                Mode::Own | Mode::InOut => self.giveable(param.ty),
+            });
+        }
+        Instr::Call {
+            function: function as u32,
+            args,
+        }
+    }
+}
