@@ -5,6 +5,7 @@ mod browser;
 mod copc;
 mod daemon;
 mod demo;
+mod documents;
 mod http;
 mod keys;
 mod node;
