@@ -102,7 +102,7 @@ impl Pass<'_> {
 
     /// `closure`.
     pub(super) fn closure(&mut self, ty: TypeId, function: u32, captures: &[Value]) -> Check {
-        check_closed(self.layouts, ty)?;
+        check_closed(self.package, self.layouts, ty)?;
         let package = self.package;
         let Some(code) = package.functions.get(function as usize) else {
             return fault(Rule::Form, format!("function {function} is not there"));

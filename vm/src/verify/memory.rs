@@ -20,7 +20,7 @@ struct Redefined {
 impl Pass<'_> {
     /// `new`.
     pub(super) fn new_value(&mut self, ty: TypeId, variant: u32, parts: &[Value]) -> Check {
-        check_closed(self.layouts, ty)?;
+        check_closed(self.package, self.layouts, ty)?;
         match self.layouts.get(ty) {
             Some(&Type::List(element)) => {
                 self.check_variant_zero(variant)?;

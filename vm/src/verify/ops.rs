@@ -26,7 +26,7 @@ impl Pass<'_> {
         let mut binding = Binding::default();
         match (row.result, ty) {
             (Kind::Named, Some(named)) => {
-                check_closed(self.layouts, named)?;
+                check_closed(self.package, self.layouts, named)?;
                 self.bind(Kind::List, named, &mut binding)?;
             }
             (Kind::Named, None) => {

@@ -186,7 +186,7 @@ impl<'a> Pass<'a> {
     /// Declared parameters or results of a region about to be opened (rule 6).
     fn check_value_types(&mut self, types: &[ValueType]) -> Check {
         for value_type in types {
-            check_closed(self.layouts, value_type.ty)?;
+            check_closed(self.package, self.layouts, value_type.ty)?;
             if is_capability(self.layouts, value_type.ty) {
                 return fault(
                     Rule::Capability,

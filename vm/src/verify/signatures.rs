@@ -12,28 +12,30 @@ pub(super) fn check(package: &Package, layouts: &Layouts) -> Result<(), VerifyEr
         return fault(Rule::Limit, text).map_err(|f| f.at(None, None));
     }
     for (index, function) in package.functions.iter().enumerate() {
-        check_function(layouts, function).map_err(|f| f.at(Some(index as u32), None))?;
+        check_function(package, layouts, function).map_err(|f| f.at(Some(index as u32), None))?;
     }
     check_entries(package, layouts).map_err(|f| f.at(None, None))
 }
 
 /// A type that values can have: in the table and closed.
-pub(super) fn check_closed(layouts: &Layouts, ty: TypeId) -> Check {
-    if layouts.ready(ty).is_some() {
+pub(super) fn check_closed(package: &Package, layouts: &Layouts, ty: TypeId) -> Check {
+    // The layouts hold more types than the table, which a package must not name.
+    let in_table = (ty.0 as usize) < package.types.len();
+    if in_table && layouts.ready(ty).is_some() {
         return Ok(());
     }
     let text = match layouts.get(ty) {
-        None => format!("type {} is not in the table", ty.0),
-        Some(_) => format!(
+        Some(_) if in_table => format!(
             "type {} ({}) mentions a type parameter",
             ty.0,
             show(layouts, ty)
         ),
+        _ => format!("type {} is not in the table", ty.0),
     };
     fault(Rule::Form, text)
 }
 
-fn check_function(layouts: &Layouts, function: &Function) -> Check {
+fn check_function(package: &Package, layouts: &Layouts, function: &Function) -> Check {
     if function.params.len() > limits::PARAMETERS {
         let text = format!(
             "{} parameters, at most {} are allowed",
@@ -46,7 +48,7 @@ fn check_function(layouts: &Layouts, function: &Function) -> Check {
         return fault(Rule::Form, "more captures than parameters");
     }
     for (index, param) in function.params.iter().enumerate() {
-        check_closed(layouts, param.ty)?;
+        check_closed(package, layouts, param.ty)?;
         let name = || format!("parameter {index} ({})", show(layouts, param.ty));
         let copy = layouts.ready(param.ty).is_some_and(|l| l.copy);
         let captured = index < function.captures as usize;
@@ -68,7 +70,7 @@ fn check_function(layouts: &Layouts, function: &Function) -> Check {
             return fault(Rule::Form, text);
         }
     }
-    check_closed(layouts, function.result)?;
+    check_closed(package, layouts, function.result)?;
     if is_capability(layouts, function.result) {
         return fault(Rule::Capability, "the result is a capability");
     }

@@ -94,6 +94,29 @@ fn type_parameters() {
     accept(&package);
 }
 
+#[test]
+fn types_beyond_the_table() {
+    // Laying out a generic type fills in `list string`-like types that are not in the table.
+    let (t, d) = added();
+    let types = [
+        Type::Param(0),
+        Type::Option(TypeId(t)),
+        Type::Nominal(DefId(d), vec![GRID]),
+    ];
+    let def = TypeDef {
+        params: 1,
+        ..product("G", &[TypeId(t + 1)])
+    };
+    let body = |ty| vec![variant(TypeId(ty), 0, &[]), unreachable()];
+    let mut package = with_types(&types, &[def]);
+    package.functions.push(function(&[], UNIT, body(MAYBE.0)));
+    accept(&package);
+    package.functions[TESTED as usize].body = body(t + 3);
+    refuse(&package, Rule::Form);
+    package.functions[TESTED as usize] = function(&[own(TypeId(t + 3))], UNIT, vec![unreachable()]);
+    refuse(&package, Rule::Form);
+}
+
 fn open_(value: u32) -> Instr {
     open(value, 0, 1)
 }
