@@ -6,10 +6,10 @@ use cop_compiler::source::{SourceMap, Span};
 use cop_compiler::{parser, render};
 
 /// A small generator with a fixed start, so that every run tries the same (splitmix64).
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,7 +17,7 @@ impl Random {
         ((mixed ^ (mixed >> 31)) % bound as u64) as usize
     }
 
-    fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.below(list.len())]
     }
 }
@@ -33,13 +33,11 @@ fn spans(diagnostic: &Diagnostic) -> Vec<Span> {
         .collect()
 }
 
-fn check(text: &str) {
-    let mut files = SourceMap::new();
-    let file = files.add("fuzz.cop", text);
-    let mut diagnostics = Diagnostics::new();
-    let tree = parser::parse(file, text, &mut diagnostics);
+/// Places lie in their files, edits do not overlap, and all can be rendered.
+pub fn points_into(diagnostics: &Diagnostics, files: &SourceMap) {
     for diagnostic in diagnostics.iter() {
         for span in spans(diagnostic) {
+            let text = &files.file(span.file).text;
             assert!(
                 text.get(span.range()).is_some(),
                 "{span:?} in {diagnostic:?} of {text:?}"
@@ -54,6 +52,16 @@ fn check(text: &str) {
             );
         }
     }
+    render::text(diagnostics, files, true);
+    render::json(diagnostics, files);
+}
+
+fn check(text: &str) {
+    let mut files = SourceMap::new();
+    let file = files.add("fuzz.cop", text);
+    let mut diagnostics = Diagnostics::new();
+    let tree = parser::parse(file, text, &mut diagnostics);
+    points_into(&diagnostics, &files);
     let errors = diagnostics
         .iter()
         .filter(|one| one.severity == Severity::Error)
@@ -65,8 +73,6 @@ fn check(text: &str) {
     for item in &tree.items {
         assert!(text.get(item.span.range()).is_some(), "{item:?}");
     }
-    render::text(&diagnostics, &files, true);
-    render::json(&diagnostics, &files);
 }
 
 /// Pieces of programs, brackets and line breaks more often than others.

@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod fuzz;
+mod fuzz_types;
 mod golden;
 mod samples;
 mod syntax;
