@@ -1,7 +1,7 @@
 //! `@name(…)`: which are known, where they may stand, what they say.
 
 use super::*;
-use crate::ast::{ArgumentKind, Attribute, ExprKind, StringPart};
+use crate::ast::{ArgumentKind, Attribute, ExprKind, ItemKind, StringPart};
 
 /// Where attributes stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,9 @@ impl Checker<'_> {
                     said.ignore_unknown = true;
                     self.no_arguments(attribute);
                 }
-                "deprecated" if place != Place::Field => said.deprecated = self.text(attribute),
+                "deprecated" if !matches!(place, Place::Field | Place::Variant) => {
+                    said.deprecated = self.text(attribute)
+                }
                 "intrinsic" if library && place == Place::Function => {
                     said.intrinsic = self.text(attribute).map(|text| rc(&text));
                 }
@@ -75,7 +77,7 @@ impl Checker<'_> {
                     let wanted = match name {
                         "json" => "a field or a variant",
                         "ignore_unknown" => "a struct",
-                        _ => "an item, a method or a variant",
+                        _ => "an item or a method",
                     };
                     self.report(
                         Diagnostic::error("E0708", format!("`@{name}` does not belong here"))
@@ -98,15 +100,9 @@ impl Checker<'_> {
     }
 
     fn text(&mut self, attribute: &Attribute) -> Option<Arc<str>> {
-        if let [argument] = &attribute.arguments[..]
-            && let ArgumentKind::Value(value) = &argument.kind
-            && let ExprKind::String(parts) = &value.kind
-        {
-            match &parts[..] {
-                [] => return Some(Arc::from("")),
-                [StringPart::Text(text)] => return Some(text.clone()),
-                _ => {}
-            }
+        let text = string_in(attribute);
+        if text.is_some() {
+            return text;
         }
         self.report(
             Diagnostic::error(
@@ -121,6 +117,53 @@ impl Checker<'_> {
         None
     }
 
+    /// Remembers which types, traits and constants are deprecated, before anything names them.
+    pub(super) fn gather_deprecated(&mut self) {
+        let loaded = self.loaded;
+        for item in loaded.iter().flat_map(|file| &file.ast.items) {
+            let name = match &item.kind {
+                ItemKind::Struct(decl) => &decl.name,
+                ItemKind::Enum(decl) => &decl.name,
+                ItemKind::Trait(decl) => &decl.name,
+                ItemKind::Alias(decl) => &decl.name,
+                ItemKind::Const(decl) => &decl.name,
+                _ => continue,
+            };
+            let why = item
+                .attributes
+                .iter()
+                .find(|attribute| &*attribute.name.text == "deprecated");
+            if let Some(why) = why.and_then(string_in) {
+                self.deprecated.insert(name.span, why);
+            }
+        }
+    }
+
+    /// Warns that what is named `at` a place, declared at another, is deprecated.
+    pub(super) fn warn_deprecated(&mut self, declared: Span, at: Span, module: usize) {
+        if let Some(why) = self.deprecated.get(&declared).cloned()
+            && !self.is_std(module)
+        {
+            let name = self.files.text(at).to_string();
+            self.report(
+                Diagnostic::warning("W0301", format!("`{name}` is deprecated"))
+                    .at(at, "")
+                    .note(why.to_string()),
+            );
+        }
+    }
+
+    /// Where an item that a capitalised name stands for was declared.
+    pub(super) fn declared_at(&self, item: TypeItem) -> Option<Span> {
+        match item {
+            TypeItem::Adt(id) => Some(self.program.adts[id.index()].span),
+            TypeItem::Alias(alias) => Some(self.aliases[alias].decl.name.span),
+            TypeItem::Trait(id) => Some(self.traits[id.index()].decl.name.span),
+            TypeItem::Shell(shell) => Some(self.shells[shell].decl.name.span),
+            TypeItem::Never | TypeItem::Broken => None,
+        }
+    }
+
     fn no_arguments(&mut self, attribute: &Attribute) {
         if !attribute.arguments.is_empty() {
             self.report(
@@ -133,6 +176,21 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// The one string that an attribute was given.
+fn string_in(attribute: &Attribute) -> Option<Arc<str>> {
+    if let [argument] = &attribute.arguments[..]
+        && let ArgumentKind::Value(value) = &argument.kind
+        && let ExprKind::String(parts) = &value.kind
+    {
+        return match &parts[..] {
+            [] => Some(Arc::from("")),
+            [StringPart::Text(text)] => Some(text.clone()),
+            _ => None,
+        };
+    }
+    None
 }
 
 /// One condition of `@where("…")` in the core.

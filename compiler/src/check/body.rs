@@ -5,6 +5,7 @@ use super::traits::Obligation;
 use super::*;
 use crate::ast::{Block, Expr};
 use crate::hir::{FnBody, Generic, LocalId};
+use std::collections::BTreeMap;
 
 /// How many constants without a type may wait for one another.
 const MAX_CONST_CHAIN: usize = 50;
@@ -91,6 +92,9 @@ pub(super) struct BodyCx<'c, 'a> {
     names: FxHashMap<Arc<str>, Vec<LocalId>>,
     bound: Vec<Arc<str>>,
     pub frames: Vec<Frame>,
+    /// Variables that were used and hide an item of the file, and items that were used, by name: a warning if both.
+    pub hiding: BTreeMap<Arc<str>, Span>,
+    pub named: BTreeMap<Arc<str>, Span>,
     /// Names that `is` had bound where they no longer hold, by the place of the binding.
     pub ended: FxHashMap<Arc<str>, Span>,
 }
@@ -112,6 +116,8 @@ impl<'c, 'a> BodyCx<'c, 'a> {
             names: FxHashMap::default(),
             bound: Vec::new(),
             frames: Vec::new(),
+            hiding: BTreeMap::new(),
+            named: BTreeMap::new(),
             ended: FxHashMap::default(),
         }
     }
@@ -210,6 +216,27 @@ impl<'c, 'a> BodyCx<'c, 'a> {
 
     pub(super) fn find_local(&self, name: &str) -> Option<LocalId> {
         self.names.get(name).and_then(|stack| stack.last()).copied()
+    }
+
+    /// How many names are bound at the moment.
+    pub(super) fn bound_count(&self) -> usize {
+        self.bound.len()
+    }
+
+    /// The names bound since there were `from` of them, and where.
+    pub(super) fn bound_since(&self, from: usize) -> Vec<(Arc<str>, Span)> {
+        let mut seen: FxHashMap<&str, usize> = FxHashMap::default();
+        let mut out = Vec::new();
+        for name in self.bound[from..].iter().rev() {
+            let depth = seen.entry(name).or_default();
+            *depth += 1;
+            let stack = self.names.get(name).map_or(&[][..], Vec::as_slice);
+            if let Some(local) = stack.len().checked_sub(*depth).and_then(|at| stack.get(at)) {
+                out.push((name.clone(), self.locals[local.index()].span));
+            }
+        }
+        out.reverse();
+        out
     }
 
     /// The names of all variables that can be seen.

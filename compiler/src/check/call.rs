@@ -59,6 +59,7 @@ impl<'a> BodyCx<'_, 'a> {
             Ast::Name(name) if self.find_local(&name.text).is_none() => {
                 match self.cx.find_value(self.module, &name.text) {
                     Some(ValueItem::Fn(id)) => {
+                        self.named.insert(name.text.clone(), name.span);
                         self.see(id, name);
                         self.call_function(id, &[], arguments, arguments_span, span, hint)
                     }
@@ -440,7 +441,13 @@ impl<'a> BodyCx<'_, 'a> {
                             "E0504",
                             format!("`{name}` changes its receiver, which must be a variable"),
                         )
-                        .at(receiver.span, "a value that nothing holds")
+                        .at(
+                            receiver.span,
+                            match receiver.kind {
+                                ExprKind::Const(_) => "a constant",
+                                _ => "a value that nothing holds",
+                            },
+                        )
                         .help("bind it first: `let mut name = …`"),
                     );
                 }

@@ -117,10 +117,16 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn name(&mut self, name: &Name, hint: Option<&Ty>) -> hir::Expr {
         if let Some(local) = self.find_local(&name.text) {
+            if self.cx.scopes[self.module].values.contains_key(&name.text) {
+                self.hiding.insert(name.text.clone(), name.span);
+            }
             return self.use_local(local, name.span);
         }
         match self.cx.find_value(self.module, &name.text) {
-            Some(item) => self.value_item(item, name, hint),
+            Some(item) => {
+                self.named.insert(name.text.clone(), name.span);
+                self.value_item(item, name, hint)
+            }
             None => {
                 self.unknown_name(name);
                 finish::nothing(Ty::Error, name.span)
@@ -140,6 +146,8 @@ impl<'a> BodyCx<'_, 'a> {
             ValueItem::Fn(id) => self.function_value(id, span, hint),
             ValueItem::Const(id) => {
                 self.cx.check_const(id, span);
+                let declared = self.cx.program.consts[id.index()].span;
+                self.cx.warn_deprecated(declared, span, self.module);
                 let ty = self.cx.program.consts[id.index()].ty.clone();
                 hir::Expr {
                     kind: ExprKind::Const(id),
@@ -254,13 +262,26 @@ impl<'a> BodyCx<'_, 'a> {
             _ => None,
         };
         let mut values = Vec::new();
+        let mut types = Vec::new();
         for (index, part) in parts.iter().enumerate() {
             let want = hints
                 .as_ref()
                 .map_or(Want::Any, |hints| Want::Hint(&hints[index]));
-            values.push(self.expr(part, want));
+            let value = self.expr(part, want);
+            types.push(if self.leaves(&value) {
+                // What does not come back fits whatever is wanted here.
+                let ty = match &hints {
+                    Some(hints) => hints[index].clone(),
+                    None => self.fresh(part.span, Open::Other),
+                };
+                self.table.mark_never(&ty);
+                ty
+            } else {
+                value.ty.clone()
+            });
+            values.push(value);
         }
-        let ty = Ty::Tuple(values.iter().map(|value| value.ty.clone()).collect());
+        let ty = Ty::Tuple(types.into());
         hir::Expr {
             kind: ExprKind::Tuple(values),
             ty,

@@ -8,6 +8,7 @@ use crate::hir::{Generic, Param, TraitRef};
 
 impl<'a> Checker<'a> {
     pub(super) fn items(&mut self) {
+        self.gather_deprecated();
         self.make_scopes();
         for alias in 0..self.aliases.len() {
             let span = self.aliases[alias].decl.name.span;

@@ -68,12 +68,14 @@ impl<'a> BodyCx<'_, 'a> {
         let mark = self.open_scope();
         let mut params = Vec::new();
         let mut types = Vec::new();
+        let bound = self.bound_count();
         for (index, parameter) in parameters.iter().enumerate() {
             let wanted = expected.as_ref().and_then(|f| f.params.get(index)).cloned();
             let (param, ty) = self.lambda_parameter(parameter, wanted, broken);
             params.push(param);
             types.push(ty);
         }
+        self.unique_parameters(bound);
         let ret_shape = self.shape(&ret);
         let body = if ret_shape.is_unit() {
             self.expr(body, Want::Drop)
@@ -102,6 +104,20 @@ impl<'a> BodyCx<'_, 'a> {
             })),
             ty,
             span,
+        }
+    }
+
+    /// The names bound since `from` must differ from one another.
+    fn unique_parameters(&mut self, from: usize) {
+        let names = self.bound_since(from);
+        for (index, (name, span)) in names.iter().enumerate() {
+            if let Some((_, first)) = names[..index].iter().find(|(other, _)| other == name) {
+                self.report(
+                    Diagnostic::error("E0303", format!("`{name}` is declared twice"))
+                        .at(*span, "again here")
+                        .also(*first, "first here"),
+                );
+            }
         }
     }
 

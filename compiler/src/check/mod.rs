@@ -156,6 +156,8 @@ struct Checker<'a> {
     written: Vec<(Ty, Span, Rc<[hir::Generic]>)>,
     /// When the built-in traits hold for structs and enums, by trait, then by type.
     derived: Vec<Vec<derive::Summary>>,
+    /// Types, traits and constants marked `@deprecated`, by the place of their names, and why.
+    deprecated: FxHashMap<Span, Arc<str>>,
     /// Aliases that are being resolved, the innermost last.
     alias_stack: Vec<usize>,
     /// Constants that are being checked, the innermost last.
@@ -404,6 +406,7 @@ impl<'a> Checker<'a> {
             known: Known::default(),
             written: Vec::new(),
             derived: Vec::new(),
+            deprecated: FxHashMap::default(),
             alias_stack: Vec::new(),
             const_stack: Vec::new(),
             diagnostics: Vec::new(),

@@ -109,6 +109,9 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     fn base_of(&mut self, item: TypeItem, span: Span) -> Base {
+        if let Some(declared) = self.cx.declared_at(item) {
+            self.cx.warn_deprecated(declared, span, self.module);
+        }
         match item {
             TypeItem::Trait(id) => Base::Trait(id),
             TypeItem::Broken => Base::Broken,
@@ -244,6 +247,14 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     fn struct_behind(&mut self, item: TypeItem, span: Span) -> Option<Constructor> {
+        let found = self.struct_of(item, span)?;
+        if let Some(declared) = self.cx.declared_at(item) {
+            self.cx.warn_deprecated(declared, span, self.module);
+        }
+        Some(found)
+    }
+
+    fn struct_of(&mut self, item: TypeItem, span: Span) -> Option<Constructor> {
         match item {
             TypeItem::Adt(id) if self.cx.program.adts[id.index()].is_struct => Some(Constructor {
                 adt: id,

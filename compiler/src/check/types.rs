@@ -163,6 +163,14 @@ impl<'a> Checker<'a> {
     }
 
     fn lookup_named(&mut self, named: &NamedType, scope: &TypeScope) -> Option<TypeItem> {
+        let found = self.look_up(named, scope)?;
+        if let Some(declared) = self.declared_at(found) {
+            self.warn_deprecated(declared, named.name.span, scope.module);
+        }
+        Some(found)
+    }
+
+    fn look_up(&mut self, named: &NamedType, scope: &TypeScope) -> Option<TypeItem> {
         match &named.module {
             Some(qualifier) => match self.find_value(scope.module, &qualifier.text) {
                 Some(ValueItem::Module(Some(target))) => self.module_type(target, &named.name),

@@ -110,6 +110,19 @@ impl BodyCx<'_, '_> {
                     .help(format!("leave it out, or call it `_{}`", local.name)),
             );
         }
+        for (name, span) in &self.hiding {
+            if let Some(item) = self.named.get(name) {
+                out.push(
+                    Diagnostic::warning(
+                        "W0305",
+                        format!("`{name}` is both a variable and an item here"),
+                    )
+                    .at(*span, "the variable")
+                    .also(*item, "the item")
+                    .help("give the variable another name"),
+                );
+            }
+        }
         for message in out {
             self.report(message);
         }

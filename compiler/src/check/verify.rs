@@ -150,7 +150,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
             ExprKind::And(..) | ExprKind::Is { .. } => {
                 // Outside of `if` and `while` what a pattern lends is lent to the rest of the condition only.
                 let marks = (self.lends.len(), self.only_read.len());
-                self.condition(expr);
+                self.condition(expr, false);
                 self.lends.truncate(marks.0);
                 self.only_read.truncate(marks.1);
             }
@@ -188,7 +188,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 otherwise,
             } => {
                 let marks = (self.lends.len(), self.only_read.len());
-                self.condition(condition);
+                self.condition(condition, true);
                 self.only_read.truncate(marks.1);
                 self.expr(then);
                 self.lends.truncate(marks.0);
@@ -198,7 +198,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
             }
             ExprKind::While { condition, body } => {
                 let marks = (self.lends.len(), self.only_read.len());
-                self.condition(condition);
+                self.condition(condition, true);
                 self.only_read.truncate(marks.1);
                 self.expr(body);
                 self.lends.truncate(marks.0);
@@ -480,12 +480,12 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
 
     // ---- conditions and arms
 
-    /// A condition: what its patterns lend stays lent until the caller ends it.
-    fn condition(&mut self, expr: &Expr) {
+    /// A condition: what its patterns lend stays lent until the caller ends it. Only those of `if` and `while` may lend.
+    fn condition(&mut self, expr: &Expr, may_lend: bool) {
         match &expr.kind {
             ExprKind::And(left, right) => {
-                self.condition(left);
-                self.condition(right);
+                self.condition(left, may_lend);
+                self.condition(right, may_lend);
             }
             ExprKind::Is {
                 value,
@@ -495,6 +495,17 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 self.looked_at(value, place.as_ref());
                 self.is_pattern(pattern, value);
                 if let Some(place) = place {
+                    if !may_lend {
+                        let span = places::first_lent(pattern).unwrap_or(pattern.span);
+                        self.out.push(
+                            Diagnostic::error(
+                                "E0501",
+                                "`mut` after `is` lends only to the block of an `if` or `while`",
+                            )
+                            .at(span, "there is no block that could change it")
+                            .help("write an `if`, or a `match`"),
+                        );
+                    }
                     self.lend(place, pattern);
                 }
             }
@@ -532,7 +543,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 self.lend(place, &arm.pattern);
             }
             if let Some(guard) = &arm.guard {
-                self.condition(guard);
+                self.condition(guard, false);
             }
             self.only_read.truncate(marks.1);
             self.expr(&arm.body);
