@@ -505,7 +505,13 @@ impl<'a> Checker<'a> {
             self.report(
                 Diagnostic::error("E0709", "an `impl` is as visible as its trait and its type")
                     .at(public, "`pub` says nothing here")
-                    .edit(public, ""),
+                    .edit(
+                        Span {
+                            end: public.end + 1,
+                            ..public
+                        },
+                        "",
+                    ),
             );
         }
         let mut scope = TypeScope {

@@ -416,3 +416,46 @@ fn programs_of_the_project() {
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
+
+#[test]
+fn files_that_are_not_there_or_too_many() {
+    let (program, found) = check_files(&[("main.cop", "fn main() {}")]);
+    assert!(program.is_some() && found.is_empty());
+    let mut map = SourceMap::new();
+    let mut diagnostics = Diagnostics::new();
+    let nothing = Memory(BTreeMap::new());
+    let none = check(
+        "main.cop",
+        &nothing,
+        &mut map,
+        &CheckOptions::default(),
+        &mut diagnostics,
+    );
+    assert!(none.is_none());
+    assert_eq!(diagnostics.sorted()[0].code, "E0701");
+
+    struct Endless;
+    impl Sources for Endless {
+        fn read(&self, path: &str) -> Result<String, SourceError> {
+            Ok(format!(
+                "import next from \"./a{path_length}\"",
+                path_length = path.len()
+            )
+            .replace("/a", &format!("/{}a", &path[..path.len() - 4])))
+        }
+    }
+    let mut diagnostics = Diagnostics::new();
+    check(
+        "m.cop",
+        &Endless,
+        &mut map,
+        &CheckOptions::default(),
+        &mut diagnostics,
+    );
+    assert!(
+        diagnostics
+            .sorted()
+            .iter()
+            .any(|message| message.code == "E0705")
+    );
+}
