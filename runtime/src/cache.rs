@@ -10,7 +10,7 @@
 //!        └──────"GET /todos"──► kv.get "list" ──identity 1──► outcome
 //!                                      └───────identity 2──► outcome
 //! ```
-//! Not in the tree: runs that wrote, runs that read the exact time or random bytes, refusals. Traps are outcomes like any other.
+//! Not in the tree: runs that wrote, runs that read the exact time or random bytes, runs that asked very much, refusals. Traps are outcomes like any other.
 //!
 //! A place whose answers never repeat is closed: after 64 insertions with fewer than 8 hits what lies below is dropped, and a
 //! trial of 16 more begins whenever its visits have doubled. The first question of a run is never closed. Memory is bounded in
@@ -27,6 +27,9 @@ use crate::run::RunRecord;
 use crate::transcript::{Answered, Identity, Question};
 
 const EDGES_MAX: usize = 4_096;
+/// Outcomes of runs that asked more are not kept: they are as long to walk as to compute, and what walks, grows and drops a tree
+/// goes down one native call per question.
+const QUESTIONS_MAX: usize = 512;
 const INSERTS_BEFORE_CLOSING: u32 = 64;
 const HITS_TO_STAY_OPEN: u32 = 8;
 const TRIAL_INSERTS: u32 = 16;
@@ -134,14 +137,13 @@ impl OutcomeCache {
 
     /// Remembers the outcome of a run that finished on this node.
     pub fn insert(&self, key: &TreeKey, record: &Arc<RunRecord>) -> Result<(), Disagreement> {
-        let repeatable = record
-            .transcript
-            .exchanges()
-            .all(|(question, _)| question.kind.is_repeatable());
+        let mut exchanges = record.transcript.exchanges();
+        let few = exchanges.len() <= QUESTIONS_MAX;
+        let repeatable = exchanges.all(|(question, _)| question.kind.is_repeatable());
         let share = (self.budget_bytes / 100)
             .max(SHARE_MIN_BYTES)
             .min(self.budget_bytes);
-        if record.wrote() || !repeatable || record.memory_bytes() > share / 2 {
+        if record.wrote() || !few || !repeatable || record.memory_bytes() > share / 2 {
             return Ok(());
         }
         let tree = self.locked_trees().entry(key.clone()).or_default().clone();

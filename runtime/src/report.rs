@@ -68,7 +68,7 @@ pub fn trap_hint(kind: TrapKind) -> Option<&'static str> {
             "look for a loop that does not end; if the work is meant, raise `fuel` in cop.toml and publish again"
         }
         TrapKind::OutOfMemory => {
-            "look for a collection that only grows; if it is meant, raise `memory` in cop.toml and publish again"
+            "look for a collection that only grows; if it is meant, raise `memory_mib` in cop.toml and publish again"
         }
         TrapKind::StackOverflow => "look for a function that calls itself without coming to an end",
         TrapKind::LogLimit => "print less, or only what went wrong",

@@ -6,6 +6,8 @@ mod copc;
 mod daemon;
 mod demo;
 mod documents;
+mod examples;
+mod hostile;
 mod http;
 mod keys;
 mod node;

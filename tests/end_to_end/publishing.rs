@@ -129,6 +129,9 @@ async fn a_published_program_is_read_at_all_three_urls() {
     let pinned_release = text(&second, "/urls/path").replace("/other/", "/other@1/");
     assert_eq!(get(at, &pinned_release).await.body(), "first /");
 
+    let never = get(at, &pinned_release.replace("@1", "@3")).await;
+    assert_eq!(never.status().as_u16(), 404);
+
     // The publisher's page, for tools and for browsers.
     let publisher = format!("{}~{}/", node.file.url, text(&first, "/address"));
     let list: Value = serde_json::from_str(get(at, &publisher).await.body()).expect("JSON");
@@ -162,6 +165,10 @@ async fn state_is_kept_over_a_restart_and_cookies_reach_their_own_origin_only() 
     }
     let by_path = send(node.http(), "GET", text(&told, "/urls/path"), &cookie, "").await;
     assert_eq!(by_path.body(), "2 visits, cookie none");
+    // A bundle alone has no store.
+    let pinned = get(node.http(), text(&told, "/urls/pinned")).await;
+    assert_eq!(pinned.status().as_u16(), 403);
+    assert!(pinned.body().contains("\"denied\""), "{}", pinned.body());
     assert_eq!(node.interrupt().0, Some(0));
 
     let node = Daemon::start(data.path());

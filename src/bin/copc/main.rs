@@ -6,7 +6,6 @@
 //! | `new` | a new program from a template |
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
 //! | `run`, `test` | a program run on this machine |
-//! | `world` | what such a run is told of the world |
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish` | a release signed and handed to a node |
@@ -24,7 +23,6 @@ mod run;
 mod say;
 mod tell;
 mod test;
-mod world;
 
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;

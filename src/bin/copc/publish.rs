@@ -1,7 +1,7 @@
 //! `copc publish`: a program built, signed, and handed to a node.
 
 use cop_bytecode::Hash;
-use cop_runtime::{ExecutionConfig, SecretKey};
+use cop_runtime::{SecretKey, local_network};
 use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
 use coputer::node_file::default_data_dir;
 use coputer::project::Project;
@@ -79,7 +79,7 @@ fn place(next: &NextRelease) -> Result<Place, Complaint> {
         })
     });
     Ok(Place {
-        network: ExecutionConfig::default().network,
+        network: local_network(),
         number: next.next,
         previous: previous.transpose()?,
     })

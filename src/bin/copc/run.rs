@@ -6,10 +6,9 @@ use cop_bytecode::limits;
 use cop_runtime::engine::{Limits, interpreter};
 use cop_runtime::host::request::RequestView;
 use cop_runtime::host::response::Response;
-use cop_runtime::host::world::Input;
 use cop_runtime::library::ReadyProgram;
-use cop_runtime::run::{EntryKind, RunEnd, RunRecord};
-use cop_runtime::{ProgramKind, WebRequest};
+use cop_runtime::run::{RunEnd, RunRecord};
+use cop_runtime::{Doubles, Failure, ProgramKind, WebRequest};
 use coputer::project::Project;
 use coputer::publish::build;
 use coputer::report::Report;
@@ -20,44 +19,39 @@ use crate::arguments::{LimitOptions, RunOptions};
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
 use crate::tell::{self, Trapped, Used};
-use crate::world;
 
 /// Builds a program and runs it once.
 pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
     let built = build(&project)?;
-    let kind = built.bundle.manifest().kind;
-    let (entry, entry_kind, input) = what_to_run(options, kind)?;
+    let input = input(options, built.bundle.manifest().kind)?;
     let engine = interpreter();
-    let ready = ReadyProgram::of_bundle(&*engine, &built.bundle)
-        .map_err(|failure| Complaint::Failed(failure.to_string()))?;
-    let granted = granted(options.limits, &project);
+    let refused = |failure: Failure| Complaint::Failed(failure.to_string());
+    let ready = ReadyProgram::of_bundle(&*engine, &built.bundle).map_err(refused)?;
     if !options.json {
         tell::warnings(&built.report);
     }
+    let limits = granted(options.limits, &project);
+    let mut doubles = Doubles::live();
     // A command's log is its output; beside a response it is a remark.
-    let mut tell_line = |line: &str| match (options.json, kind) {
-        (true, _) => {}
-        (false, ProgramKind::Web) => say::err_line(line),
-        (false, _) => say::line(line),
+    doubles.on_log = match (options.json, &input) {
+        (true, _) => None,
+        (false, Input::Request(_)) => Some(Box::new(say::err_line)),
+        (false, Input::Arguments(_)) => Some(Box::new(say::line)),
     };
     let begun = Instant::now();
-    let record = world::run_once(
-        &*ready.program,
-        entry,
-        entry_kind,
-        granted,
-        &input,
-        &mut tell_line,
-    )
-    .map_err(|failure| Complaint::Failed(failure.to_string()))?;
+    let record = match input {
+        Input::Arguments(arguments) => doubles.run_command(&*ready.program, arguments, limits),
+        Input::Request(request) => doubles.run_request(&*ready.program, &request, limits),
+    };
+    let record = record.map_err(refused)?;
     let ran = Ran {
         project: &project,
         report: &built.report,
         ready: &ready,
         used: Used {
             record: &record,
-            limits: granted,
+            limits,
             time: begun.elapsed(),
             engine: engine.name(),
         },
@@ -87,40 +81,35 @@ pub fn granted(asked: LimitOptions, project: &Project) -> Limits {
     }
 }
 
-/// Entry point and input.
-fn what_to_run(
-    options: &RunOptions,
-    kind: ProgramKind,
-) -> Result<(&'static str, EntryKind, Input), Complaint> {
-    let entry = kind.entry().ok_or_else(|| {
-        Complaint::Failed(
-            "this is a library, which cannot be run: it has neither `fn main` nor `fn handle`; `copc test` runs its tests"
-                .to_owned(),
-        )
-    })?;
+/// What a program is given.
+enum Input {
+    Arguments(Vec<String>),
+    Request(WebRequest),
+}
+
+/// What the options give a program of this kind.
+fn input(options: &RunOptions, kind: ProgramKind) -> Result<Input, Complaint> {
     let is_request =
         options.request.is_some() || options.body.is_some() || !options.header.is_empty();
     match kind {
+        ProgramKind::Library => Err(Complaint::Failed(
+            "this is a library, which cannot be run: it has neither `fn main` nor `fn handle`; `copc test` runs its tests"
+                .to_owned(),
+        )),
         ProgramKind::Web if !options.arguments.is_empty() => Err(Complaint::Usage(
             "this is a web program, which has no arguments; --request 'GET /path' says what to ask it"
                 .to_owned(),
         )),
-        ProgramKind::Web => {
-            let request = Input::Request(Box::new(request(options)?));
-            Ok((entry, EntryKind::Web, request))
-        }
-        _ if is_request => Err(Complaint::Usage(
+        ProgramKind::Web => Ok(Input::Request(request(options)?)),
+        ProgramKind::Command if is_request => Err(Complaint::Usage(
             "this is a command, which answers no requests; give it arguments behind --".to_owned(),
         )),
-        _ => {
-            let arguments = Input::Arguments(options.arguments.clone());
-            Ok((entry, EntryKind::Command, arguments))
-        }
+        ProgramKind::Command => Ok(Input::Arguments(options.arguments.clone())),
     }
 }
 
 /// The request that the options describe.
-fn request(options: &RunOptions) -> Result<RequestView, Complaint> {
+fn request(options: &RunOptions) -> Result<WebRequest, Complaint> {
     let asked = options.request.as_deref().unwrap_or("GET /");
     let (method, target) = asked
         .split_once(' ')
@@ -156,7 +145,10 @@ fn request(options: &RunOptions) -> Result<RequestView, Complaint> {
         body: body.into(),
         ..WebRequest::get("/")
     };
-    RequestView::new(&request).map_err(|bad| Complaint::Usage(format!("--request: {}", bad.0)))
+    match RequestView::new(&request) {
+        Ok(_) => Ok(request),
+        Err(bad) => Err(Complaint::Usage(format!("--request: {}", bad.0))),
+    }
 }
 
 /// A run that is over.

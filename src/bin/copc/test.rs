@@ -2,6 +2,7 @@
 
 use cop_bytecode::encode;
 use cop_compiler::compile::{CompileOptions, Compiled, compile};
+use cop_runtime::Doubles;
 use cop_runtime::engine::{Limits, Loaded, interpreter};
 use cop_runtime::run::{RunEnd, RunRecord};
 use coputer::project::{Project, ROOT, Reading};
@@ -14,7 +15,6 @@ use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::run::granted;
 use crate::say;
 use crate::tell::{self, Trapped};
-use crate::world;
 
 /// Runs the tests of a program.
 pub fn test(options: &TestOptions) -> Result<Ended, Complaint> {
@@ -120,7 +120,8 @@ impl Bench<'_> {
     /// Runs a test, and tells people of it at once.
     fn run(&self, number: usize, json: bool) -> Result<Value, Complaint> {
         let name = &self.compiled.tests[number];
-        let record = world::run_test(self.program, &format!("test {number}"), self.limits)
+        let record = Doubles::empty()
+            .run_test(self.program, number, self.limits)
             .map_err(|failure| Complaint::Failed(format!("the test \"{name}\": {failure}")))?;
         let trapped = match &record.end {
             RunEnd::Trapped(trap) => Some(Trapped {

@@ -18,8 +18,6 @@ const FRONT: &str = "system";
 /// A published example.
 struct Shown {
     kind: ProgramKind,
-    /// It needs nothing but its requests, so it runs by its hash alone too.
-    is_pure: bool,
     published: Published,
 }
 
@@ -68,10 +66,8 @@ async fn publish_example(
         .publish(&release.encode(), &built.bundle.encode())
         .await
         .map_err(|error| error.to_string())?;
-    let manifest = built.bundle.manifest();
     Ok(Shown {
-        kind: manifest.kind,
-        is_pure: manifest.capabilities.is_empty(),
+        kind: built.bundle.manifest().kind,
         published,
     })
 }
@@ -117,12 +113,7 @@ fn introduce(node: &Node, folder: &Folder, shown: &[Shown], front: bool) {
     } else {
         say!("  Open  {}\n", node.url());
     }
-    for Shown {
-        kind,
-        is_pure,
-        published,
-    } in shown
-    {
+    for Shown { kind, published } in shown {
         let Published {
             address,
             name,
@@ -134,16 +125,14 @@ fn introduce(node: &Node, folder: &Folder, shown: &[Shown], front: bool) {
             ProgramKind::Web => {
                 say!("  {label:<10} http://{name}-{address}.{public}/");
                 say!("  {:<10} http://{public}/~{address}/{name}/", "");
-                if *is_pure {
-                    say!("  {:<10} http://{public}/b3/{bundle_hash}/", "");
-                }
+                say!("  {:<10} http://{public}/b3/{bundle_hash}/", "");
             }
             ProgramKind::Command => say!("  {label:<10} a command: copc run examples/{name}.cop"),
             ProgramKind::Library => say!("  {label:<10} a library"),
         }
     }
     say!(
-        "\nThe same program each time: at an origin of its own, by publisher and name, and, if it keeps nothing, by its hash."
+        "\nEach line of a program is the same program: at its own origin, by publisher and name, pinned by hash."
     );
     say!(
         "Management http://{}, data {}",

@@ -7,4 +7,3 @@ mod flow;
 mod hostile;
 mod limits;
 mod plain;
-mod slices;
