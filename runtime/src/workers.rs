@@ -213,12 +213,15 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.close();
+        for (_, cancelled) in &self.shared.queue().running {
+            cancelled.store(true, Ordering::Relaxed);
+        }
         let give_up_at = Instant::now() + STOP_MAX;
         for thread in self.threads.drain(..) {
             while !thread.is_finished() && Instant::now() < give_up_at {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            // A run that loops until its fuel is gone is left to the end of the process: it has committed nothing.
+            // A run that does not notice is left to the end of the process: it has committed nothing.
             if thread.is_finished() {
                 // A panic of a worker was reported by its own message.
                 let _ = thread.join();

@@ -366,3 +366,85 @@ fn records_are_strict() {
     assert!(Latest::decode(&bytes).is_err());
     assert!(Successor::decode(&bytes).is_err());
 }
+
+/// Nothing that reads strangers' bytes may panic, and what it accepts has one spelling.
+#[test]
+fn garbage_is_read_calmly() {
+    use cop_runtime::WebRequest;
+    use cop_runtime::codec::Reader;
+    use cop_runtime::host::HostCall;
+    use cop_runtime::host::kv::Scan;
+    use cop_runtime::host::request::{RequestView, canonical_path};
+    use cop_runtime::host::response::Response;
+
+    let mut seed = Seed(5);
+    let samples = [
+        samples::parts().manifest.encode(),
+        samples::release(1, None)
+            .sign(&samples::key(1))
+            .unwrap()
+            .encode(),
+        b"/a/../b/%41?x=%zz&y+z=%ff".to_vec(),
+        {
+            let mut response = Writer::new();
+            response
+                .int(200)
+                .count(1)
+                .text("a")
+                .text("b")
+                .count(1)
+                .text("c")
+                .text("body");
+            response.finish()
+        },
+    ];
+    for round in 0..5_000 {
+        let mut bytes = samples[round % samples.len()].clone();
+        for _ in 0..=seed.below(4) {
+            let place = seed.below(bytes.len());
+            match seed.below(4) {
+                0 => bytes[place] = seed.next() as u8,
+                1 => bytes.truncate(place.max(1)),
+                2 => bytes.insert(place, seed.next() as u8),
+                _ => bytes[place] ^= 1 << seed.below(8),
+            }
+        }
+        if let Ok(manifest) = Manifest::decode(&bytes) {
+            assert_eq!(manifest.encode(), bytes);
+        }
+        if let Ok(release) = SignedRelease::decode(&bytes) {
+            assert_eq!(release.encode(), bytes);
+        }
+        if let Ok(path) = canonical_path(&bytes) {
+            assert_eq!(canonical_path(path.as_bytes()).as_ref(), Ok(&path));
+            assert!(path.starts_with('/') && path.is_ascii());
+            assert!(path.split('/').all(|part| part != "." && part != ".."));
+        }
+        if let Ok(response) = Response::from_leaves(&bytes) {
+            assert!((200..600).contains(&response.status));
+            assert!(
+                response
+                    .headers
+                    .iter()
+                    .all(|(_, value)| !value.contains(['\r', '\n']))
+            );
+        }
+        let mut request = WebRequest::get("/");
+        request.target = bytes.clone();
+        request.headers = vec![
+            (bytes.clone(), bytes.clone()),
+            (b"cookie".to_vec(), bytes.clone()),
+        ];
+        if let Ok(view) = RequestView::new(&request) {
+            for &call in HostCall::ALL {
+                view.answer(call, &bytes);
+                view.answer(call, b"\x01x");
+            }
+        }
+        let _ = Scan::from_leaves(&bytes);
+        let _ = Reader::new(&bytes).texts();
+        let _ = Latest::decode(&bytes);
+        let _ = Successor::decode(&bytes);
+        let _ = Revocation::decode(&bytes);
+    }
+}
