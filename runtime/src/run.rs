@@ -3,6 +3,8 @@
 //! What comes out is a pure function of program, entry point, limits and transcript; [`RunRecord::outcome_hash`] names it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cop_bytecode::limits::{HOST_CALLS, KEY_BYTES, LOG_BYTES};
 use cop_bytecode::{Hash, TrapKind};
@@ -12,7 +14,7 @@ use crate::engine::{Answer, End, Host, Limits, Loaded, Position, Trap};
 use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
 use crate::host::response::{BadResponse, Response};
-use crate::host::world::{NoAnswer, World};
+use crate::host::world::{NoAnswer, World, given_up};
 use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv};
 use crate::store::state::Writes;
 use crate::transcript::{Question, Transcript};
@@ -166,7 +168,12 @@ pub fn run(
         },
         End::Trapped(trap) => Ok(RunEnd::Trapped(trap)),
         End::Refused(reason) => {
-            return Err(recorder.refusal.take().unwrap_or_else(|| defect(&reason)));
+            let failure = match recorder.refusal.take() {
+                Some(failure) => failure,
+                None if recorder.world.is_cancelled() => given_up(),
+                None => defect(&reason),
+            };
+            return Err(failure);
         }
     };
     let (end, trap_detail) = match result {
@@ -271,6 +278,10 @@ impl Host for Recorder<'_> {
                 Answer::Refuse(reason)
             }
         }
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.world.cancelled.cloned()
     }
 }
 

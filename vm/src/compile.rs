@@ -298,20 +298,21 @@ impl Compiler<'_> {
                     }
                 }
             }
-            // What is left are circles: break one by keeping a slot's old content in the spare slot.
+            // What is left are circles, in which each slot is read once: keep the first one's content in the
+            // spare slot and go round.
             while next < targets.len() && !pending.contains_key(&targets[next]) {
                 next += 1;
             }
-            let Some(&d) = targets.get(next) else { break };
-            self.emit(Insn::Move { d: SPARE, s: d });
-            for s in pending.values_mut() {
-                if *s == d {
-                    *s = SPARE;
-                }
+            let Some(&first) = targets.get(next) else {
+                break;
+            };
+            self.emit(Insn::Move { d: SPARE, s: first });
+            let mut d = first;
+            while let Some(s) = pending.remove(&d) {
+                let s_or_spare = if s == first { SPARE } else { s };
+                self.emit(Insn::Move { d, s: s_or_spare });
+                d = s;
             }
-            let count = readers.remove(&d).unwrap_or(0);
-            readers.insert(SPARE, count);
-            ready.push(d);
         }
     }
 
@@ -788,33 +789,25 @@ impl Compiler<'_> {
             }
             _ => {}
         }
-        let layout = self.layouts.layout(ty)?.clone();
-        if layout.boxed {
-            return self.new_cell(value, ty, variant, parts, &layout);
+        let (form, boxed) = self.form(ty)?;
+        if boxed {
+            return self.new_cell(value, ty, variant, parts, form);
         }
-        let row: &[Part] = match &layout.body {
-            Body::Product(parts) => parts,
-            Body::Sum { variants, .. } => {
-                variants.get(variant as usize).ok_or(LayoutError::Unknown)?
-            }
-            Body::OptionRef(part) if variant == 1 => std::slice::from_ref(part),
-            Body::OptionRef(_) => &[],
-            Body::Scalar | Body::Reference => return Err(LayoutError::Unknown),
-        };
+        let row = self.row(ty, variant)?;
         if row.len() != parts.len() {
             return Err(LayoutError::Unknown);
         }
         let sources = self.flat_slots(parts)?;
         let d = self.define(value)?;
-        match &layout.body {
-            Body::Sum { .. } => {
+        match form {
+            Form::Sum { .. } => {
                 self.moves(&sources, d + 1);
                 self.emit(Insn::Const {
                     d,
                     bits: u64::from(variant),
                 });
             }
-            Body::OptionRef(_) if variant == 0 => {
+            Form::OptionRef if variant == 0 => {
                 self.emit(Insn::Const { d, bits: 0 });
             }
             _ => self.moves(&sources, d),
@@ -828,32 +821,21 @@ impl Compiler<'_> {
         ty: TypeId,
         variant: u32,
         parts: &[Value],
-        layout: &cop_bytecode::Layout,
+        form: Form,
     ) -> Made<()> {
-        let (tag, row) = match &layout.body {
-            Body::Product(row) => (Tag::None, row),
-            Body::Sum {
-                tag_width,
-                variants,
-            } => {
-                let row = variants.get(variant as usize).ok_or(LayoutError::Unknown)?;
-                if parts.is_empty() && variant < fuel::PINNED {
-                    return self.constant(value, u64::from(pinned(variant)));
-                }
-                let tag = if *tag_width == 2 {
-                    Tag::Wide(variant as u16)
-                } else {
-                    Tag::Narrow(variant as u8)
-                };
-                (tag, row)
+        let tag = match form {
+            Form::Product => Tag::None,
+            Form::Sum { .. } if parts.is_empty() && variant < fuel::PINNED => {
+                return self.constant(value, u64::from(pinned(variant)));
             }
-            _ => return Err(LayoutError::Unknown),
+            Form::Sum { wide: true } => Tag::Wide(variant as u16),
+            Form::Sum { wide: false } => Tag::Narrow(variant as u8),
+            Form::OptionRef => return Err(LayoutError::Unknown),
         };
-        let pieces = self.part_pieces(row, parts)?;
-        let size = *layout
-            .cell_sizes
-            .get(variant as usize)
-            .ok_or(LayoutError::Unknown)?;
+        let row = self.row(ty, variant)?;
+        let pieces = self.part_pieces(&row, parts)?;
+        let sizes = &self.layouts.layout(ty)?.cell_sizes;
+        let size = *sizes.get(variant as usize).ok_or(LayoutError::Unknown)?;
         self.code.cells.push(CellPlan {
             ty: ty.0,
             size,
@@ -864,6 +846,48 @@ impl Compiler<'_> {
         let d = self.define(value)?;
         self.emit(Insn::NewCell { plan, d });
         Ok(())
+    }
+
+    /// How a type with parts is made, and whether it is boxed.
+    fn form(&mut self, ty: TypeId) -> Made<(Form, bool)> {
+        let layout = self.layouts.layout(ty)?;
+        let form = match &layout.body {
+            Body::Product(_) => Form::Product,
+            Body::Sum { tag_width, .. } => Form::Sum {
+                wide: *tag_width == 2,
+            },
+            Body::OptionRef(_) => Form::OptionRef,
+            Body::Scalar | Body::Reference => return Err(LayoutError::Unknown),
+        };
+        Ok((form, layout.boxed))
+    }
+
+    /// The parts of a product, or of a variant.
+    fn row(&mut self, ty: TypeId, variant: u32) -> Made<Vec<Part>> {
+        Ok(match &self.layouts.layout(ty)?.body {
+            Body::Product(parts) => parts.clone(),
+            Body::Sum { variants, .. } => {
+                let row = variants.get(variant as usize);
+                row.ok_or(LayoutError::Unknown)?.clone()
+            }
+            Body::OptionRef(part) if variant == 1 => vec![*part],
+            Body::OptionRef(_) => vec![],
+            Body::Scalar | Body::Reference => return Err(LayoutError::Unknown),
+        })
+    }
+
+    /// One part of a product, or of a variant.
+    fn part(&mut self, ty: TypeId, variant: u32, field: u32) -> Made<Part> {
+        let part = match &self.layouts.layout(ty)?.body {
+            Body::Product(parts) => parts.get(field as usize),
+            Body::Sum { variants, .. } => {
+                let row = variants.get(variant as usize);
+                row.and_then(|row| row.get(field as usize))
+            }
+            Body::OptionRef(part) => Some(part),
+            Body::Scalar | Body::Reference => None,
+        };
+        part.copied().ok_or(LayoutError::Unknown)
     }
 
     /// What is stored where for parts that lie in slots of the frame.
@@ -885,30 +909,21 @@ impl Compiler<'_> {
 
     fn take_apart(&mut self, first: u32, value: Value, variant: u32) -> Made<()> {
         let (s, ty) = (self.slot(value)?, self.ty(value)?);
-        let layout = self.layouts.layout(ty)?.clone();
-        let row: &[Part] = match &layout.body {
-            Body::Product(parts) => parts,
-            Body::Sum { variants, .. } => {
-                variants.get(variant as usize).ok_or(LayoutError::Unknown)?
-            }
-            Body::OptionRef(part) if variant == 1 => std::slice::from_ref(part),
-            Body::OptionRef(_) => &[],
-            Body::Scalar | Body::Reference => return Err(LayoutError::Unknown),
-        };
-        match &layout.body {
-            Body::Sum { tag_width, .. } if layout.boxed => {
-                let wide = *tag_width == 2;
+        let (form, boxed) = self.form(ty)?;
+        let row = self.row(ty, variant)?;
+        match form {
+            Form::Sum { wide } if boxed => {
                 self.emit(Insn::CheckCell { s, variant, wide });
             }
-            Body::Sum { .. } => {
+            Form::Sum { .. } => {
                 self.emit(Insn::CheckSlot { s, variant });
             }
-            Body::OptionRef(_) => {
+            Form::OptionRef => {
                 self.emit(Insn::CheckSome { s, variant });
             }
-            _ => {}
+            Form::Product => {}
         }
-        if layout.boxed {
+        if boxed {
             let d = self.define_all(first..first + row.len() as u32)?;
             self.emit(Insn::Open { s, d, ty: ty.0 });
         } else {
@@ -1004,26 +1019,18 @@ impl Compiler<'_> {
         let mut end = PathEnd::Slots(root);
         let (mut ty, mut variant) = (ty, 0);
         for step in path {
-            let layout = self.layouts.layout(ty)?.clone();
             let enter = match end {
                 PathEnd::Slots(slot) => PathStep::EnterSlot(slot),
                 _ => PathStep::EnterMemory,
             };
             match *step {
                 Step::Field(field) => {
-                    let row: &[Part] = match &layout.body {
-                        Body::Product(parts) => parts,
-                        Body::Sum { variants, .. } => {
-                            variants.get(variant as usize).ok_or(LayoutError::Unknown)?
-                        }
-                        Body::OptionRef(part) => std::slice::from_ref(part),
-                        _ => return Err(LayoutError::Unknown),
-                    };
-                    let part = row.get(field as usize).ok_or(LayoutError::Unknown)?;
+                    let (_, boxed) = self.form(ty)?;
+                    let part = self.part(ty, variant, field)?;
                     end = match end {
-                        PathEnd::Slots(slot) if !layout.boxed => PathEnd::Slots(slot + part.slot),
+                        PathEnd::Slots(slot) if !boxed => PathEnd::Slots(slot + part.slot),
                         _ => {
-                            if layout.boxed {
+                            if boxed {
                                 steps.push(enter);
                             }
                             if part.offset > 0 {
@@ -1033,27 +1040,24 @@ impl Compiler<'_> {
                         }
                     };
                 }
-                Step::Variant(variant) => steps.push(match (&layout.body, end) {
-                    (Body::Sum { .. }, PathEnd::Slots(s)) if layout.boxed => {
-                        PathStep::CheckCellSlot {
-                            s,
-                            ty: ty.0,
-                            variant,
-                        }
-                    }
-                    (Body::Sum { .. }, _) if layout.boxed => {
-                        PathStep::CheckCellMemory { ty: ty.0, variant }
-                    }
-                    (Body::Sum { .. }, PathEnd::Slots(s)) => PathStep::CheckSlot { s, variant },
-                    (Body::Sum { tag_width, .. }, _) => PathStep::CheckMemory {
-                        wide: *tag_width == 2,
+                Step::Variant(variant) => steps.push(match (self.form(ty)?, end) {
+                    ((Form::Sum { .. }, true), PathEnd::Slots(s)) => PathStep::CheckCellSlot {
+                        s,
+                        ty: ty.0,
                         variant,
                     },
-                    (Body::OptionRef(_), PathEnd::Slots(s)) => {
+                    ((Form::Sum { .. }, true), _) => {
+                        PathStep::CheckCellMemory { ty: ty.0, variant }
+                    }
+                    ((Form::Sum { .. }, _), PathEnd::Slots(s)) => {
+                        PathStep::CheckSlot { s, variant }
+                    }
+                    ((Form::Sum { wide }, _), _) => PathStep::CheckMemory { wide, variant },
+                    ((Form::OptionRef, _), PathEnd::Slots(s)) => {
                         PathStep::CheckSomeSlot { s, variant }
                     }
-                    (Body::OptionRef(_), _) => PathStep::CheckSomeMemory { variant },
-                    _ => return Err(LayoutError::Unknown),
+                    ((Form::OptionRef, _), _) => PathStep::CheckSomeMemory { variant },
+                    ((Form::Product, _), _) => return Err(LayoutError::Unknown),
                 }),
                 Step::Index(index) => {
                     steps.push(enter);
@@ -1134,6 +1138,18 @@ impl Compiler<'_> {
         self.emit(insn);
         Ok(())
     }
+}
+
+/// How a type with parts is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Product,
+    /// Whether the tag takes two bytes.
+    Sum {
+        wide: bool,
+    },
+    /// An option of one slot.
+    OptionRef,
 }
 
 /// How an element that is one slot is read.

@@ -1,11 +1,20 @@
 //! What a program asks of the node: bytes in, bytes out.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use cop_bytecode::TrapKind;
 
 /// Answers the host calls of a run. Arguments and answers are canonical leaves of the interface's types.
 pub trait Host {
     /// Answers one call, such as `kv`, `get`.
     fn call(&mut self, interface: &str, function: &str, argument: &[u8]) -> Answer;
+
+    /// A flag that is set when nobody waits for the run any more: it is then refused, at the latest after some milliseconds.
+    /// Asked for once, at the beginning of a run.
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
 }
 
 /// The answer to a host call.

@@ -1,6 +1,5 @@
 //! The interpreter: one loop over flat instructions, with an explicit stack of frames.
 
-use cop_bytecode::cost::per_16_bytes;
 use cop_bytecode::table::Kind as TableKind;
 use cop_bytecode::{Op, TrapKind, UpdateOp};
 
@@ -131,15 +130,25 @@ impl<'p, 'h> Interpreter<'p, 'h> {
 
     /// Runs from a function's beginning to the return of the outermost call.
     fn interpret(&mut self, code: &'p Code, function: u32) -> Run<()> {
-        let mut code = code;
-        let mut function = function;
-        let mut base = 0usize;
-        let mut next = 0usize;
+        let Interpreter {
+            program,
+            machine,
+            host,
+            constants,
+            stack,
+            frames,
+            at,
+        } = self;
+        let program: &'p Inner = program;
+        let (mut code, mut function) = (code, function);
+        let (mut base, mut next) = (0usize, 0usize);
+        // The slots of the frame at work: the part of the stack from `base` on.
+        let mut frame: &mut [u64] = &mut stack[..];
 
         // A slot of the frame.
         macro_rules! slot {
             ($slot:expr) => {
-                self.stack[base + $slot as usize]
+                frame[$slot as usize]
             };
         }
         // An integer in a slot.
@@ -154,7 +163,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 match $result {
                     Ok(value) => value,
                     Err(stop) => {
-                        self.at = At {
+                        *at = At {
                             code,
                             function,
                             next,
@@ -180,32 +189,33 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 let new_base = base + code.slots as usize;
                 let args = &code.slot_lists[$args as usize];
                 let end = new_base + (callee_code.slots as usize).max(args.len() + $first);
-                self.machine.charge(callee_code.entry_charge);
-                self.machine.stack_left -= callee_code.frame_cost;
-                self.frames.push(Frame {
+                machine.charge(callee_code.entry_charge);
+                machine.stack_left -= callee_code.frame_cost;
+                frames.push(Frame {
                     code,
                     function,
                     next,
                     base,
                     d: $d,
                 });
-                if (self.machine.fuel | self.machine.stack_left) < 0 {
-                    self.at = At {
+                if (machine.fuel | machine.stack_left) < 0 {
+                    *at = At {
                         code: callee_code,
                         function: $callee,
                         next: 0,
                     };
-                    if self.machine.stack_left < 0 {
+                    if machine.stack_left < 0 {
                         return trap(TrapKind::StackOverflow, 0, 0);
                     }
-                    self.machine.checkpoint()?;
+                    machine.checkpoint()?;
                 }
-                if self.stack.len() < end {
-                    self.stack.resize(end.max(self.stack.len() * 2), 0);
+                if stack.len() < end {
+                    stack.resize(end.max(stack.len() * 2), 0);
                 }
                 for (i, &s) in args.iter().enumerate() {
-                    self.stack[new_base + $first + i] = self.stack[base + s as usize];
+                    stack[new_base + $first + i] = stack[base + s as usize];
                 }
+                frame = &mut stack[new_base..end];
                 code = callee_code;
                 function = $callee;
                 base = new_base;
@@ -217,11 +227,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             let insn = code.insns[next];
             next += 1;
             match insn {
-                Insn::Charge(fuel) => self.machine.charge(u64::from(fuel)),
+                Insn::Charge(fuel) => machine.charge(u64::from(fuel)),
                 Insn::Head(fuel) => {
-                    self.machine.charge(u64::from(fuel));
-                    if self.machine.fuel < 0 {
-                        may!(self.machine.checkpoint());
+                    machine.charge(u64::from(fuel));
+                    if machine.fuel < 0 {
+                        may!(machine.checkpoint());
                     }
                 }
                 Insn::Jump(to) => next = to as usize,
@@ -252,7 +262,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     }
                 }
                 Insn::SwitchCell { s, table, wide } => {
-                    let tag = self.cell_tag(slot!(s) as u32, wide);
+                    let tag = cell_tag(machine, slot!(s) as u32, wide);
                     match code.switches[table as usize].get(tag as usize) {
                         Some(to) => next = *to as usize,
                         None => may!(internal("no such variant")),
@@ -278,7 +288,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     args,
                     d,
                 } => {
-                    let Ok(callee_code) = self.program.code(callee) else {
+                    let Ok(callee_code) = program.code(callee) else {
                         may!(internal("a function without a form"));
                         continue;
                     };
@@ -286,47 +296,44 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 }
                 Insn::CallValue { s, args, d } => {
                     let cell = slot!(s) as u32;
-                    let callee = self.machine.heap.arena.u32(cell + 4) & !CLOSURE;
-                    let (Ok(callee_code), Some(row)) = (
-                        self.program.code(callee),
-                        self.program.captures.get(callee as usize),
-                    ) else {
+                    let callee = machine.heap.arena.u32(cell + 4) & !CLOSURE;
+                    let (Ok(callee_code), Some(row)) =
+                        (program.code(callee), program.captures.get(callee as usize))
+                    else {
                         may!(internal("a function without a form"));
                         continue;
                     };
                     let first: u32 = row.parts.last().map_or(0, |part| {
-                        let width = self.program.shapes.get(part.ty.0).map_or(0, |s| s.slots);
+                        let width = program.shapes.get(part.ty.0).map_or(0, |s| s.slots);
                         part.slot + width
                     });
                     call!(callee, args, d, callee_code, first as usize);
-                    self.machine
-                        .heap
-                        .load(&row.pieces, cell, &mut self.stack[base..]);
+                    machine.heap.load(&row.pieces, cell, &mut *frame);
                 }
                 Insn::Ret { values } => {
                     let values = &code.slot_lists[values as usize];
-                    if self.frames.len() == 1 {
+                    if frames.len() == 1 {
                         // The end of the run is a checkpoint, too.
-                        may!(self.machine.checkpoint());
-                        let result = values.first().map_or(0, |s| self.stack[base + *s as usize]);
-                        self.stack[0] = result;
-                        self.at = At {
+                        may!(machine.checkpoint());
+                        stack[0] = values.first().map_or(0, |s| stack[base + *s as usize]);
+                        *at = At {
                             code,
                             function,
                             next,
                         };
                         return Ok(());
                     }
-                    let Some(frame) = self.frames.pop() else {
+                    let Some(caller) = frames.pop() else {
                         return internal("a return without a call");
                     };
-                    self.machine.stack_left += code.frame_cost;
-                    let to = frame.base + frame.d as usize;
+                    machine.stack_left += code.frame_cost;
+                    let to = caller.base + caller.d as usize;
                     for (i, &s) in values.iter().enumerate() {
-                        self.stack[to + i] = self.stack[base + s as usize];
+                        stack[to + i] = stack[base + s as usize];
                     }
-                    (code, function, next, base) =
-                        (frame.code, frame.function, frame.next, frame.base);
+                    (code, function) = (caller.code, caller.function);
+                    (next, base) = (caller.next, caller.base);
+                    frame = &mut stack[base..base + code.slots as usize];
                 }
                 Insn::Trap {
                     kind,
@@ -335,7 +342,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 } => {
                     let operand = if operand == NONE { 0 } else { int!(operand) };
                     let message = (message != NONE).then(|| {
-                        let text = self.machine.heap.text(slot!(message) as u32);
+                        let text = machine.heap.text(slot!(message) as u32);
                         String::from_utf8_lossy(text).into_owned()
                     });
                     may!(Err(Box::new(Stop::Trap {
@@ -350,168 +357,135 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     d,
                 } => {
                     let cell = slot!(s) as u32;
-                    slot!(d) = may!(self.host_call(callee, cell));
+                    slot!(d) = may!(host_call(machine, program, *host, callee, cell));
                 }
 
                 Insn::Move { d, s } => slot!(d) = slot!(s),
                 Insn::Const { d, bits } => slot!(d) = bits,
                 Insn::Constant { d, index } => {
-                    slot!(d) = u64::from(self.constants.get(index as usize).copied().unwrap_or(0));
+                    slot!(d) = u64::from(constants.get(index as usize).copied().unwrap_or(0));
                 }
                 Insn::NewList { plan, d } => {
                     let plan = &code.lists[plan as usize];
-                    let (item, stride) = may!(self.machine.items_of(plan.ty));
-                    let list = may!(self.machine.new_sequence(
-                        plan.ty,
-                        plan.items.len() as u64,
-                        stride
-                    ));
+                    let (item, stride) = may!(machine.items_of(plan.ty));
+                    let list = may!(machine.new_sequence(plan.ty, plan.items.len() as u64, stride));
                     for (i, &s) in plan.items.iter().enumerate() {
                         let at = list + SEQUENCE + i as u32 * stride;
-                        self.machine
-                            .heap
-                            .store(&item.pieces, at, &self.stack[base + s as usize..]);
+                        machine.heap.store(&item.pieces, at, &frame[s as usize..]);
                     }
                     slot!(d) = u64::from(list);
                 }
                 Insn::NewTable { ty, d } => {
-                    slot!(d) = match self.machine.heap.new_table(ty) {
+                    slot!(d) = match machine.heap.new_table(ty) {
                         Ok(cell) => u64::from(cell),
-                        Err(why) => may!(self.machine.no_room(why)),
+                        Err(why) => may!(machine.no_room(why)),
                     };
                 }
                 Insn::NewCell { plan, d } | Insn::NewClosure { plan, d } => {
                     let plan = &code.cells[plan as usize];
-                    let cell = may!(self.machine.allocate(u64::from(plan.size), plan.ty));
+                    let cell = may!(machine.allocate(u64::from(plan.size), plan.ty));
                     match plan.tag {
                         Tag::None => {}
-                        Tag::Narrow(tag) => self.machine.heap.arena.set_u8(cell + HEADER, tag),
-                        Tag::Wide(tag) => self.machine.heap.arena.set_u16(cell + HEADER, tag),
-                        Tag::Function(callee) => {
-                            self.machine.heap.arena.set_u32(cell + HEADER, callee)
-                        }
+                        Tag::Narrow(tag) => machine.heap.arena.set_u8(cell + HEADER, tag),
+                        Tag::Wide(tag) => machine.heap.arena.set_u16(cell + HEADER, tag),
+                        Tag::Function(callee) => machine.heap.arena.set_u32(cell + HEADER, callee),
                     }
-                    self.machine
-                        .heap
-                        .store(&plan.pieces, cell, &self.stack[base..]);
+                    machine.heap.store(&plan.pieces, cell, &*frame);
                     slot!(d) = u64::from(cell);
                 }
-                Insn::ShareRef { s } => self.machine.heap.share(slot!(s) as u32),
+                Insn::ShareRef { s } => machine.heap.share(slot!(s) as u32),
                 Insn::Share { s, ty } => {
-                    if let Some(shape) = self.machine.heap.shape(ty) {
-                        self.machine
-                            .heap
-                            .share_slots(&shape.refs, &self.stack[base + s as usize..]);
+                    if let Some(shape) = machine.heap.shape(ty) {
+                        machine.heap.share_slots(&shape.refs, &frame[s as usize..]);
                     }
                 }
-                Insn::DropRef { s } => self.machine.heap.release(slot!(s) as u32),
+                Insn::DropRef { s } => machine.heap.release(slot!(s) as u32),
                 Insn::Drop { s, ty } => {
-                    if let Some(shape) = self.machine.heap.shape(ty) {
-                        self.machine
+                    if let Some(shape) = machine.heap.shape(ty) {
+                        machine
                             .heap
-                            .release_slots(&shape.refs, &self.stack[base + s as usize..]);
+                            .release_slots(&shape.refs, &frame[s as usize..]);
                     }
                 }
                 Insn::Unique { s } => {
                     let cell = slot!(s) as u32;
                     // An option of one slot may have nothing in it.
-                    if cell != 0 && !self.machine.heap.is_unique(cell) {
-                        slot!(s) = u64::from(may!(self.machine.unique(cell)));
+                    if cell != 0 && !machine.heap.is_unique(cell) {
+                        slot!(s) = u64::from(may!(machine.unique(cell)));
                     }
                 }
                 Insn::CheckSlot { s, variant } => may!(check_tag(slot!(s) as u32, variant)),
                 Insn::CheckCell { s, variant, wide } => {
-                    may!(check_tag(self.cell_tag(slot!(s) as u32, wide), variant));
+                    may!(check_tag(cell_tag(machine, slot!(s) as u32, wide), variant));
                 }
                 Insn::CheckSome { s, variant } => {
                     may!(check_tag(u32::from(slot!(s) != 0), variant))
                 }
                 Insn::Open { s, d, ty } => {
                     let cell = slot!(s) as u32;
-                    may!(self.machine.open(cell, ty, &mut self.stack[base..], d));
+                    may!(machine.open(cell, ty, &mut *frame, d));
                 }
                 Insn::TagCell { d, s, wide } => {
-                    slot!(d) = u64::from(self.cell_tag(slot!(s) as u32, wide))
+                    slot!(d) = u64::from(cell_tag(machine, slot!(s) as u32, wide))
                 }
                 Insn::TagSome { d, s } => slot!(d) = u64::from(slot!(s) != 0),
 
                 Insn::Get { path, d } => {
                     let path = &code.paths[path as usize];
-                    let frame = &mut self.stack[base..];
-                    let place = may!(self.machine.walk(path, frame, Access::Read));
-                    may!(
-                        self.machine
-                            .read(place, path.ty, &mut self.stack[base..], d)
-                    );
+
+                    let place = may!(machine.walk(path, &mut *frame, Access::Read));
+                    may!(machine.read(place, path.ty, &mut *frame, d));
                 }
                 Insn::Get8 { d, list, index } => {
                     let list = slot!(list) as u32;
-                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
-                    slot!(d) = self.machine.heap.arena.u64(list + SEQUENCE + i * 8);
+                    let i = may!(check_index(int!(index), machine.heap.length(list)));
+                    slot!(d) = machine.heap.arena.u64(list + SEQUENCE + i * 8);
                 }
                 Insn::Get4 { d, list, index } => {
                     let list = slot!(list) as u32;
-                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
-                    slot!(d) = u64::from(self.machine.heap.arena.u32(list + SEQUENCE + i * 4));
+                    let i = may!(check_index(int!(index), machine.heap.length(list)));
+                    slot!(d) = u64::from(machine.heap.arena.u32(list + SEQUENCE + i * 4));
                 }
                 Insn::Get1 { d, list, index } => {
                     let list = slot!(list) as u32;
-                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
-                    slot!(d) = u64::from(self.machine.heap.arena.u8(list + SEQUENCE + i));
+                    let i = may!(check_index(int!(index), machine.heap.length(list)));
+                    slot!(d) = u64::from(machine.heap.arena.u8(list + SEQUENCE + i));
                 }
                 Insn::Set { path, s } => {
                     let path = &code.paths[path as usize];
-                    let frame = &mut self.stack[base..];
+
                     if let crate::flat::PathEnd::Byte = path.end {
                         may!(check_byte(frame[s as usize] as i64));
                     }
-                    let place = may!(self.machine.walk(path, frame, Access::Update));
-                    self.machine
-                        .release_place(place, path.ty, &self.stack[base..]);
-                    may!(
-                        self.machine
-                            .write(place, path.ty, &mut self.stack[base..], s)
-                    );
+                    let place = may!(machine.walk(path, &mut *frame, Access::Update));
+                    machine.release_place(place, path.ty, &*frame);
+                    may!(machine.write(place, path.ty, &mut *frame, s));
                 }
                 Insn::Set8 { list, index, s } => {
                     let list = slot!(list) as u32;
-                    let i = may!(check_index(int!(index), self.machine.heap.length(list)));
+                    let i = may!(check_index(int!(index), machine.heap.length(list)));
                     let word = slot!(s);
-                    self.machine
-                        .heap
-                        .arena
-                        .set_u64(list + SEQUENCE + i * 8, word);
+                    machine.heap.arena.set_u64(list + SEQUENCE + i * 8, word);
                 }
                 Insn::Put { path, s } => {
                     let path = &code.paths[path as usize];
-                    let place = may!(self.machine.walk(
-                        path,
-                        &mut self.stack[base..],
-                        Access::Fill
-                    ));
-                    may!(
-                        self.machine
-                            .write(place, path.ty, &mut self.stack[base..], s)
-                    );
+                    let place = may!(machine.walk(path, &mut *frame, Access::Fill));
+                    may!(machine.write(place, path.ty, &mut *frame, s));
                 }
                 Insn::Take { path, d } => {
                     let path = &code.paths[path as usize];
-                    let place = may!(self.machine.walk(
-                        path,
-                        &mut self.stack[base..],
-                        Access::Update
-                    ));
-                    let frame = &mut self.stack[base..];
-                    may!(self.machine.read(place, path.ty, frame, d));
-                    self.machine.hole(place, path.ty, &mut self.stack[base..]);
+                    let place = may!(machine.walk(path, &mut *frame, Access::Update));
+
+                    may!(machine.read(place, path.ty, &mut *frame, d));
+                    machine.hole(place, path.ty, &mut *frame);
                 }
                 Insn::Update { plan, d } => {
                     let plan = &code.updates[plan as usize];
                     let path = &code.paths[plan.path as usize];
-                    let frame = &mut self.stack[base..];
-                    may!(check_arguments(&self.machine, plan, frame));
-                    let place = may!(self.machine.walk(path, frame, Access::Update));
-                    may!(self.machine.update(plan, place, &mut self.stack[base..], d));
+
+                    may!(check_arguments(machine, plan, frame));
+                    let place = may!(machine.walk(path, &mut *frame, Access::Update));
+                    may!(machine.update(plan, place, &mut *frame, d));
                 }
 
                 Insn::Add { d, a, b } => arithmetic!(checked_add, d, a, b),
@@ -523,48 +497,50 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 Insn::Scalar { op, d, a, b } => slot!(d) = may!(scalar(op, slot!(a), slot!(b))),
                 Insn::Op { plan, d } => {
                     let plan = &code.ops[plan as usize];
-                    may!(
-                        self.machine
-                            .op(plan, self.program, &mut self.stack[base..], d)
-                    );
+                    may!(machine.op(plan, program, &mut *frame, d));
                 }
             }
         }
     }
+}
 
-    fn cell_tag(&self, cell: Ref, wide: bool) -> u32 {
-        let arena = &self.machine.heap.arena;
-        if wide {
-            u32::from(arena.u16(cell + HEADER))
-        } else {
-            u32::from(arena.u8(cell + HEADER))
-        }
+/// The tag of a boxed sum.
+fn cell_tag(machine: &Machine, cell: Ref, wide: bool) -> u32 {
+    let arena = &machine.heap.arena;
+    if wide {
+        u32::from(arena.u16(cell + HEADER))
+    } else {
+        u32::from(arena.u8(cell + HEADER))
     }
+}
 
-    /// Asks the host. Checkpoints before the call, after the charge for its argument, and after the charge for its
-    /// answer.
-    fn host_call(&mut self, function: u32, argument: Ref) -> Run<u64> {
-        let Some(callee) = self.program.package.host_functions.get(function as usize) else {
-            return internal("no such host function");
-        };
-        if self.machine.heap.arena.is_broken() {
-            return internal("the heap is broken");
+/// Asks the host. Checkpoints before the call, after the charge for its argument, and after the charge for its
+/// answer.
+fn host_call(
+    machine: &mut Machine,
+    program: &Inner,
+    host: &mut dyn Host,
+    function: u32,
+    argument: Ref,
+) -> Run<u64> {
+    let Some(callee) = program.package.host_functions.get(function as usize) else {
+        return internal("no such host function");
+    };
+    if machine.heap.arena.is_broken() {
+        return internal("the heap is broken");
+    }
+    let size = u64::from(machine.heap.length(argument));
+    machine.pay_bytes(size)?;
+    let argument = machine.heap.text(argument).to_vec();
+    match host.call(&callee.interface, &callee.name, &argument) {
+        Answer::Bytes(answer) => {
+            machine.check_count(answer.len() as u64)?;
+            machine.pay_bytes(answer.len() as u64)?;
+            Ok(u64::from(machine.new_text(program.bytes, &answer)?))
         }
-        let size = u64::from(self.machine.heap.length(argument));
-        self.machine.pay(per_16_bytes(size))?;
-        let argument = self.machine.heap.text(argument).to_vec();
-        match self.host.call(&callee.interface, &callee.name, &argument) {
-            Answer::Bytes(answer) => {
-                self.machine.check_count(answer.len() as u64)?;
-                self.machine.pay_bytes(answer.len() as u64)?;
-                Ok(u64::from(
-                    self.machine.new_text(self.program.bytes, &answer)?,
-                ))
-            }
-            Answer::Trap(kind, operands) => trap(kind, operands[0], operands[1]),
-            Answer::Stop => Err(Box::new(Stop::Stopped)),
-            Answer::Refuse(reason) => Err(Box::new(Stop::Refused(reason))),
-        }
+        Answer::Trap(kind, operands) => trap(kind, operands[0], operands[1]),
+        Answer::Stop => Err(Box::new(Stop::Stopped)),
+        Answer::Refuse(reason) => Err(Box::new(Stop::Refused(reason))),
     }
 }
 

@@ -89,14 +89,15 @@ pub fn float_key(bits: u64) -> u64 {
 
 impl Heap<'_> {
     /// Hash of a key in slots, and the bytes that it is made of: its own size and that of everything it refers
-    /// to. (Hashing is charged by those bytes.)
-    pub fn key_hash(&self, pieces: &[Piece], size: u32, slots: &[u64]) -> (u32, u64) {
+    /// to, counted each time it is referred to. (Hashing is charged by those bytes.) A key that shares its parts
+    /// can have more of them than any run can pay for, so the walk ends when there are more than `most` bytes.
+    pub fn key_hash(&self, pieces: &[Piece], size: u32, slots: &[u64], most: u64) -> (u32, u64) {
         let mut sip = Sip::new();
         let mut cells = Vec::new();
         let mut size = u64::from(size);
         self.hash_slots(pieces, slots, &mut sip, &mut cells);
         while let Some(cell) = cells.pop() {
-            if self.arena.is_broken() {
+            if size > most || self.arena.is_broken() {
                 break;
             }
             size += self.hash_cell(cell, &mut sip, &mut cells);

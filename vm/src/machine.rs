@@ -1,11 +1,17 @@
 //! The state of a run besides its frames: heap, fuel, stack, and the ways in which a run ends early.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use cop_bytecode::cost::{Cost, per_16_bytes};
 use cop_bytecode::{TrapKind, limits};
 
 use crate::heap::Heap;
 use crate::memory::{NoRoom, Ref, pinned};
 use crate::shape::{Kind, ShapeId};
+
+/// Fuel after which a run looks whether it is still wanted: some milliseconds.
+pub const FUEL_SLICE: i64 = 1 << 22;
 
 /// Why a run ends before its entry returns.
 #[derive(Debug)]
@@ -48,8 +54,12 @@ pub fn internal<T>(reason: &str) -> Run<T> {
 pub struct Machine<'p> {
     /// Memory.
     pub heap: Heap<'p>,
-    /// Fuel that is left; negative when it is used up.
+    /// Fuel that is left of the current slice; negative when that is used up.
     pub fuel: i64,
+    /// Fuel that comes after this slice. What is left of a run is the sum of both.
+    pub reserve: i64,
+    /// Set when nobody waits for the run any more; looked at between slices.
+    pub interrupt: Option<Arc<AtomicBool>>,
     /// Frame cost that is left, bytes.
     pub stack_left: i64,
     /// Fuel limit.
@@ -65,16 +75,32 @@ impl<'p> Machine<'p> {
 
     /// Traps when fuel is used up.
     #[inline]
-    pub fn checkpoint(&self) -> Run<()> {
+    pub fn checkpoint(&mut self) -> Run<()> {
         if self.fuel < 0 {
-            self.out_of_fuel()
+            self.next_slice()
         } else {
             Ok(())
         }
     }
 
+    /// Goes on with fuel from the reserve. A run is cut into slices only so that it can be given up: where they end changes
+    /// nothing that can be observed.
     #[cold]
-    fn out_of_fuel<T>(&self) -> Run<T> {
+    fn next_slice(&mut self) -> Run<()> {
+        if self
+            .interrupt
+            .as_ref()
+            .is_some_and(|interrupt| interrupt.load(Ordering::Relaxed))
+        {
+            return Err(Box::new(Stop::Refused("the run was given up".into())));
+        }
+        let wanted = FUEL_SLICE.saturating_sub(self.fuel);
+        let taken = wanted.min(self.reserve);
+        self.fuel += taken;
+        self.reserve -= taken;
+        if self.fuel >= 0 {
+            return Ok(());
+        }
         trap(
             TrapKind::OutOfFuel,
             i64::try_from(self.fuel_limit).unwrap_or(i64::MAX),
@@ -98,7 +124,7 @@ impl<'p> Machine<'p> {
     /// Fuel used so far.
     pub fn fuel_used(&self) -> u64 {
         let limit = i128::from(self.fuel_limit);
-        (limit - i128::from(self.fuel)).clamp(0, limit) as u64
+        (limit - i128::from(self.fuel) - i128::from(self.reserve)).clamp(0, limit) as u64
     }
 
     /// The trap for having no room.

@@ -70,8 +70,8 @@ impl<'p> Machine<'p> {
                 let c = char::from_u32(slot(0) as u32).unwrap_or(char::REPLACEMENT_CHARACTER);
                 let mut mapped = String::new();
                 match plan.op {
-                    Op::CharToUpper => unicode::push_upper(&mut mapped, c),
-                    _ => unicode::push_lower(&mut mapped, c),
+                    Op::CharToUpper => unicode::upper(c, &mut |c| mapped.push(c)),
+                    _ => unicode::lower(c, &mut |c| mapped.push(c)),
                 }
                 self.pay_bytes(mapped.len() as u64)?;
                 u64::from(self.new_text(program.string, mapped.as_bytes())?)
@@ -143,12 +143,21 @@ impl<'p> Machine<'p> {
             }
             Op::StringToUpper | Op::StringToLower => {
                 self.pay_bytes(length(self, 0))?;
-                let text = as_text(self.heap.text(cell(0)));
-                let mapped = match plan.op {
-                    Op::StringToUpper => unicode::to_upper(text),
-                    _ => unicode::to_lower(text),
+                let map = match plan.op {
+                    Op::StringToUpper => unicode::to_upper,
+                    _ => unicode::to_lower,
                 };
-                u64::from(self.new_text(program.string, mapped.as_bytes())?)
+                // First its size, so that nothing larger than the limit of memory is ever made.
+                let mut size = 0;
+                map(as_text(self.heap.text(cell(0))), &mut |c| {
+                    size += c.len_utf8()
+                });
+                self.check_count(size as u64)?;
+                let text = self.new_sequence(program.string, size as u64, 1)?;
+                let mut mapped = String::with_capacity(size);
+                map(as_text(self.heap.text(cell(0))), &mut |c| mapped.push(c));
+                self.heap.arena.write(text + SEQUENCE, mapped.as_bytes());
+                u64::from(text)
             }
             Op::StringToBytes => {
                 u64::from(self.part(program.bytes, cell(0), 0, length(self, 0) as usize)?)

@@ -6,7 +6,7 @@ use crate::flat::Code;
 use crate::heap::Heap;
 use crate::host::Host;
 use crate::interpret::Interpreter;
-use crate::machine::{Machine, Stop};
+use crate::machine::{FUEL_SLICE, Machine, Stop};
 use crate::memory::Arena;
 use crate::program::Program;
 
@@ -141,7 +141,9 @@ pub fn run_inspected(
             shapes: &inner.shapes,
             captures: &inner.captures,
         },
-        fuel: limits.fuel as i64,
+        fuel: (limits.fuel as i64).min(FUEL_SLICE),
+        reserve: (limits.fuel as i64 - FUEL_SLICE).max(0),
+        interrupt: host.interrupt(),
         stack_left: limits::STACK as i64,
         fuel_limit: limits.fuel,
     };

@@ -118,7 +118,9 @@ impl<'p> Machine<'p> {
     /// Hashes a key, pays for that by the size of the key and `base`, and looks it up.
     fn find_key(&mut self, cell: Ref, slots: &[u64], base: u64) -> Run<Hashed> {
         let (table, key) = self.table_of(cell)?;
-        let (hash, size) = self.heap.key_hash(&key.pieces, key.size, slots);
+        // What is beyond the fuel that is left cannot be paid for, and ends the run below.
+        let most = (self.fuel.max(0) as u64).saturating_mul(16);
+        let (hash, size) = self.heap.key_hash(&key.pieces, key.size, slots, most);
         self.pay(base + per_16_bytes(size))?;
         let entry = self.heap.look_up(cell, table, key, hash, slots);
         Ok(Hashed { hash, entry })

@@ -2,7 +2,7 @@
 
 use cop_runtime::ProgramListing;
 
-use super::publisher::program;
+use super::publisher::{SANDBOXED, program};
 use super::{Escaped, layout};
 use crate::links::Links;
 use crate::target::RESERVED;
@@ -40,7 +40,7 @@ pub(crate) fn node(view: &NodeView<'_>) -> String {
          <dt>By a host</dt><dd><code>NAME-ADDRESS.HOST</code>: a browser origin of its own</dd>\n\
          <dt>By a path</dt><dd><code>/~ADDRESS/NAME/</code>, or <code>/~ADDRESS/NAME@3/</code> for one release</dd>\n\
          <dt>By its hash</dt><dd><code>/b3/HASH/</code>: exactly these bytes, for ever</dd>\n\
-         <dt>A publisher</dt><dd><code>/~ADDRESS/</code> lists its programs</dd>\n</dl>\n\
+         <dt>A publisher</dt><dd><code>/~ADDRESS/</code> lists its programs</dd>\n</dl>\n{SANDBOXED}\
          <p>What the failure codes mean: <a href=\"{}\">failures</a>.</p>\n",
         Escaped(view.links.on_node(&format!("{RESERVED}failures"))),
     ));

@@ -104,8 +104,11 @@ fn who(tried: &str) -> &str {
     }
 }
 
-/// The text with a capital first letter: failures begin in lower case, headings do not.
+/// The text with a capital first letter: failures begin in lower case, headings do not. An address stays as it is.
 fn capital(text: &str) -> String {
+    if text.starts_with("cop1") {
+        return text.to_owned();
+    }
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(characters).collect()
@@ -138,6 +141,7 @@ mod tests {
         for (text, html) in [
             ("a `b` <c>", "A <code>b</code> &lt;c&gt;."),
             ("done!", "Done!"),
+            ("cop1xyz has nothing", "cop1xyz has nothing."),
             ("odd ` tick", "Odd <code> tick</code>."),
             ("`<b>`: wrong", "<code>&lt;b&gt;</code>: wrong."),
         ] {

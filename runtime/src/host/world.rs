@@ -1,5 +1,6 @@
 //! Who answers the questions of a run: the live world, or a double of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::codec::Writer;
@@ -56,6 +57,15 @@ pub fn store_failure(error: &StoreError) -> Failure {
     }
 }
 
+/// The end of a run that nobody waits for.
+pub fn given_up() -> Failure {
+    Failure::new(
+        FailureCode::Deadline,
+        "the run was given up",
+        "nobody waits for its answer any more",
+    )
+}
+
 /// Bytes that nobody can foresee.
 pub trait Randomness {
     /// Fills the buffer.
@@ -84,24 +94,23 @@ pub struct World<'a> {
     pub randomness: &'a mut dyn Randomness,
     /// Answers of the outside world that an earlier attempt of this run got, and that it keeps.
     pub kept: Option<&'a Transcript>,
-    /// Set when nobody waits for this run any more: it is refused at its next host call.
-    pub cancelled: Option<&'a AtomicBool>,
+    /// Set when nobody waits for this run any more: it is then refused.
+    pub cancelled: Option<&'a Arc<AtomicBool>>,
     /// Told each line of the log as it is written.
     pub on_log: Option<&'a mut dyn FnMut(&str)>,
 }
 
 impl World<'_> {
+    /// Whether nobody waits for this run any more.
+    pub fn is_cancelled(&self) -> bool {
+        let is_set = |cancelled: &Arc<AtomicBool>| cancelled.load(Ordering::Relaxed);
+        self.cancelled.is_some_and(is_set)
+    }
+
     /// The canonical answer of a question.
     pub fn answer(&mut self, question: &Question) -> Result<Vec<u8>, NoAnswer> {
-        if self
-            .cancelled
-            .is_some_and(|cancelled| cancelled.load(Ordering::Relaxed))
-        {
-            return Err(NoAnswer::Refused(Failure::new(
-                FailureCode::Deadline,
-                "the run was given up",
-                "nobody waits for its answer any more",
-            )));
+        if self.is_cancelled() {
+            return Err(NoAnswer::Refused(given_up()));
         }
         let call = question.kind;
         match call.source() {

@@ -18,6 +18,8 @@ const FRONT: &str = "system";
 /// A published example.
 struct Shown {
     kind: ProgramKind,
+    /// It needs nothing but its requests, so it runs by its hash alone too.
+    is_pure: bool,
     published: Published,
 }
 
@@ -66,8 +68,10 @@ async fn publish_example(
         .publish(&release.encode(), &built.bundle.encode())
         .await
         .map_err(|error| error.to_string())?;
+    let manifest = built.bundle.manifest();
     Ok(Shown {
-        kind: built.bundle.manifest().kind,
+        kind: manifest.kind,
+        is_pure: manifest.capabilities.is_empty(),
         published,
     })
 }
@@ -113,7 +117,12 @@ fn introduce(node: &Node, folder: &Folder, shown: &[Shown], front: bool) {
     } else {
         say!("  Open  {}\n", node.url());
     }
-    for Shown { kind, published } in shown {
+    for Shown {
+        kind,
+        is_pure,
+        published,
+    } in shown
+    {
         let Published {
             address,
             name,
@@ -125,14 +134,16 @@ fn introduce(node: &Node, folder: &Folder, shown: &[Shown], front: bool) {
             ProgramKind::Web => {
                 say!("  {label:<10} http://{name}-{address}.{public}/");
                 say!("  {:<10} http://{public}/~{address}/{name}/", "");
-                say!("  {:<10} http://{public}/b3/{bundle_hash}/", "");
+                if *is_pure {
+                    say!("  {:<10} http://{public}/b3/{bundle_hash}/", "");
+                }
             }
             ProgramKind::Command => say!("  {label:<10} a command: copc run examples/{name}.cop"),
             ProgramKind::Library => say!("  {label:<10} a library"),
         }
     }
     say!(
-        "\nEach line of a program is the same program: at its own origin, by publisher and name, pinned by hash."
+        "\nThe same program each time: at an origin of its own, by publisher and name, and, if it keeps nothing, by its hash."
     );
     say!(
         "Management http://{}, data {}",

@@ -54,35 +54,36 @@ pub fn is_lower(c: char) -> bool {
     }
 }
 
-/// Appends the full upper-case mapping of a character.
-pub fn push_upper(out: &mut String, c: char) {
+/// Hands over the full upper-case mapping of a character.
+pub fn upper(c: char, out: &mut dyn FnMut(char)) {
+    if c.is_ascii() {
+        return out(c.to_ascii_uppercase());
+    }
     match mapped(tables::TO_UPPER, c) {
-        _ if c.is_ascii() => out.push(c.to_ascii_uppercase()),
-        Some(to) => out.push_str(to),
-        None => out.push(c),
+        Some(to) => to.chars().for_each(out),
+        None => out(c),
     }
 }
 
-/// Appends the full lower-case mapping of a character.
-pub fn push_lower(out: &mut String, c: char) {
+/// Hands over the full lower-case mapping of a character.
+pub fn lower(c: char, out: &mut dyn FnMut(char)) {
+    if c.is_ascii() {
+        return out(c.to_ascii_lowercase());
+    }
     match mapped(tables::TO_LOWER, c) {
-        _ if c.is_ascii() => out.push(c.to_ascii_lowercase()),
-        Some(to) => out.push_str(to),
-        None => out.push(c),
+        Some(to) => to.chars().for_each(out),
+        None => out(c),
     }
 }
 
-/// The full upper-case mapping of a text.
-pub fn to_upper(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    text.chars().for_each(|c| push_upper(&mut out, c));
-    out
+/// Hands over the full upper-case mapping of a text.
+pub fn to_upper(text: &str, out: &mut dyn FnMut(char)) {
+    text.chars().for_each(|c| upper(c, out));
 }
 
-/// The full lower-case mapping of a text. A capital sigma at the end of a word becomes the final one: something
-/// cased stands before it and nothing cased after it, what is case-ignorable passed over.
-pub fn to_lower(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+/// Hands over the full lower-case mapping of a text. A capital sigma at the end of a word becomes the final one:
+/// something cased stands before it and nothing cased after it, what is case-ignorable passed over.
+pub fn to_lower(text: &str, out: &mut dyn FnMut(char)) {
     // Whether the nearest character before that is not case-ignorable is cased.
     let mut cased_before = false;
     for (at, c) in text.char_indices() {
@@ -92,31 +93,36 @@ pub fn to_lower(text: &str) -> String {
                 .chars()
                 .skip_while(|c| holds(tables::CASE_IGNORABLE, *c));
             let cased_after = rest.next().is_some_and(|c| holds(tables::CASED, c));
-            out.push(if cased_before && !cased_after {
+            out(if cased_before && !cased_after {
                 'ς'
             } else {
                 'σ'
             });
         } else {
-            push_lower(&mut out, c);
+            lower(c, out);
         }
         if !holds(tables::CASE_IGNORABLE, c) {
             cased_before = holds(tables::CASED, c);
         }
     }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn collected(map: fn(&str, &mut dyn FnMut(char)), text: &str) -> String {
+        let mut out = String::new();
+        map(text, &mut |c| out.push(c));
+        out
+    }
+
     #[test]
     fn special_mappings() {
-        assert_eq!(to_upper("straße ŉ ﬃ"), "STRASSE ʼN FFI");
-        assert_eq!(to_lower("İ"), "i\u{307}");
+        assert_eq!(collected(to_upper, "straße ŉ ﬃ"), "STRASSE ʼN FFI");
+        assert_eq!(collected(to_lower, "İ"), "i\u{307}");
         assert_eq!(
-            to_lower("ΌΔΟΣ ΣΑΣ Σ ΑΣ. ΑΣ.Β Α\u{301}Σ"),
+            collected(to_lower, "ΌΔΟΣ ΣΑΣ Σ ΑΣ. ΑΣ.Β Α\u{301}Σ"),
             "όδος σας σ ας. ας.β α\u{301}ς".replace("ας.β", "ασ.β")
         );
     }
@@ -138,7 +144,7 @@ mod tests {
             "ΑΣ\u{ad}Β",
             "Α.Σ.Β.Σ",
         ] {
-            assert_eq!(to_lower(text), text.to_lowercase(), "{text}");
+            assert_eq!(collected(to_lower, text), text.to_lowercase(), "{text}");
         }
     }
 
@@ -154,8 +160,8 @@ mod tests {
             assert_eq!(is_upper(c), c.is_uppercase(), "{c:?}");
             assert_eq!(is_lower(c), c.is_lowercase(), "{c:?}");
             let (mut upper, mut lower) = (String::new(), String::new());
-            push_upper(&mut upper, c);
-            push_lower(&mut lower, c);
+            super::upper(c, &mut |c| upper.push(c));
+            super::lower(c, &mut |c| lower.push(c));
             assert!(
                 c.to_uppercase().eq(upper.chars()) && c.to_lowercase().eq(lower.chars()),
                 "{c:?}"

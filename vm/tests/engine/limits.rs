@@ -614,3 +614,26 @@ fn a_key_as_deep_as_a_list_is_long() {
     });
     assert_eq!(returned(run(&package)), 0i64.to_le_bytes());
 }
+
+#[test]
+fn a_key_with_more_parts_than_can_be_paid_for() {
+    // Each node has the one below it twice: 2^200 nodes in 200 cells.
+    let package = Pack::new().main(|b| {
+        let (def, node) = b.pack.declare("Node");
+        b.pack.sum(def, &[&[], &[node, node]]);
+        let set = b.pack.ty(Type::Set(node));
+        let end = b.new_value(node, 0, &[]);
+        let turn = b.for_(200, &[end], &[owned(node, 0)]);
+        let other = b.dup(turn[1]);
+        let next = b.new_value(node, 1, &[turn[1], other]);
+        b.next(0, &[next]);
+        let deep = b.end()[0];
+        let set = b.new_value(set, 0, &[]);
+        let both = b.update(UpdateOp::SetInsert, set, &[], &[deep]);
+        b.drop(both[0]);
+        b.ret_ints(&[]);
+    });
+    let outcome = with_fuel(&package, 1_000_000);
+    assert_eq!(outcome.fuel_used, 1_000_000);
+    assert_eq!(trapped(outcome).kind, TrapKind::OutOfFuel);
+}

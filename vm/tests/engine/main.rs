@@ -7,3 +7,4 @@ mod flow;
 mod hostile;
 mod limits;
 mod plain;
+mod slices;
