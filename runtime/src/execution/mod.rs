@@ -3,7 +3,7 @@
 //! `net` and `gateway` use [`Execution`] and know nothing below it. A request takes this path:
 //!
 //! ```text
-//!  run_web ─► resolve: name → release → ReadyProgram        (web, store, library)
+//!  run_web ─► resolve: name → release → ReadyProgram        (target, heads, library)
 //!          ─► RequestView                                   (host/request)
 //!          ─► walk through the cache at one snapshot        (cache) ──hit──► answer
 //!          ─► a worker: snapshot, engine, host calls        (workers, run, host)
@@ -14,6 +14,7 @@
 mod config;
 mod listing;
 mod publish;
+mod target;
 mod web;
 
 use std::fmt;

@@ -1,0 +1,159 @@
+//! Which program answers a request, and under which rights.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::publish::check_limits;
+use super::web::broken;
+use crate::address::{Address, ProgramName};
+use crate::answer::ProgramRef;
+use crate::engine::Limits;
+use crate::failure::{Failure, FailureCode};
+use crate::host::world::store_failure;
+use crate::library::ReadyProgram;
+use crate::manifest::ProgramKind;
+use crate::store::Store;
+use crate::store::state::{Namespace, Snapshot};
+
+/// What a request is answered with: a program, under the rights that its release gives it.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) ready: Arc<ReadyProgram>,
+    pub(super) limits: Limits,
+    /// Publisher, name and release number; `None` for a bundle by its hash alone.
+    pub(super) named: Option<(Address, ProgramName, u64)>,
+    /// Whose state the program may use.
+    pub(super) namespace: Option<Namespace>,
+}
+
+/// Finds the program and what it may do.
+pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Result<Target, Failure> {
+    let unknown = |detail: String| {
+        Failure::new(
+            FailureCode::NoSuchProgram,
+            "there is no such program here",
+            detail,
+        )
+        .hint("check the address; publish it with `copc publish`")
+    };
+    let (bundle, named) = match program {
+        ProgramRef::Pinned(bundle) => (*bundle, None),
+        ProgramRef::Named {
+            address,
+            name,
+            release,
+        } => {
+            let wanted = (*address, name.clone(), *release);
+            let found = shared.heads.find(&shared.store, &wanted);
+            let signed =
+                found
+                    .map_err(|error| store_failure(&error))?
+                    .ok_or_else(|| match release {
+                        None => unknown(format!(
+                            "{address} has published nothing named `{name}` here"
+                        )),
+                        Some(number) => unknown(format!(
+                            "release {number} of `{name}` by {address} is not here"
+                        )),
+                    })?;
+            (signed.release().bundle, Some(signed))
+        }
+    };
+    let ready = ready_program(shared, bundle)
+        .await?
+        .ok_or_else(|| unknown(format!("no bundle {bundle} is stored here")))?;
+    let manifest = &ready.manifest;
+    if manifest.kind != ProgramKind::Web {
+        return Err(Failure::new(
+            FailureCode::NoSuchProgram,
+            "this program answers no requests",
+            format!(
+                "`{}` is a {}, not a web program",
+                manifest.name,
+                manifest.kind.as_str()
+            ),
+        )
+        .hint("run a command with `copc run`"));
+    }
+    let (limits, granted) = match &named {
+        Some(signed) => {
+            let release = signed.release();
+            let limits = Limits {
+                fuel: release.fuel,
+                memory_bytes: release.memory_bytes,
+            };
+            (limits, release.capabilities.as_slice())
+        }
+        None => {
+            let limits = Limits {
+                fuel: manifest.fuel,
+                memory_bytes: manifest.memory_bytes,
+            };
+            (limits, &[][..])
+        }
+    };
+    check_limits(&shared.config, limits.fuel, limits.memory_bytes)?;
+    let denied = manifest
+        .capabilities
+        .iter()
+        .find(|needed| !granted.contains(needed));
+    if let Some(denied) = denied {
+        let detail = match named {
+            Some(_) => {
+                format!("it needs `{denied}`, which its publisher has not granted in this release")
+            }
+            None => format!(
+                "it needs `{denied}`, and a program that is called by its hash runs without state"
+            ),
+        };
+        return Err(Failure::new(
+            FailureCode::Denied,
+            "the program may not run like this",
+            detail,
+        )
+        .hint("call it by its publisher's address and its name"));
+    }
+    let named = named.map(|signed| {
+        let release = signed.release();
+        (signed.address(), release.name.clone(), release.number)
+    });
+    let has_state = manifest
+        .capabilities
+        .iter()
+        .any(|capability| capability == "kv");
+    Ok(Target {
+        namespace: named
+            .as_ref()
+            .filter(|_| has_state)
+            .map(|(address, name, _)| Namespace {
+                address: *address,
+                name: name.clone(),
+            }),
+        named,
+        limits,
+        ready,
+    })
+}
+
+/// The program from memory, or read and verified on a thread where that may take a while.
+async fn ready_program(
+    shared: &Arc<Shared>,
+    bundle: cop_bytecode::Hash,
+) -> Result<Option<Arc<ReadyProgram>>, Failure> {
+    if let Some(ready) = shared.library.in_memory(&bundle) {
+        return Ok(Some(ready));
+    }
+    let library = shared.library.clone();
+    let store = shared.store.clone();
+    let loaded = tokio::task::spawn_blocking(move || library.load(&store, &bundle)).await;
+    loaded.unwrap_or_else(|_| Err(broken()))
+}
+
+/// The program's state at the last commit, if it has any.
+pub(super) fn snapshot(store: &Store, target: &Target) -> Result<Option<Snapshot>, Failure> {
+    let namespace = target.namespace.as_ref();
+    let taken = namespace
+        .map(|namespace| store.snapshot(namespace))
+        .transpose();
+    taken.map_err(|error| store_failure(&error))
+}
