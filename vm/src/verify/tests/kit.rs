@@ -32,6 +32,8 @@ pub(super) const WITH_KV: TypeId = TypeId(21); // fn(host kv) -> unit
 pub(super) const PAIR_OF_LISTS: TypeId = TypeId(22); // (list i64, list i64)
 pub(super) const EXPR: TypeId = TypeId(23); // enum Expr { Zero, Neg(Expr), Text(string) }: boxed
 pub(super) const WORDS: TypeId = TypeId(24); // set string
+pub(super) const F64: TypeId = TypeId(25);
+pub(super) const CHAR: TypeId = TypeId(26);
 
 /// Functions that the tests call; the function under test follows.
 pub(super) const LEND: u32 = 0; // (borrow list i64) -> i64
@@ -352,6 +354,8 @@ pub(super) fn package() -> Package {
         Type::Tuple(vec![INTS, INTS]),
         Type::Nominal(DefId(3), vec![]),
         Type::Set(STRING),
+        Type::F64,
+        Type::Char,
     ];
     let host = |interface: &str, name: &str, capability| HostFunction {
         interface: interface.into(),

@@ -72,7 +72,7 @@ fn run(package: &Package, random: &mut Random, done: &mut Done) {
 fn what_is_accepted_runs_clean() {
     let mut done = Done::default();
     for seed in seeds(40) {
-        run(&grown(seed), &mut Random::new(seed), &mut done);
+        run(&grown(seed, false), &mut Random::new(seed), &mut done);
     }
     // The generator reaches something.
     assert!(
@@ -85,7 +85,7 @@ fn what_is_accepted_runs_clean() {
 fn what_is_accepted_runs_in_the_engine() {
     let mut returned = 0;
     for seed in seeds(40) {
-        returned += usize::from(run_in_engine(&grown(seed)));
+        returned += usize::from(run_in_engine(&grown(seed, true)));
     }
     assert!(returned > 10, "{returned}");
 }
@@ -96,7 +96,7 @@ fn mutated_bodies_are_refused_or_run_clean() {
     let mut accepted = 0;
     for seed in seeds(12) {
         let random = &mut Random::new(seed ^ 0xabcd);
-        let package = grown(seed);
+        let package = grown(seed, false);
         for _ in 0..20 {
             let mut mutated = package.clone();
             let last = mutated.functions.len() - 1;

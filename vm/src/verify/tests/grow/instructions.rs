@@ -1,5 +1,6 @@
 //! Some instruction over the values at hand.
 
+use cop_bytecode::table::{Kind, OPS, UPDATES};
 use cop_bytecode::{Instr, Mode, Op, Step, Type, TypeId, UpdateOp, Value};
 
 use super::{Grower, TYPES};
@@ -9,14 +10,42 @@ use crate::verify::values::State;
 
 impl Grower<'_> {
     pub(super) fn some_instruction(&mut self) {
-        let value = self.any();
-        let ty = self.ty(value);
+        let mut value = self.any();
         let mut choice = self.random.below(30);
         let top = self.view.frames.last().map(|f| f.region);
         if matches!(top, Some(Region::Loop | Region::For)) && self.random.once_in(4) {
             choice = 25; // Ways out in the middle of a loop.
         }
+        let holed =
+            self.values(|i| matches!(i.state, State::Owned(o) if o.live && o.hole.is_some()));
+        if !holed.is_empty() && self.random.once_in(4) {
+            choice = 14;
+        }
+        if matches!(choice, 3 | 7 | 8 | 13 | 19 | 27) && !self.random.once_in(5) {
+            // What has parts, unique if it can be.
+            let of = [
+                BOX, SHAPE, TREE, LINK, EXPR, MAYBE, PAIR, GRID, NAMES, BOXES, TABLE,
+            ];
+            let ty = self.random.pick(&of).unwrap_or(BOX);
+            value = self.giveable(ty);
+            for slot in 0..3 {
+                if !self.random.once_in(3) && self.attempt(unique(value.0, slot)) {
+                    value = Value(self.next_value() - 1);
+                }
+            }
+        }
+        let ty = self.ty(value);
         let instr = match choice {
+            20 | 7 | 8 | 15 if self.all_ops => {
+                let any = match self.random.once_in(2) {
+                    true => self.any_op(),
+                    false => self.any_update(),
+                };
+                match any {
+                    Some(instr) => instr,
+                    None => return,
+                }
+            }
             0..=2 => {
                 let ty = self.random.pick(TYPES).unwrap_or(I64);
                 self.make(ty, 0);
@@ -58,8 +87,6 @@ impl Grower<'_> {
                 path: self.path(ty, 1),
             },
             14 => {
-                let holed = self
-                    .values(|i| matches!(i.state, State::Owned(o) if o.live && o.hole.is_some()));
                 let Some(value) = self.random.pick(&holed) else {
                     return;
                 };
@@ -175,6 +202,77 @@ impl Grower<'_> {
             value,
             path,
             args,
+        }
+    }
+
+    /// Any operation of the table.
+    fn any_op(&mut self) -> Option<Instr> {
+        let row = self.random.pick(OPS)?;
+        let collection = self.random.pick(&[INTS, NAMES, GRID, BOXES])?;
+        let named = (row.result == Kind::Named).then_some(collection);
+        let args = row.args.iter().map(|kind| match kind {
+            Kind::T if row.args.contains(&Kind::Set) => self.of_type(STRING),
+            kind => {
+                let ty = self.of_kind(*kind, collection);
+                self.of_type(ty)
+            }
+        });
+        let args = args.collect();
+        let op = row.op;
+        Some(Instr::Op {
+            op,
+            ty: named,
+            args,
+        })
+    }
+
+    /// Any operation in place, on a value of its own.
+    fn any_update(&mut self) -> Option<Instr> {
+        let row = self.random.pick(UPDATES)?;
+        let collection = self.random.pick(&[INTS, NAMES, GRID, BOXES])?;
+        let target = self.of_kind(row.target, collection);
+        let mut value = self.giveable(target);
+        if self.attempt(unique(value.0, 0)) {
+            value = Value(self.next_value() - 1);
+        }
+        let mut args = vec![];
+        for (index, kind) in row.args.iter().enumerate() {
+            let ty = match kind {
+                Kind::T if row.target == Kind::Set => STRING,
+                kind => self.of_kind(*kind, collection),
+            };
+            args.push(match row.op.consumes(index) {
+                true => self.giveable(ty),
+                false => self.of_type(ty),
+            });
+        }
+        let op = row.op;
+        let path = vec![];
+        Some(Instr::Update {
+            op,
+            value,
+            path,
+            args,
+        })
+    }
+
+    /// A type of a kind; maps and sets are the two there are.
+    fn of_kind(&self, kind: Kind, collection: TypeId) -> TypeId {
+        match kind {
+            Kind::I64 => I64,
+            Kind::F64 => F64,
+            Kind::Bool => BOOL,
+            Kind::Char => CHAR,
+            Kind::String | Kind::K => STRING,
+            Kind::Bytes => BYTES,
+            Kind::Map => TABLE,
+            Kind::V => INTS,
+            Kind::Set => WORDS,
+            Kind::T => match self.tables.layouts.get(collection) {
+                Some(Type::List(element)) => *element,
+                _ => I64,
+            },
+            _ => collection,
         }
     }
 

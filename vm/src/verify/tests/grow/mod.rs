@@ -51,6 +51,8 @@ struct Grower<'a> {
     random: &'a mut Random,
     function: Function,
     view: View,
+    /// All operations, not only those that the model knows.
+    all_ops: bool,
 }
 
 /// The verifier's state after the function's instructions so far, if it accepts them.
@@ -185,6 +187,12 @@ impl Grower<'_> {
             Some(Type::I64) => int(self.random.below(3) as i64),
             Some(Type::Bool) => Instr::ConstBool(self.random.once_in(2)),
             Some(Type::Unit) => unit(),
+            Some(Type::F64) => Instr::ConstF64(1.5f64.to_bits()),
+            Some(Type::Char) => Instr::ConstChar(['a', 'ß', ' '][self.random.below(3)]),
+            Some(Type::Range) => {
+                let bounds = [self.make(I64, 0).0, self.make(I64, 0).0];
+                new(ty, &bounds)
+            }
             Some(Type::String) if self.random.once_in(2) => text(),
             Some(Type::String) => {
                 self.attempt(text());
@@ -462,8 +470,8 @@ impl Grower<'_> {
     }
 }
 
-/// A package with some grown functions.
-pub(super) fn grown(seed: u64) -> Package {
+/// A package with some grown functions, and an entry point.
+pub(super) fn grown(seed: u64, all_ops: bool) -> Package {
     let random = &mut Random::new(seed);
     let mut package = package();
     let Ok((layouts, inline)) = tables::check(&package) else {
@@ -492,6 +500,7 @@ pub(super) fn grown(seed: u64) -> Package {
             random,
             function: function(&params, result, vec![]),
             view: View::default(),
+            all_ops,
         };
         let Some(view) = view(&package, grower.tables, &grower.function) else {
             panic!("a signature that is refused");
