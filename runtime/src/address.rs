@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(text[..41].parse::<Address>(), Err(AddressError::Length(41)));
         assert_eq!("".parse::<Address>(), Err(AddressError::Length(0)));
         assert_eq!(
-            text.to_uppercase().parse::<Address>(),
+            text.to_ascii_uppercase().parse::<Address>(),
             Err(AddressError::Prefix)
         );
     }

@@ -111,7 +111,9 @@ fn capital(text: &str) -> String {
     }
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
+        std::iter::once(first.to_ascii_uppercase())
+            .chain(characters)
+            .collect()
     })
 }
 

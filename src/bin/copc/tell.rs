@@ -125,7 +125,7 @@ impl Trapped<'_> {
             .nth(behind)
             .map_or(rest_of_line.len(), |(at, _)| at);
         let word = rest_of_line[within..]
-            .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
             .unwrap_or(rest_of_line.len() - within);
         let one = rest_of_line[within..]
             .chars()

@@ -112,6 +112,6 @@ mod tests {
         let text = Hash([0; 32]).to_string();
         assert_eq!(text, "a".repeat(TEXT_LEN));
         assert_eq!((text[..51].to_string() + "b").parse::<Hash>(), Err(BadHash));
-        assert_eq!(text.to_uppercase().parse::<Hash>(), Err(BadHash));
+        assert_eq!(text.to_ascii_uppercase().parse::<Hash>(), Err(BadHash));
     }
 }
