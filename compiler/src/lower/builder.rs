@@ -105,6 +105,16 @@ pub enum Opened {
     },
 }
 
+impl Opened {
+    /// Whether one of the parts lies in a local.
+    fn holds(&self, local: LocalId) -> bool {
+        match self {
+            Opened::Local(part) => *part == local,
+            Opened::Value { parts, .. } => parts.iter().any(|part| part.holds(local)),
+        }
+    }
+}
+
 /// What is known of a value.
 #[derive(Clone, Copy)]
 struct Info {
@@ -262,6 +272,14 @@ impl Builder {
         self.env
             .remove(&local)
             .map_or(Value(u32::MAX), |slot| slot.value)
+    }
+
+    /// Whether a local holds what a lend under way will put back: it must not be moved out.
+    pub fn is_lent(&self, local: LocalId) -> bool {
+        self.lends.iter().any(|lend| match lend {
+            Lend::Open { local: whole, parts } => *whole == local || parts.holds(local),
+            Lend::Taken { root, part, .. } => *root == local || *part == local,
+        })
     }
 
     /// Drops a local if it is alive and owned; it is gone afterwards.

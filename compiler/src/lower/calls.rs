@@ -632,7 +632,7 @@ impl<'p> FnLowerer<'_, 'p> {
         let Some(slot) = self.b.env.get(&local).copied() else {
             return Val::Unit;
         };
-        if slot.owned && self.moves.captures_last(lambda, local) && !self.inouts.contains(&local) {
+        if slot.owned && self.moves.captures_last(lambda, local) && !self.must_stay(local) {
             let value = self.b.take(local);
             return Val::Held(self.b.hold(value));
         }

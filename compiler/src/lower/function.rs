@@ -304,13 +304,18 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             && self.moves.is_last(e)
             && let Some(slot) = self.b.env.get(local).copied()
             && slot.owned
-            && !self.inouts.contains(local)
+            && !self.must_stay(*local)
         {
             let value = self.b.take(*local);
             return Val::Held(self.b.hold(value));
         }
         let val = self.expr(e);
         self.own(val)
+    }
+
+    /// Whether the value of a local is given back later, so that even its last use may not move it out.
+    pub fn must_stay(&self, local: LocalId) -> bool {
+        self.inouts.contains(&local) || self.b.is_lent(local)
     }
 
     /// Evaluates an operand that is looked at after `later` was evaluated.
