@@ -1,6 +1,6 @@
 //! A `copd` under test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,9 @@ use coputer::node_file::NodeFile;
 
 /// How long a node may take to start or to stop, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Settings that `copd` takes from its environment.
+const SETTINGS: [&str; 3] = ["COP_DATA", "COP_HTTP", "COP_MANAGEMENT"];
 
 /// A `copd` with these arguments, its output caught.
 pub fn copd(arguments: &[&str]) -> Command {
@@ -17,7 +20,7 @@ pub fn copd(arguments: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     // Settings of whoever runs the tests must not reach them.
-    for name in ["COP_DATA", "COP_HTTP", "COP_MANAGEMENT"] {
+    for name in SETTINGS {
         command.env_remove(name);
     }
     command
@@ -53,26 +56,60 @@ impl Daemon {
     pub fn with(data_dir: &Path, arguments: &[&str]) -> Daemon {
         let mut command = copd(arguments);
         command.arg("--data").arg(data_dir);
-        Daemon::spawn(command, || NodeFile::read(data_dir).ok())
+        Daemon::spawn(command, |_| NodeFile::read(data_dir).ok())
+    }
+
+    /// `copd start` on a disk of this many MiB, with the folder where its files can be seen. `None`, with a line that says so, where
+    /// no such disk can be made: it takes a namespace of its own, which not every system gives.
+    pub fn on_small_disk(mib: u32) -> Option<(Daemon, PathBuf)> {
+        let folder = std::env::temp_dir();
+        let folder = folder.to_str().expect("text");
+        let script = format!("mount -t tmpfs -o size={mib}m tmpfs \"$0\" && exec \"$@\"");
+        let within = |arguments: &[&str]| {
+            let mut command = Command::new("unshare");
+            command
+                .args(["--map-root-user", "--mount", "sh", "-c", &script, folder])
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            for name in SETTINGS {
+                command.env_remove(name);
+            }
+            command
+        };
+        if !within(&["true"])
+            .output()
+            .is_ok_and(|tried| tried.status.success())
+        {
+            eprintln!("skipped: no small disk can be made here (unshare and mount)");
+            return None;
+        }
+        let node = format!("{folder}/node");
+        let command = within(&[env!("CARGO_BIN_EXE_copd"), "start", "--data", &node]);
+        // Only the process and its children see that disk; this is the way to it from outside.
+        let seen = |pid: u32| PathBuf::from(format!("/proc/{pid}/root{node}"));
+        let daemon = Daemon::spawn(command, |pid| NodeFile::read(&seen(pid)).ok());
+        let folder = seen(daemon.pid());
+        Some((daemon, folder))
     }
 
     /// `copd` with these arguments, on free ports and a folder of its own within `scratch`.
     pub fn in_scratch(scratch: &Path, arguments: &[&str]) -> Daemon {
         let mut command = copd(arguments);
         command.env("TMPDIR", scratch);
-        Daemon::spawn(command, || {
+        Daemon::spawn(command, |_| {
             let mut folders = std::fs::read_dir(scratch).ok()?;
             folders.find_map(|folder| NodeFile::read(&folder.ok()?.path()).ok())
         })
     }
 
-    fn spawn(mut command: Command, find: impl Fn() -> Option<NodeFile>) -> Daemon {
+    fn spawn(mut command: Command, find: impl Fn(u32) -> Option<NodeFile>) -> Daemon {
         command.args(["--http", "127.0.0.1:0", "--management", "127.0.0.1:0"]);
         let mut child = command.spawn().expect("copd runs");
         let begun = Instant::now();
         loop {
             // A node that was killed left its file behind.
-            if let Some(file) = find().filter(|file| file.pid == child.id()) {
+            if let Some(file) = find(child.id()).filter(|file| file.pid == child.id()) {
                 return Daemon {
                     child: Some(child),
                     file,

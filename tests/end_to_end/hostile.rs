@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::daemon::Daemon;
 use crate::http::{get, header, send};
-use crate::publishing::{home, published, text};
+use crate::publishing::{home, publish, published, text};
 
 const BOMBS: &str = r#"
 import { Kv } from "host/kv"
@@ -423,4 +423,38 @@ async fn garbage_truncated_and_re_encoded_bundles_are_refused() {
         "the store changed"
     );
     assert_eq!(publisher.send_bytes(&release, &good).await, Ok(3));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_loses_nothing() {
+    let Some((node, data)) = Daemon::on_small_disk(8) else {
+        return;
+    };
+    let home = home();
+    let at = node.http();
+    let visits = published(home.path(), &data, &["visits"]);
+    let url = text(&visits, "/urls/host");
+    let page = send(at, "POST", url, &[], "").await;
+    assert_eq!(page.body(), "1 visits, cookie none");
+
+    // Large programs until there is no room. A comment is part of the sources, and so of the bundle.
+    let refused = (0..20).find_map(|number| {
+        let mut source = format!("fn main() {{ print({number}) }}\n");
+        while source.len() < 900_000 {
+            source.push_str(&format!("// {number} {}\n", source.len()));
+        }
+        std::fs::write(home.path().join(format!("large{number}.cop")), source).expect("written");
+        let told = publish(home.path(), &data, &[&format!("large{number}.cop")]);
+        (told.status != Some(0)).then_some(told)
+    });
+    let refused = refused.expect("the disk is too small for twenty of them");
+    refused.refused(1, &["full", "nothing was changed"]);
+
+    // What was there is there, and the node goes on.
+    let page = get(at, url).await;
+    assert_eq!(page.body(), "1 visits, cookie none");
+    let list: Value = serde_json::from_str(get(at, &node.file.url).await.body()).expect("JSON");
+    let kept = list["programs"].as_array().expect("a list").len();
+    assert!(kept > 1, "{list}");
+    assert_eq!(node.interrupt().0, Some(0));
 }
