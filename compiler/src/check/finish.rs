@@ -36,6 +36,7 @@ impl BodyCx<'_, '_> {
         let mut closer = Closer {
             cx: self,
             open: BTreeSet::new(),
+            told: false,
         };
         closer.expr(&mut value);
         let mut locals = Vec::new();
@@ -121,12 +122,24 @@ impl BodyCx<'_, '_> {
 struct Closer<'b, 'c, 'a> {
     cx: &'b mut BodyCx<'c, 'a>,
     open: BTreeSet<u32>,
+    /// Whether a type that is too large was reported.
+    told: bool,
 }
 
 impl Closer<'_, '_, '_> {
-    fn closed(&mut self, ty: &Ty, _span: Span) -> Ty {
+    fn closed(&mut self, ty: &Ty, span: Span) -> Ty {
         if !has_infer(ty) {
             return ty.clone();
+        }
+        if self.cx.table.too_large(ty) {
+            // It may have grown after the expression was looked at. Once is enough.
+            if !std::mem::replace(&mut self.told, true) {
+                self.cx.report(
+                    Diagnostic::error("E0415", "the type of this is too large")
+                        .at(span, "written out, it has thousands of parts"),
+                );
+            }
+            return Ty::Error;
         }
         let deep = self.cx.table.deep(ty);
         if !has_infer(&deep) {

@@ -61,35 +61,46 @@ impl Table {
         ty
     }
 
-    /// The type with all bound variables replaced.
+    /// The type with all bound variables replaced. One that has grown too large is given as an error.
     pub(super) fn deep(&self, ty: &Ty) -> Ty {
         if !has_infer(ty) {
             return ty.clone();
         }
+        if self.too_large(ty) {
+            return Ty::Error;
+        }
+        self.replaced(ty)
+    }
+
+    fn replaced(&self, ty: &Ty) -> Ty {
         match ty {
             Ty::Infer(_) => {
                 let inner = self.shallow(ty);
                 if matches!(inner, Ty::Infer(_)) {
                     inner
                 } else {
-                    self.deep(&inner)
+                    self.replaced(&inner)
                 }
             }
-            Ty::List(part) => Ty::List(Rc::new(self.deep(part))),
-            Ty::Set(part) => Ty::Set(Rc::new(self.deep(part))),
-            Ty::Map(key, value) => Ty::Map(Rc::new(self.deep(key)), Rc::new(self.deep(value))),
-            Ty::Tuple(parts) => Ty::Tuple(parts.iter().map(|part| self.deep(part)).collect()),
-            Ty::Adt(id, parts) => Ty::Adt(*id, parts.iter().map(|part| self.deep(part)).collect()),
+            Ty::List(part) => Ty::List(Rc::new(self.replaced(part))),
+            Ty::Set(part) => Ty::Set(Rc::new(self.replaced(part))),
+            Ty::Map(key, value) => {
+                Ty::Map(Rc::new(self.replaced(key)), Rc::new(self.replaced(value)))
+            }
+            Ty::Tuple(parts) => Ty::Tuple(parts.iter().map(|part| self.replaced(part)).collect()),
+            Ty::Adt(id, parts) => {
+                Ty::Adt(*id, parts.iter().map(|part| self.replaced(part)).collect())
+            }
             Ty::Fn(f) => Ty::Fn(Rc::new(hir::FnTy {
                 params: f
                     .params
                     .iter()
                     .map(|p| hir::FnTyParam {
                         mutable: p.mutable,
-                        ty: self.deep(&p.ty),
+                        ty: self.replaced(&p.ty),
                     })
                     .collect(),
-                ret: self.deep(&f.ret),
+                ret: self.replaced(&f.ret),
             })),
             _ => ty.clone(),
         }

@@ -291,6 +291,25 @@ fn hard_programs_end() {
         (0..3000).fold(String::new(), |text, i| {
             format!("{text}const a{i} = a{}\n", i + 1)
         }) + "const a3000 = 1",
+        // Types that grow after they were last looked at.
+        format!(
+            "fn main() {{ {} }}",
+            (0..8000)
+                .map(|i| format!("let mut a{i} = []\n"))
+                .collect::<String>()
+                + &(0..7999)
+                    .map(|i| format!("a{i}.push(a{})\n", i + 1))
+                    .collect::<String>()
+        ),
+        format!(
+            "fn main() {{ {} }}",
+            (0..300)
+                .map(|i| format!("let mut a{i} = []\n"))
+                .collect::<String>()
+                + &(0..299)
+                    .map(|i| format!("a{i}.push((a{0}, a{0}))\n", i + 1))
+                    .collect::<String>()
+        ),
         // Patterns that need exponential work if done without care.
         format!(
             "fn main() {{ match ({}) {{ {} _ => {{}} }} }}",
