@@ -5,10 +5,12 @@
 //! bits. Nothing that a program can see depends on them.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::heap::{HEADER, Heap, SEQUENCE};
+use crate::machine::{Machine, Run, given_up};
 use crate::memory::{Ref, is_pinned_variant};
-use crate::shape::{Kind, Piece, PieceKind};
+use crate::shape::{Kind, Piece, PieceKind, Shape};
 
 /// SipHash with one round per word and three at the end, over 64-bit words.
 #[derive(Clone)]
@@ -87,24 +89,36 @@ pub fn float_key(bits: u64) -> u64 {
     }
 }
 
-impl Heap<'_> {
-    /// Hash of a key in slots, and the bytes that it is made of: its own size and that of everything it refers
-    /// to, counted each time it is referred to. (Hashing is charged by those bytes.) A key that shares its parts
-    /// can have more of them than any run can pay for, so the walk ends when there are more than `most` bytes.
-    pub fn key_hash(&self, pieces: &[Piece], size: u32, slots: &[u64], most: u64) -> (u32, u64) {
+/// Bytes of a key after which a walk over it pays for what it has walked.
+const PORTION: u64 = 1 << 16;
+/// Pairs of cells after which a comparison looks whether anybody still waits for the run.
+const PAIRS: u32 = 1 << 14;
+
+impl Machine<'_> {
+    /// Hash of a key in slots. Pays for the bytes that it is made of: its own size and that of everything it refers
+    /// to, counted each time it is referred to. A key that shares its parts can be more than any run can pay for, so
+    /// this is done by portions; what is left to pay for, less than a portion, is given back with the hash.
+    pub fn key_hash(&mut self, key: &Shape, slots: &[u64]) -> Run<(u32, u64)> {
         let mut sip = Sip::new();
         let mut cells = Vec::new();
-        let mut size = u64::from(size);
-        self.hash_slots(pieces, slots, &mut sip, &mut cells);
+        let mut size = u64::from(key.size);
+        self.heap
+            .hash_slots(&key.pieces, slots, &mut sip, &mut cells);
         while let Some(cell) = cells.pop() {
-            if size > most || self.arena.is_broken() {
+            if self.heap.arena.is_broken() {
                 break;
             }
-            size += self.hash_cell(cell, &mut sip, &mut cells);
+            size += self.heap.hash_cell(cell, &mut sip, &mut cells);
+            if size >= PORTION {
+                self.pay(size / 16)?;
+                size %= 16;
+            }
         }
-        (sip.finish(), size)
+        Ok((sip.finish(), size))
     }
+}
 
+impl Heap<'_> {
     fn hash_slots(&self, pieces: &[Piece], slots: &[u64], sip: &mut Sip, cells: &mut Vec<Ref>) {
         for piece in pieces {
             let Some(&word) = slots.get(piece.slot as usize) else {
@@ -149,6 +163,9 @@ impl Heap<'_> {
                 let Some(item) = self.shape(item) else {
                     return 0;
                 };
+                if item.slots == 0 {
+                    return 0;
+                }
                 let mut slots = vec![0; item.slots as usize];
                 for i in 0..count {
                     if self.arena.is_broken() {
@@ -178,18 +195,33 @@ impl Heap<'_> {
         }
     }
 
-    /// Whether two keys of the same type, in slots, are equal.
-    pub fn keys_equal(&self, pieces: &[Piece], left: &[u64], right: &[u64]) -> bool {
+    /// Whether two keys of the same type, in slots, are equal. Their walk is as long as the one that was paid for
+    /// when they were hashed.
+    ///
+    /// # Errors
+    /// When the run is given up meanwhile.
+    pub fn keys_equal(
+        &self,
+        pieces: &[Piece],
+        left: &[u64],
+        right: &[u64],
+        interrupt: Option<&AtomicBool>,
+    ) -> Run<bool> {
         let mut pairs = Vec::new();
         if !self.slots_equal(pieces, left, right, &mut pairs) {
-            return false;
+            return Ok(false);
         }
+        let mut done = 0u32;
         while let Some((left, right)) = pairs.pop() {
             if left != right && !self.cells_equal(left, right, &mut pairs) {
-                return false;
+                return Ok(false);
+            }
+            done = done.wrapping_add(1);
+            if done.is_multiple_of(PAIRS) && interrupt.is_some_and(|i| i.load(Ordering::Relaxed)) {
+                return given_up();
             }
         }
-        true
+        Ok(true)
     }
 
     fn slots_equal(
@@ -242,6 +274,7 @@ impl Heap<'_> {
                     return false;
                 };
                 let (mut a, mut b) = (vec![0; item.slots as usize], vec![0; item.slots as usize]);
+                let count = if item.slots == 0 { 0 } else { count };
                 (0..count).all(|i| {
                     self.load(&item.pieces, left + SEQUENCE + i * stride, &mut a);
                     self.load(&item.pieces, right + SEQUENCE + i * stride, &mut b);

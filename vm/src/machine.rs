@@ -50,6 +50,12 @@ pub fn internal<T>(reason: &str) -> Run<T> {
     Err(Box::new(Stop::Refused(format!("internal: {reason}"))))
 }
 
+/// The refusal of a run that nobody waits for any more.
+#[cold]
+pub fn given_up<T>() -> Run<T> {
+    Err(Box::new(Stop::Refused("the run was given up".into())))
+}
+
 /// Heap, fuel and stack of a run.
 pub struct Machine<'p> {
     /// Memory.
@@ -92,7 +98,7 @@ impl<'p> Machine<'p> {
             .as_ref()
             .is_some_and(|interrupt| interrupt.load(Ordering::Relaxed))
         {
-            return Err(Box::new(Stop::Refused("the run was given up".into())));
+            return given_up();
         }
         let wanted = FUEL_SLICE.saturating_sub(self.fuel);
         let taken = wanted.min(self.reserve);

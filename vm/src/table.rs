@@ -10,13 +10,15 @@
 //! entries is dead, they are compacted in place, else the cell grows as lists do. The index is rebuilt then
 //! and only then.
 
+use std::sync::atomic::AtomicBool;
+
 use cop_bytecode::cost::{Cost, PER_ENTRY, per_16_bytes};
 use cop_bytecode::{TrapKind, limits};
 
 use crate::heap::{DEAD, Heap, INDEX_HEADER, TABLE};
 use crate::machine::{Machine, Run, internal, trap};
 use crate::memory::Ref;
-use crate::shape::{Shape, Table};
+use crate::shape::{Kind, Piece, PieceKind, Shape, Table};
 
 /// A key that was hashed.
 pub struct Hashed {
@@ -51,31 +53,52 @@ impl<'p> Heap<'p> {
         key: &Shape,
         hash: u32,
         slots: &[u64],
-    ) -> Option<u32> {
+        interrupt: Option<&AtomicBool>,
+    ) -> Run<Option<u32>> {
         let index = self.arena.u32(cell + 20);
         if index == 0 {
-            return None;
+            return Ok(None);
         }
         let mask = self.places(index).wrapping_sub(1);
         let mut place = hash & mask;
-        let mut found = vec![0; key.slots as usize];
+        let mut found = Vec::new();
         // Each place is looked at once at most: there is an empty one, unless the heap is broken.
         for _ in 0..=mask {
             let number = self.arena.u32(index + INDEX_HEADER + place * 4);
             if number == 0 {
-                return None;
+                return Ok(None);
             }
             let entry = self.entry_at(cell, table, number - 1);
             if self.arena.u32(entry + table.hash_offset) == hash {
-                self.load(&key.pieces, entry + table.key_offset, &mut found);
-                if self.keys_equal(&key.pieces, slots, &found) {
-                    return Some(number - 1);
+                let at = entry + table.key_offset;
+                let equal = match (key.kind, &key.pieces[..], slots) {
+                    (
+                        Kind::Scalar,
+                        [
+                            Piece {
+                                kind: PieceKind::I64,
+                                ..
+                            },
+                        ],
+                        [word, ..],
+                    ) => self.arena.u64(at) == *word,
+                    (Kind::String, _, [word, ..]) => {
+                        self.text(self.arena.u32(at)) == self.text(*word as u32)
+                    }
+                    _ => {
+                        found.resize(key.slots as usize, 0);
+                        self.load(&key.pieces, at, &mut found);
+                        self.keys_equal(&key.pieces, slots, &found, interrupt)?
+                    }
+                };
+                if equal {
+                    return Ok(Some(number - 1));
                 }
             }
             place = (place + 1) & mask;
         }
         self.arena.break_it();
-        None
+        Ok(None)
     }
 
     /// Puts an entry's number into the first empty place of its probe.
@@ -118,11 +141,12 @@ impl<'p> Machine<'p> {
     /// Hashes a key, pays for that by the size of the key and `base`, and looks it up.
     fn find_key(&mut self, cell: Ref, slots: &[u64], base: u64) -> Run<Hashed> {
         let (table, key) = self.table_of(cell)?;
-        // What is beyond the fuel that is left cannot be paid for, and ends the run below.
-        let most = (self.fuel.max(0) as u64).saturating_mul(16);
-        let (hash, size) = self.heap.key_hash(&key.pieces, key.size, slots, most);
-        self.pay(base + per_16_bytes(size))?;
-        let entry = self.heap.look_up(cell, table, key, hash, slots);
+        let (hash, unpaid) = self.key_hash(key, slots)?;
+        self.pay(base + per_16_bytes(unpaid))?;
+        let interrupt = self.interrupt.as_deref();
+        let entry = self
+            .heap
+            .look_up(cell, table, key, hash, slots, interrupt)?;
         Ok(Hashed { hash, entry })
     }
 

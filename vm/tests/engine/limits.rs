@@ -615,25 +615,45 @@ fn a_key_as_deep_as_a_list_is_long() {
     assert_eq!(returned(run(&package)), 0i64.to_le_bytes());
 }
 
-#[test]
-fn a_key_with_more_parts_than_can_be_paid_for() {
-    // Each node has the one below it twice: 2^200 nodes in 200 cells.
-    let package = Pack::new().main(|b| {
+/// Inserts trees of a depth into a set, each of whose nodes has the one below it twice: 2^depth nodes in few cells.
+fn shared_keys(depth: i64, times: i64) -> Package {
+    Pack::new().main(|b| {
         let (def, node) = b.pack.declare("Node");
         b.pack.sum(def, &[&[], &[node, node]]);
-        let set = b.pack.ty(Type::Set(node));
+        let set_type = b.pack.ty(Type::Set(node));
+        let set = b.new_value(set_type, 0, &[]);
+        let outer = b.for_(times, &[set], &[owned(set_type, 1)]);
         let end = b.new_value(node, 0, &[]);
-        let turn = b.for_(200, &[end], &[owned(node, 0)]);
+        let turn = b.for_(depth, &[end], &[owned(node, 0)]);
         let other = b.dup(turn[1]);
         let next = b.new_value(node, 1, &[turn[1], other]);
         b.next(0, &[next]);
         let deep = b.end()[0];
-        let set = b.new_value(set, 0, &[]);
-        let both = b.update(UpdateOp::SetInsert, set, &[], &[deep]);
-        b.drop(both[0]);
-        b.ret_ints(&[]);
-    });
-    let outcome = with_fuel(&package, 1_000_000);
-    assert_eq!(outcome.fuel_used, 1_000_000);
+        let both = b.update(UpdateOp::SetInsert, outer[1], &[], &[deep]);
+        b.next(0, &[both[0]]);
+        let set = b.end()[0];
+        let len = b.op(Op::SetLen, &[set]);
+        b.drop(set);
+        b.ret_ints(&[len]);
+    })
+}
+
+#[test]
+fn a_key_with_more_parts_than_can_be_paid_for() {
+    let outcome = with_fuel(&shared_keys(200, 1), 10_000_000);
+    assert_eq!(outcome.fuel_used, 10_000_000);
     assert_eq!(trapped(outcome).kind, TrapKind::OutOfFuel);
+}
+
+#[test]
+fn large_keys_are_paid_for_exactly_whatever_the_portions() {
+    // 2^18 - 1 nodes of 20 bytes and the reference to the first: 5 MB, paid for in many portions, twice.
+    let package = shared_keys(18, 2);
+    let outcome = with_fuel(&package, 100_000_000);
+    let small = with_fuel(&shared_keys(0, 2), 100_000_000).fuel_used;
+    // Building: each turn costs `for` 1, `dup` 1, `new` 16 + 2, `next` 1.
+    let building = 2 * 18 * 21;
+    let walking = 2 * ((((1u64 << 18) - 1) * 20 + 4).div_ceil(16) - 1);
+    assert_eq!(outcome.fuel_used, small + building + walking);
+    assert_eq!(returned(outcome), 1i64.to_le_bytes());
 }
