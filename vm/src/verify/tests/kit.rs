@@ -34,6 +34,7 @@ pub(super) const EXPR: TypeId = TypeId(23); // enum Expr { Zero, Neg(Expr), Text
 pub(super) const WORDS: TypeId = TypeId(24); // set string
 pub(super) const F64: TypeId = TypeId(25);
 pub(super) const CHAR: TypeId = TypeId(26);
+pub(super) const NEST: TypeId = TypeId(27); // (i64, (list i64, list i64)): slots [i64, ref, ref]
 
 /// Functions that the tests call; the function under test follows.
 pub(super) const LEND: u32 = 0; // (borrow list i64) -> i64
@@ -356,6 +357,7 @@ pub(super) fn package() -> Package {
         Type::Set(STRING),
         Type::F64,
         Type::Char,
+        Type::Tuple(vec![I64, PAIR_OF_LISTS]),
     ];
     let host = |interface: &str, name: &str, capability| HostFunction {
         interface: interface.into(),

@@ -383,6 +383,48 @@ fn inline_parts_keep_their_flags() {
 }
 
 #[test]
+fn parts_of_parts_are_own_slots_too() {
+    // `dup` of one list of the inner pair; then the second is pushed to.
+    let body = |field| {
+        vec![
+            unique(0, 2), // %2
+            get(2, &[Step::Field(1)]),
+            get(3, &[Step::Field(field)]),
+            dup(4), // %5
+            update(
+                UpdateOp::ListPush,
+                2,
+                &[Step::Field(1), Step::Field(1)],
+                &[1],
+            ),
+            drop_(5),
+            ret(&[6]),
+        ]
+    };
+    let params = [own(NEST), borrow(I64)];
+    twins(&params, NEST, Rule::Unique, body(1), body(0));
+    // Stored and taken through both.
+    accept(&with(
+        &params,
+        NEST,
+        vec![
+            new(INTS, &[]),
+            set(0, &[Step::Field(1), Step::Field(1)], 2), // %3, unique in slot 2
+            take(3, &[Step::Field(1), Step::Field(1)]),   // %4, %5
+            push(4, 1),
+            put(5, &[Step::Field(1), Step::Field(1)], 6), // %7
+            update(
+                UpdateOp::ListPush,
+                7,
+                &[Step::Field(1), Step::Field(1)],
+                &[1],
+            ),
+            ret(&[8]),
+        ],
+    ));
+}
+
+#[test]
 fn a_borrow_from_either_of_two_slots() {
     let body = |field: u32, shared: Vec<Instr>| {
         let mut body = vec![

@@ -18,8 +18,25 @@ use crate::verify::tables::{self, Inline, reference_slots};
 use crate::verify::values::{Info, State};
 /// Types that random values have.
 const TYPES: &[TypeId] = &[
-    I64, STRING, INTS, NAMES, GRID, TABLE, MAYBE, PAIR, BOX, SHAPE, TREE, LINK, POINT, ACTION,
-    BOXES, EXPR, WORDS,
+    I64,
+    STRING,
+    INTS,
+    NAMES,
+    GRID,
+    TABLE,
+    MAYBE,
+    PAIR,
+    BOX,
+    SHAPE,
+    TREE,
+    LINK,
+    POINT,
+    ACTION,
+    BOXES,
+    EXPR,
+    WORDS,
+    NEST,
+    PAIR_OF_LISTS,
 ];
 
 /// What the verifier knows after a part of a body.
