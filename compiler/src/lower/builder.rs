@@ -277,9 +277,31 @@ impl Builder {
     /// Whether a local holds what a lend under way will put back: it must not be moved out.
     pub fn is_lent(&self, local: LocalId) -> bool {
         self.lends.iter().any(|lend| match lend {
-            Lend::Open { local: whole, parts } => *whole == local || parts.holds(local),
+            Lend::Open {
+                local: whole,
+                parts,
+            } => *whole == local || parts.holds(local),
             Lend::Taken { root, part, .. } => *root == local || *part == local,
         })
+    }
+
+    /// The own slots of `value` that are unique once `new` was stored at a path: what is stored in own slots brings
+    /// what is known of it.
+    pub fn unique_with(
+        &self,
+        value: Value,
+        path: &[Step],
+        new: Value,
+        layouts: &mut Layouts,
+    ) -> u64 {
+        let unique = self.unique(value);
+        let (ty, slot, behind) = walk(layouts, self.type_of(value), path);
+        if behind.is_some() {
+            return unique;
+        }
+        let stored = reference_slots(layouts, ty);
+        let shifted = |slots: u64| slots.checked_shl(slot).unwrap_or(0);
+        unique & !shifted(stored) | shifted(stored & self.unique(new))
     }
 
     /// Drops a local if it is alive and owned; it is gone afterwards.
@@ -482,7 +504,8 @@ impl Builder {
                     self.enter(*root, path, false, layouts);
                 }
                 let value = self.take(*root);
-                let (ty, unique) = (self.type_of(value), self.unique(value));
+                let ty = self.type_of(value);
+                let unique = self.unique_with(value, path, new, layouts);
                 let path = path.clone();
                 let instr = if *copied {
                     Instr::Set { value, path, new }
@@ -773,13 +796,29 @@ pub fn reference_slots(layouts: &mut Layouts, ty: TypeId) -> u64 {
 /// Follows a path from a value of type `ty`: the type it leads to, and the own slot where it follows its
 /// first reference, if it follows one.
 pub fn follow(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> (TypeId, Option<u32>) {
+    let (ty, slot, first) = walk(layouts, ty, path);
+    let is_reference = layouts
+        .layout(ty)
+        .is_ok_and(|l| l.boxed || l.body == Body::Reference);
+    // The slot of what lies there; callers that follow it too take it.
+    let own = if first.is_none() && is_reference {
+        Some(slot | FINAL)
+    } else {
+        first
+    };
+    (ty, own)
+}
+
+/// The type that a path leads to, its first slot among those of the cell or value that it lies in, and the own slot
+/// where the path follows its first reference.
+fn walk(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> (TypeId, u32, Option<u32>) {
     let (mut ty, mut slot, mut first, mut variant) = (ty, 0, None, 0);
     for step in path {
         let layout = layouts.layout(ty).cloned();
         let known = layouts.get(ty).cloned();
         let (is_reference, inline) = match &layout {
             Ok(l) => (l.boxed || l.body == Body::Reference, l.body.clone()),
-            Err(_) => return (ty, first),
+            Err(_) => return (ty, slot, first),
         };
         if is_reference && first.is_none() {
             first = Some(slot);
@@ -813,16 +852,7 @@ pub fn follow(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> (TypeId, Opti
             _ => {}
         }
     }
-    let is_reference = layouts
-        .layout(ty)
-        .is_ok_and(|l| l.boxed || l.body == Body::Reference);
-    // The slot of what lies there; callers that follow it too take it.
-    let own = if first.is_none() && is_reference {
-        Some(slot | FINAL)
-    } else {
-        first
-    };
-    (ty, own)
+    (ty, slot, first)
 }
 
 /// Marks, in the slot that [`follow`] gives, that the path itself follows no reference, but what lies at its

@@ -278,7 +278,10 @@ impl FnLowerer<'_, '_> {
         } else {
             let new = self.consume(val);
             let root = self.enter(prepared.root, &prepared.path, false);
-            let (ty, unique) = (self.b.type_of(root), self.b.unique(root));
+            let ty = self.b.type_of(root);
+            let unique = self
+                .b
+                .unique_with(root, &prepared.path, new, &mut self.cx.layouts);
             let instr = Instr::Set {
                 value: root,
                 path: prepared.path.clone(),
@@ -397,7 +400,8 @@ impl FnLowerer<'_, '_> {
         } else {
             self.enter(place.root, &path, false)
         };
-        let (ty, unique) = (self.b.type_of(value), self.b.unique(value));
+        let ty = self.b.type_of(value);
+        let unique = self.b.unique_with(value, &path, new, &mut self.cx.layouts);
         let instr = if part.taken {
             Instr::Put { value, path, new }
         } else {
