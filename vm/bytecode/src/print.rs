@@ -305,9 +305,9 @@ impl Printer<'_> {
             } => format!("{results}if {}{} {{", v(condition), typed(r)),
             Instr::Else => "} else {".into(),
             Instr::Switch { value, results: r } => {
-                format!("{results}switch {}{} {{ arm 0", v(value), typed(r))
+                format!("{results}switch {}{} arm 0 {{", v(value), typed(r))
             }
-            Instr::Arm => "} arm {".into(),
+            Instr::Arm => format!("}} arm {} {{", defined.arm),
             Instr::Loop {
                 start,
                 params: p,
@@ -437,6 +437,8 @@ impl Printer<'_> {
 struct Defined {
     results: Range<u32>,
     params: Range<u32>,
+    /// The number of the arm that begins here.
+    arm: u32,
 }
 
 fn opens(instr: &Instr) -> bool {
@@ -464,11 +466,17 @@ fn defined(package: &Package, function: &Function) -> Vec<Defined> {
         match instr {
             _ if opens(instr) => {
                 all[at].params = range;
-                open.push(at);
+                open.push((at, 0));
             }
             Instr::End => {
-                if let Some(at) = open.pop() {
+                if let Some((at, _)) = open.pop() {
                     all[at].results = range;
+                }
+            }
+            Instr::Arm => {
+                if let Some((_, arm)) = open.last_mut() {
+                    *arm += 1;
+                    all[at].arm = *arm;
                 }
             }
             _ => all[at].results = range,

@@ -616,7 +616,7 @@ fn a_key_as_deep_as_a_list_is_long() {
 }
 
 /// Inserts trees of a depth into a set, each of whose nodes has the one below it twice: 2^depth nodes in few cells.
-fn shared_keys(depth: i64, times: i64) -> Package {
+pub fn shared_keys(depth: i64, times: i64) -> Package {
     Pack::new().main(|b| {
         let (def, node) = b.pack.declare("Node");
         b.pack.sum(def, &[&[], &[node, node]]);

@@ -6,5 +6,6 @@ mod containers;
 mod flow;
 mod hostile;
 mod limits;
+mod pinned;
 mod plain;
 mod slices;
