@@ -671,6 +671,10 @@ pub struct LambdaParam {
 
 /// A statement of a block.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a block has few statements, and each is visited once"
+)]
 pub enum Stmt {
     /// `let pattern = value else { … }`; without `otherwise` the pattern always matches.
     Let {

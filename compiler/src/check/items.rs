@@ -736,10 +736,12 @@ impl<'a> Checker<'a> {
             }
             let mut by_name: FxHashMap<Arc<str>, Vec<TraitId>> = FxHashMap::default();
             for id in traits {
+                #[expect(clippy::iter_over_hash_type, reason = "the lists are sorted below")]
                 for name in self.traits[id.index()].methods.keys() {
                     by_name.entry(name.clone()).or_default().push(id);
                 }
             }
+            #[expect(clippy::iter_over_hash_type, reason = "each is sorted alone")]
             for list in by_name.values_mut() {
                 list.sort();
             }

@@ -17,8 +17,8 @@ pub(crate) fn nearest<'n>(
 
 /// How many letters to add, drop, change or swap, ignoring case; anything beyond `limit` may be given as more than it is.
 fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let a: Vec<char> = a.to_lowercase().chars().take(64).collect();
-    let b: Vec<char> = b.to_lowercase().chars().take(64).collect();
+    let a: Vec<char> = a.to_ascii_lowercase().chars().take(64).collect();
+    let b: Vec<char> = b.to_ascii_lowercase().chars().take(64).collect();
     if a.len().abs_diff(b.len()) > limit {
         return limit + 1;
     }

@@ -643,7 +643,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
         let text = &self.cx.cx.files.file(span.file).text[..span.start as usize];
         let line = text.rsplit('\n').next().unwrap_or("");
         line.chars()
-            .take_while(|letter| letter.is_whitespace())
+            .take_while(char::is_ascii_whitespace)
             .collect()
     }
 

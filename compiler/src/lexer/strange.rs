@@ -57,6 +57,10 @@ fn changes_direction(character: char) -> bool {
 }
 
 /// The error for a character that starts no token; `None` if [`check`] reports it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the words of a message depend on it"
+)]
 pub fn unknown(character: char, span: Span) -> Option<Diagnostic> {
     if changes_direction(character) {
         return None;

@@ -638,9 +638,7 @@ impl Builder {
     /// what its exits agree on.
     pub fn close(&mut self, layouts: &mut Layouts) -> Option<Value> {
         debug_assert!(self.dead, "a region ends with a way out");
-        let Some(region) = self.regions.pop() else {
-            return None;
-        };
+        let region = self.regions.pop()?;
         self.dead = false;
         if region.exits.is_empty()
             && !matches!(self.code[region.at].0, Code::Instr(Instr::For { .. }))

@@ -563,7 +563,7 @@ impl FnLowerer<'_, '_> {
         };
         let error = args[1].clone();
         if !pieces.is_enum {
-            return self.from_json_row(ty, pieces, 0, json, "", &error);
+            return self.read_json_row(ty, pieces, 0, json, "", &error);
         }
         let tag = self.call_lang("json_tag", vec![], vec![json]);
         let tag = self.unwrap(tag, &Try::Result, &Ty::String, &error);
@@ -574,7 +574,7 @@ impl FnLowerer<'_, '_> {
             let same = self.op(Op::StringEq, &[x, y]);
             self.release(name);
             self.exit_unless(same, next);
-            self.from_json_variant(ty, pieces, variant, json, &error);
+            self.read_json_variant(ty, pieces, variant, json, &error);
             self.b.close(&mut self.cx.layouts);
         }
         let known: Vec<&str> = pieces.variants.iter().map(|v| v.json.as_str()).collect();
@@ -585,7 +585,7 @@ impl FnLowerer<'_, '_> {
         self.ret(failed);
     }
 
-    fn from_json_variant(
+    fn read_json_variant(
         &mut self,
         ty: &Ty,
         pieces: &Pieces,
@@ -616,7 +616,7 @@ impl FnLowerer<'_, '_> {
                 let payload = self.call_lang("json_payload", vec![], vec![json, tag]);
                 let json_ty = self.locals[SELF.index()].ty.clone();
                 let payload = self.unwrap(payload, &Try::Result, &json_ty, error);
-                self.from_json_row(ty, pieces, variant, payload, &name, error);
+                self.read_json_row(ty, pieces, variant, payload, &name, error);
             }
         }
     }
@@ -628,7 +628,7 @@ impl FnLowerer<'_, '_> {
     }
 
     /// An object or array whose parts make the variant, or the struct or tuple.
-    fn from_json_row(
+    fn read_json_row(
         &mut self,
         ty: &Ty,
         pieces: &Pieces,

@@ -88,7 +88,7 @@ const WORDS: &[&str] = &[
 /// Cuts a text into words, blanks and signs.
 fn words(text: &str) -> Vec<String> {
     let class = |letter: char| match letter {
-        _ if letter.is_alphanumeric() || letter == '_' => 0,
+        _ if letter.is_ascii_alphanumeric() || letter == '_' => 0,
         ' ' => 1,
         '"' => 2,
         '\n' => 3,
@@ -115,7 +115,7 @@ fn mutated(random: &mut Random, text: &str) -> String {
     let is_word = |word: &str| {
         word.chars()
             .next()
-            .is_some_and(|first| first.is_alphanumeric())
+            .is_some_and(|first| first.is_ascii_alphanumeric())
     };
     for _ in 0..1 + random.below(3) {
         let at = random.below(words.len());

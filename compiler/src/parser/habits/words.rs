@@ -273,7 +273,7 @@ fn wrong_case(scene: &Scene<'_>) -> Option<Diagnostic> {
             let error = scene
                 .error(format!("`{word}` starts with a small letter"))
                 .help("types, traits, variants and type parameters start with a capital");
-            Some(if instead.starts_with(char::is_alphabetic) {
+            Some(if instead.starts_with(|first: char| first.is_ascii_alphabetic()) {
                 error.edit(scene.span(0), instead)
             } else {
                 error
