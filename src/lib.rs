@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`project`] | what an author wrote: a folder or a file, with name and limits |
 //! | [`report`] | what the compiler has to say about it |
+//! | [`constants`] | the VM, as the compiler asks it for the value of a constant |
 //! | [`publish`] | from a project to a signed release with its bundle |
 //! | [`examples`] | the projects that come with the node |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
 
 pub mod client;
+pub mod constants;
 pub mod examples;
 pub mod node_file;
 pub mod project;

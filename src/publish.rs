@@ -15,6 +15,7 @@ use cop_runtime::{
     Bundle, BundleParts, Manifest, ProgramKind, ProgramName, Release, SecretKey, SignedRelease,
 };
 
+use crate::constants::VmConstants;
 use crate::project::{Project, ROOT, Reading};
 use crate::report::Report;
 
@@ -78,7 +79,7 @@ pub fn build(project: &Project) -> Result<Built, BuildError> {
         files,
         diagnostics,
         compiled,
-    } = compile(ROOT, &reading, CompileOptions::default());
+    } = compile(ROOT, &reading, options(false));
     let report = Report::of(project, diagnostics, &files);
     match compiled {
         Some(compiled) if !report.diagnostics.has_errors() => {
@@ -86,6 +87,14 @@ pub fn build(project: &Project) -> Result<Built, BuildError> {
             Ok(Built { bundle, report })
         }
         _ => Err(BuildError::Source(report)),
+    }
+}
+
+/// How programs are compiled: constants have values, and tests become entry points if they are to be run.
+pub fn options(tests: bool) -> CompileOptions<'static> {
+    CompileOptions {
+        tests,
+        constants: Some(&VmConstants),
     }
 }
 

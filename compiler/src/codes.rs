@@ -85,6 +85,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0430", "a generic function needed for ever more types"),
     ("E0431", "a type argument without a trait that it needs"),
     ("E0432", "a function that is too large"),
+    ("E0433", "a constant that ends with a trap"),
     ("E0501", "`mut` in a pattern that lends nothing"),
     ("E0502", "`mut` before a value"),
     ("E0503", "a missing `mut`"),

@@ -1,6 +1,7 @@
 //! The compiler's door: sources in, a package with its source map out.
 
 use crate::check::{CheckOptions, check};
+use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::EntryKind;
 use crate::lower::{self, Lowered, Origin};
@@ -9,10 +10,13 @@ use cop_bytecode::Package;
 use cop_bytecode::source_map::{self, FunctionMap, Place};
 
 /// What to compile.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CompileOptions {
+#[derive(Clone, Copy, Default)]
+pub struct CompileOptions<'a> {
     /// Make an entry point `test N` of each `test` block.
     pub tests: bool,
+    /// What evaluates constants. Without it they are evaluated where they are used, which gives the same values
+    /// for other fuel, and their traps are not found here.
+    pub constants: Option<&'a dyn Evaluate>,
 }
 
 /// What kind of program a root file is.
@@ -83,7 +87,13 @@ fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> C
         },
         &mut diagnostics,
     );
-    let compiled = checked.and_then(|program| {
+    let compiled = checked.and_then(|mut program| {
+        if let Some(engine) = options.constants {
+            constants::evaluate(&mut program, engine, &mut diagnostics);
+            if diagnostics.has_errors() {
+                return None;
+            }
+        }
         let lowered = lower::lower(
             &program,
             lower::Options {
@@ -161,7 +171,14 @@ mod tests {
             .file_name()
             .and_then(|n| n.to_str())
             .unwrap_or_default();
-        let result = compile(root, &folder, CompileOptions { tests: true });
+        let result = compile(
+            root,
+            &folder,
+            CompileOptions {
+                tests: true,
+                constants: None,
+            },
+        );
         let errors: Vec<&str> = result
             .diagnostics
             .iter()

@@ -23,6 +23,7 @@ pub mod hir;
 
 // From the typed tree to bytecode, and the door to all of it.
 pub mod compile;
+pub mod constants;
 pub mod lower;
 
 // The package around the files.

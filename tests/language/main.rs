@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cop_bytecode::encode;
-use cop_compiler::compile::{CompileOptions, Compiled, ProgramKind, compile};
+use cop_compiler::compile::{Compiled, ProgramKind, compile};
 use cop_compiler::render;
 use cop_compiler::source::{SourceError, Sources};
 use cop_runtime::Doubles;
 use cop_runtime::engine::{Limits, Loaded, interpreter};
 use cop_runtime::run::{RunEnd, RunRecord};
+use coputer::publish::options;
 
 const LIMITS: Limits = Limits {
     fuel: 1_000_000_000,
@@ -37,7 +38,7 @@ impl Sources for Folder {
 fn problems(path: &Path) -> String {
     let folder = Folder(path.parent().expect("a folder").to_path_buf());
     let name = path.file_name().expect("a file").to_string_lossy();
-    let compilation = compile(&name, &folder, CompileOptions { tests: true });
+    let compilation = compile(&name, &folder, options(true));
     let mut wrong = render::text(&compilation.diagnostics, &compilation.files, false);
     if let Some(compiled) = &compilation.compiled {
         let package = encode(&compiled.package).expect("a package within its limits");

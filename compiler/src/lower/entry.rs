@@ -4,7 +4,7 @@ use super::builder::is_copy;
 use super::function::{FnLowerer, Val};
 use super::instances::{Instance, Signature};
 use super::{Lowerer, Options};
-use crate::hir::{EntryKind, ExprKind, FnId, FnRef, Ty};
+use crate::hir::{ConstId, EntryKind, ExprKind, FnId, FnRef, Ty};
 use cop_bytecode::{Entry, Mode};
 
 impl Lowerer<'_> {
@@ -38,6 +38,30 @@ impl Lowerer<'_> {
             function,
             capabilities: capabilities.collect(),
         }
+    }
+
+    /// Asks for the wrapper that evaluates a constant.
+    pub(super) fn constant_entry(&mut self, id: ConstId) -> Entry {
+        self.entry(crate::constants::ENTRY.to_string(), Instance::Evaluate(id))
+    }
+
+    /// The wrapper that evaluates a constant: its canonical leaves.
+    pub(super) fn lower_evaluate(&mut self, id: ConstId, signature: &Signature, index: u32) {
+        let constant = &self.program.consts[id.index()];
+        let (ty, span) = (constant.ty.clone(), constant.span);
+        let mut fl = FnLowerer::synthetic(self, signature, span);
+        let value = fl.call_instance(Instance::Const(id), vec![]);
+        let empty = crate::hir::Expr {
+            kind: ExprKind::Bytes([].into()),
+            ty: Ty::Bytes,
+            span,
+        };
+        if let Val::Held(out) = fl.expr(&empty) {
+            fl.call_builtin_into(fl.cx.known.data, "encode_into", &ty, value, out);
+            fl.release(value);
+            fl.ret(Val::Held(out));
+        }
+        fl.complete(index, "constant".to_string(), signature);
     }
 
     /// The function behind an entry point, and how many of its parameters are no capabilities.

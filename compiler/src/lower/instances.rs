@@ -24,6 +24,8 @@ pub(super) enum Instance {
     Const(ConstId),
     /// The default of a field: struct or enum, variant, field, type arguments.
     Default(AdtId, u32, u32, Rc<[Ty]>),
+    /// The wrapper that evaluates a constant.
+    Evaluate(ConstId),
     /// The wrapper of the entry point.
     Entry,
     /// The wrapper of a test.
@@ -132,6 +134,7 @@ impl<'p> Lowerer<'p> {
                 let fields = &self.adt(*adt).variants[*variant as usize].fields;
                 (vec![], vec![], fields[*field as usize].ty.substitute(args))
             }
+            Instance::Evaluate(_) => (vec![], vec![], Ty::Bytes),
             Instance::Entry | Instance::Test(_) => self.entry_signature(instance),
         };
         let params = types.iter().zip(modes).map(|(ty, mode)| {
@@ -209,6 +212,7 @@ impl<'p> Lowerer<'p> {
                         .run(index, name, &signature);
                 }
             }
+            Instance::Evaluate(id) => self.lower_evaluate(*id, &signature, index),
             Instance::Entry | Instance::Test(_) => self.lower_entry(instance, &signature, index),
         }
     }

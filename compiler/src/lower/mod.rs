@@ -78,6 +78,24 @@ pub fn lower(
     }
 }
 
+/// Lowers one constant to a package whose entry point [`crate::constants::ENTRY`] returns its canonical leaves.
+pub fn lower_constant(
+    program: &hir::Program,
+    id: hir::ConstId,
+    diagnostics: &mut Diagnostics,
+) -> Option<Lowered> {
+    let mut lowerer = Lowerer::new(program);
+    let entry = lowerer.constant_entry(id);
+    lowerer.work();
+    let failed = !lowerer.errors.is_empty();
+    diagnostics.extend(std::mem::take(&mut lowerer.errors));
+    if failed {
+        None
+    } else {
+        Some(finish::finish(lowerer, vec![entry]))
+    }
+}
+
 /// A lowered function, before it has its final number.
 #[derive(Debug)]
 struct Done {

@@ -153,7 +153,10 @@ fn try_out(text: &str) {
     let done = compile(
         "main.cop",
         &One(text.to_string()),
-        CompileOptions { tests: true },
+        CompileOptions {
+            tests: true,
+            constants: None,
+        },
     );
     points_into(&done.diagnostics, &done.files);
     let errors = done

@@ -38,7 +38,14 @@ pub fn source(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let result = compile("main.cop", &OneFile(text), CompileOptions { tests: true });
+    let result = compile(
+        "main.cop",
+        &OneFile(text),
+        CompileOptions {
+            tests: true,
+            constants: None,
+        },
+    );
     for diagnostic in result.diagnostics.iter() {
         for label in diagnostic.primary.iter().chain(&diagnostic.secondary) {
             let file = &result.files.file(label.span.file).text;

@@ -1,12 +1,12 @@
 //! `copc test`: every `test` block of a program, each in a world of its own.
 
 use cop_bytecode::encode;
-use cop_compiler::compile::{CompileOptions, Compiled, compile};
+use cop_compiler::compile::{Compiled, compile};
 use cop_runtime::Doubles;
 use cop_runtime::engine::{Limits, Loaded, interpreter};
 use cop_runtime::run::{RunEnd, RunRecord};
 use coputer::project::{Project, ROOT, Reading};
-use coputer::publish::BuildError;
+use coputer::publish::{BuildError, options};
 use coputer::report::Report;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ pub fn test(options: &TestOptions) -> Result<Ended, Complaint> {
 /// A program compiled with its tests.
 pub fn compiled(project: &Project) -> Result<(Report, Compiled), Complaint> {
     let reading = Reading::new(project);
-    let compilation = compile(ROOT, &reading, CompileOptions { tests: true });
+    let compilation = compile(ROOT, &reading, options(true));
     let report = Report::of(project, compilation.diagnostics, &compilation.files);
     match compilation.compiled {
         Some(compiled) => Ok((report, compiled)),

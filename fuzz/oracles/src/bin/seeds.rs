@@ -17,11 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let sources = Folder(root.join("examples"));
     for name in ["hello", "words", "evaluator", "heap", "matrix"] {
-        let result = compile(
-            &format!("{name}.cop"),
-            &sources,
-            CompileOptions { tests: false },
-        );
+        let result = compile(&format!("{name}.cop"), &sources, CompileOptions::default());
         let compiled = result
             .compiled
             .ok_or_else(|| format!("{name} does not compile"))?;

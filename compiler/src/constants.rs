@@ -1,0 +1,271 @@
+//! What constants are worth: found out when the program is compiled.
+//!
+//! A constant is compiled like a function of no parameters, in a package of its own, and run by an
+//! [`Evaluate`], which is the VM in `copc` and `copd`; the compiler does not know the engine. The value comes
+//! back as canonical leaves and becomes a literal of the typed tree. A trap is an error of the program.
+//!
+//! Constants whose type has no leaves (functions inside, sets, options of options) or that are very large
+//! stay functions, which give the same value when they are asked.
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::hir::{AdtId, Body, ConstId, Expr, ExprKind, Program, Ty};
+use crate::lower;
+use crate::source::Span;
+use cop_bytecode::{Package, TrapKind};
+use std::rc::Rc;
+
+/// Fuel that one constant may use.
+pub const FUEL: u64 = 100_000_000;
+/// Memory that one constant may use, bytes.
+pub const MEMORY_BYTES: u64 = 16 << 20;
+/// The entry point of a constant's package.
+pub const ENTRY: &str = "constant";
+/// Most parts of a constant that becomes a literal.
+const PARTS: usize = 1_000;
+
+/// Runs compiled code at compile time.
+pub trait Evaluate: Sync {
+    /// Runs the entry point [`ENTRY`] of the package within [`FUEL`] and [`MEMORY_BYTES`]; it asks the host for
+    /// nothing but the log, which is thrown away. Gives the bytes that it returns.
+    ///
+    /// # Errors
+    /// The trap it ended with.
+    fn evaluate(&self, package: &Package) -> Result<Vec<u8>, Trapped>;
+}
+
+/// How evaluating a constant failed.
+#[derive(Clone, Debug)]
+pub struct Trapped {
+    /// The trap.
+    pub kind: TrapKind,
+    /// What it means here, in words.
+    pub message: String,
+    /// Where: function and instruction, the innermost first.
+    pub positions: Vec<(u32, u32)>,
+}
+
+/// Replaces the constants of the program's own modules by what they are worth.
+pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut Diagnostics) {
+    for index in 0..program.consts.len() {
+        let constant = &program.consts[index];
+        let own = program
+            .modules
+            .get(constant.module as usize)
+            .is_some_and(|m| !m.is_std);
+        if !own
+            || is_literal(&constant.body.value)
+            || !has_leaves(program, &constant.ty, &mut vec![])
+        {
+            continue;
+        }
+        let id = ConstId(index as u32);
+        let Some(lowered) = lower::lower_constant(program, id, diagnostics) else {
+            continue;
+        };
+        match engine.evaluate(&lowered.package) {
+            Ok(bytes) => {
+                let constant = &program.consts[index];
+                let mut leaves = Leaves {
+                    program,
+                    bytes: &bytes,
+                    at: 0,
+                    parts: 0,
+                    span: constant.body.value.span,
+                };
+                let ty = constant.ty.clone();
+                if let Some(value) = leaves.read(&ty).filter(|_| leaves.at == bytes.len()) {
+                    program.consts[index].body = Rc::new(Body {
+                        locals: vec![],
+                        value,
+                    });
+                }
+            }
+            Err(trapped) => diagnostics.push(report(program, id, &lowered, &trapped)),
+        }
+    }
+}
+
+fn report(
+    program: &Program,
+    id: ConstId,
+    lowered: &lower::Lowered,
+    trapped: &Trapped,
+) -> Diagnostic {
+    let constant = &program.consts[id.index()];
+    let place = |&(function, instruction): &(u32, u32)| {
+        let spans = &lowered.origins.get(function as usize)?.spans;
+        spans.get(instruction as usize).copied()
+    };
+    // The innermost place in the constant's own file says most.
+    let own = trapped
+        .positions
+        .iter()
+        .filter_map(place)
+        .find(|span| span.file == constant.span.file);
+    let title = format!(
+        "the constant `{}` ends with the trap {}",
+        constant.name,
+        trapped.kind.name()
+    );
+    let mut diagnostic =
+        Diagnostic::error("E0433", title).at(own.unwrap_or(constant.span), trapped.message.clone());
+    if own.is_some() {
+        diagnostic = diagnostic.also(constant.span, "the constant");
+    }
+    if matches!(trapped.kind, TrapKind::OutOfFuel | TrapKind::OutOfMemory) {
+        let memory = MEMORY_BYTES >> 20;
+        diagnostic = diagnostic.note(format!("a constant may use {FUEL} fuel and {memory} MiB"));
+    }
+    diagnostic.note("constants are evaluated when the program is compiled")
+}
+
+fn is_literal(e: &Expr) -> bool {
+    matches!(
+        e.kind,
+        ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Char(_)
+            | ExprKind::Str(_)
+    )
+}
+
+/// Whether values of the type can be brought back as a literal.
+fn has_leaves(program: &Program, ty: &Ty, outer: &mut Vec<AdtId>) -> bool {
+    match ty {
+        Ty::Int | Ty::Float | Ty::Bool | Ty::Char | Ty::String | Ty::Bytes | Ty::Range => true,
+        Ty::List(t) => has_leaves(program, t, outer),
+        Ty::Map(k, v) => has_leaves(program, k, outer) && has_leaves(program, v, outer),
+        Ty::Tuple(parts) => parts.iter().all(|t| has_leaves(program, t, outer)),
+        Ty::Adt(id, args) => {
+            let is_option = program.lang.adts.get("Option") == Some(id);
+            if is_option && matches!(&args[0], Ty::Adt(inner, _) if inner == id) {
+                return false;
+            }
+            if outer.contains(id) {
+                return true;
+            }
+            outer.push(*id);
+            let fields = program.adts[id.index()]
+                .variants
+                .iter()
+                .flat_map(|v| &v.fields);
+            let all = fields
+                .clone()
+                .all(|f| has_leaves(program, &f.ty.substitute(args), outer));
+            outer.pop();
+            all
+        }
+        _ => false,
+    }
+}
+
+/// Reads canonical leaves into literals.
+struct Leaves<'a> {
+    program: &'a Program,
+    bytes: &'a [u8],
+    at: usize,
+    parts: usize,
+    span: Span,
+}
+
+impl Leaves<'_> {
+    fn take(&mut self, count: usize) -> Option<&[u8]> {
+        let taken = self.bytes.get(self.at..self.at.checked_add(count)?)?;
+        self.at += count;
+        Some(taken)
+    }
+
+    fn int(&mut self) -> Option<i64> {
+        Some(i64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        let (mut length, mut shift) = (0usize, 0);
+        loop {
+            let byte = self.take(1)?[0];
+            length |= usize::from(byte & 127).checked_shl(shift)?;
+            if byte < 128 {
+                return Some(length);
+            }
+            shift += 7;
+        }
+    }
+
+    fn list(&mut self, tys: &[&Ty]) -> Option<Vec<Expr>> {
+        tys.iter().map(|t| self.read(t)).collect()
+    }
+
+    /// One value; `None` when it is too large to be a literal.
+    fn read(&mut self, ty: &Ty) -> Option<Expr> {
+        self.parts += 1;
+        if self.parts > PARTS {
+            return None;
+        }
+        let kind = match ty {
+            Ty::Int => ExprKind::Int(self.int()?),
+            Ty::Float => ExprKind::Float(self.int()? as u64),
+            Ty::Bool => ExprKind::Bool(self.take(1)?[0] == 1),
+            Ty::Char => ExprKind::Char(char::from_u32(u32::from_le_bytes(
+                self.take(4)?.try_into().ok()?,
+            ))?),
+            Ty::String => {
+                let length = self.length()?;
+                ExprKind::Str(std::str::from_utf8(self.take(length)?).ok()?.into())
+            }
+            Ty::Bytes => {
+                let length = self.length()?;
+                ExprKind::Bytes(self.take(length)?.into())
+            }
+            Ty::Range => {
+                let (start, end) = (self.read(&Ty::Int)?, self.read(&Ty::Int)?);
+                ExprKind::Range {
+                    start: Box::new(start),
+                    end: Box::new(end),
+                    inclusive: false,
+                }
+            }
+            Ty::List(t) => {
+                let count = self.length()?;
+                let items: Option<Vec<Expr>> = (0..count).map(|_| self.read(t)).collect();
+                ExprKind::List(items?)
+            }
+            Ty::Map(k, v) => {
+                let count = self.length()?;
+                let entries: Option<Vec<(Expr, Expr)>> = (0..count)
+                    .map(|_| Some((self.read(k)?, self.read(v)?)))
+                    .collect();
+                ExprKind::Map(entries?)
+            }
+            Ty::Tuple(parts) => ExprKind::Tuple(self.list(&parts.iter().collect::<Vec<_>>())?),
+            Ty::Adt(id, args) => {
+                let adt = &self.program.adts[id.index()];
+                let variant = match (adt.is_struct, adt.variants.len()) {
+                    (true, _) => 0,
+                    (false, 0..=256) => u32::from(self.take(1)?[0]),
+                    (false, _) => u32::from(u16::from_le_bytes(self.take(2)?.try_into().ok()?)),
+                };
+                let fields = &adt.variants.get(variant as usize)?.fields;
+                let types: Vec<Ty> = fields.iter().map(|f| f.ty.substitute(args)).collect();
+                let values = self.list(&types.iter().collect::<Vec<_>>())?;
+                let fields = values
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, e)| (i as u32, e))
+                    .collect();
+                ExprKind::Build {
+                    adt: *id,
+                    variant,
+                    base: None,
+                    fields,
+                }
+            }
+            _ => return None,
+        };
+        Some(Expr {
+            kind,
+            ty: ty.clone(),
+            span: self.span,
+        })
+    }
+}

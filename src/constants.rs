@@ -1,0 +1,103 @@
+//! The VM as the evaluator of constants that the compiler asks for.
+
+use cop_bytecode::Package;
+use cop_compiler::constants::{ENTRY, Evaluate, FUEL, MEMORY_BYTES, Trapped};
+use cop_runtime::report::trap_message;
+use cop_vm::{Answer, End, Host, Limits, Program};
+
+/// Evaluates constants with the interpreter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VmConstants;
+
+/// A host for constants: what they print is thrown away, and there is nothing else that they can ask.
+struct Quiet;
+
+impl Host for Quiet {
+    fn call(&mut self, interface: &str, function: &str, _: &[u8]) -> Answer {
+        match (interface, function) {
+            ("log", "append") => Answer::Bytes(vec![]),
+            _ => Answer::Refuse(format!("a constant cannot ask {interface}.{function}")),
+        }
+    }
+}
+
+impl Evaluate for VmConstants {
+    fn evaluate(&self, package: &Package) -> Result<Vec<u8>, Trapped> {
+        // A package that the compiler made verifies; if not, its own entry points will tell.
+        let Ok(program) = Program::load(package) else {
+            return Ok(vec![]);
+        };
+        let limits = Limits {
+            fuel: FUEL,
+            memory_bytes: MEMORY_BYTES,
+        };
+        match cop_vm::run(&program, ENTRY, limits, &mut Quiet).end {
+            End::Returned(bytes) => Ok(bytes),
+            End::Trapped(trap) => Err(Trapped {
+                kind: trap.kind,
+                message: trap_message(trap.kind, trap.operands, trap.message.as_deref()),
+                positions: std::iter::once(trap.position)
+                    .chain(trap.backtrace.iter().copied())
+                    .map(|p| (p.function, p.instruction))
+                    .collect(),
+            }),
+            End::Stopped | End::Refused(_) => Ok(vec![]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cop_compiler::compile::{CompileOptions, compile};
+    use cop_compiler::source::{SourceError, Sources};
+
+    struct OneFile(&'static str);
+
+    impl Sources for OneFile {
+        fn read(&self, path: &str) -> Result<String, SourceError> {
+            if path == "main.cop" {
+                Ok(self.0.to_owned())
+            } else {
+                Err(SourceError::NotFound)
+            }
+        }
+    }
+
+    fn errors(text: &'static str) -> Vec<String> {
+        let options = CompileOptions {
+            tests: false,
+            constants: Some(&VmConstants),
+        };
+        let compilation = compile("main.cop", &OneFile(text), options);
+        compilation
+            .diagnostics
+            .iter()
+            .map(|d| format!("{} {}", d.code, d.title))
+            .collect()
+    }
+
+    #[test]
+    fn a_constant_that_traps_is_an_error() {
+        let text = "const zero = 0\nconst bad = 1 / zero\nfn main() { print(bad) }\n";
+        assert_eq!(
+            errors(text),
+            ["E0433 the constant `bad` ends with the trap DivisionByZero"]
+        );
+    }
+
+    #[test]
+    fn a_constant_that_runs_for_ever_is_an_error() {
+        let text = "const never = spin(0)\nfn spin(n: Int) -> Int { spin(n +% 1) }\nfn main() { print(never) }\n";
+        assert_eq!(
+            errors(text),
+            ["E0433 the constant `never` ends with the trap StackOverflow"]
+        );
+    }
+
+    #[test]
+    fn constants_of_all_shapes_have_values() {
+        let text = "struct P { x: Int, t: List[String] = [] }\nenum E { A, B(Float) }\nconst p = [P(x: 1 + 1)]\nconst e = [\"k\": B(0.5)]\nconst o: Int? = None\nfn main() { print(\"${p} ${e} ${o}\") }\n";
+        assert_eq!(errors(text), [] as [String; 0]);
+    }
+}
