@@ -13,9 +13,6 @@ use super::regions::{Frame, Region};
 use super::tables::Inline;
 use super::values::{Info, Owned, State, Undo};
 
-/// The only NaN.
-const NAN: u64 = 0x7ff8_0000_0000_0000;
-
 /// What is known while a body is read.
 pub(super) struct Pass<'a> {
     pub(super) package: &'a Package,
@@ -260,7 +257,7 @@ impl<'a> Pass<'a> {
     }
 
     fn const_f64(&mut self, bits: u64) -> Check {
-        if f64::from_bits(bits).is_nan() && bits != NAN {
+        if f64::from_bits(bits).is_nan() && bits != limits::NAN_BITS {
             return fault(Rule::Form, format!("a NaN with the bits {bits:#018x}"));
         }
         self.constant(Type::F64)
