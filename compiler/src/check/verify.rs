@@ -642,9 +642,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
     fn indent_of(&self, span: Span) -> String {
         let text = &self.cx.cx.files.file(span.file).text[..span.start as usize];
         let line = text.rsplit('\n').next().unwrap_or("");
-        line.chars()
-            .take_while(char::is_ascii_whitespace)
-            .collect()
+        line.chars().take_while(char::is_ascii_whitespace).collect()
     }
 
     /// `value is pattern`: a warning if it always or never matches.

@@ -1,4 +1,4 @@
-//! Bytes as packages: refuses everything that [`crate::encode`] would not write.
+//! Bytes as packages: refuses everything that [`mod@crate::encode`] would not write.
 //!
 //! What is checked here: both magics, the edition, every limit (before room is reserved), minimal numbers,
 //! indices, that regions nest, that value operands are defined before their use, and canonical order. What is

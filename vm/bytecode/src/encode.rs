@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Counts stand before items, lengths before bytes; numbers are minimal LEB128, signed ones zigzag. A value
-//! operand is the distance back from the newest value: 0 is the one defined last. [`crate::decode`] refuses
+//! operand is the distance back from the newest value: 0 is the one defined last. [`mod@crate::decode`] refuses
 //! every other spelling of the same package. (ORDER ENCODING: a change here has its mirror there.)
 
 use std::fmt;
@@ -73,7 +73,7 @@ impl fmt::Display for EncodeError {
 impl std::error::Error for EncodeError {}
 
 /// Encodes a package as it stands. The decoder takes back only packages that are in canonical order (see
-/// [`crate::canonical`]) and within the limits.
+/// [`fn@crate::canonical`]) and within the limits.
 ///
 /// # Errors
 /// When an operand names a value that is not yet defined, or an operation has the wrong number of arguments.

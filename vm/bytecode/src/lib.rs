@@ -5,7 +5,7 @@
 //! instruction defines), [`table`] (every operation on one row), [`trap`], [`limits`], [`cost`] (one list per
 //! fact), [`layout`] (how values lie in slots and cells), [`typing`] (types of values in a body), [`fuel`] (what
 //! an instruction charges), [`package`] (the unit that has a hash),
-//! [`canonical`], [`mod@encode`] and [`mod@decode`] (its one order and its bytes, of the pieces in [`leb`]),
+//! [`mod@canonical`], [`mod@encode`] and [`mod@decode`] (its one order and its bytes, of the pieces in [`leb`]),
 //! [`source_map`] (where instructions came from), [`mod@print`] (text for people).
 
 pub mod canonical;

@@ -3,7 +3,7 @@
 use crate::instr::Function;
 use crate::types::{Type, TypeDef};
 
-/// A compiled package. Its canonical form is two blobs, interface and code (see [`crate::encode`]).
+/// A compiled package. Its canonical form is two blobs, interface and code (see [`mod@crate::encode`]).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Package {
     /// Types, unique, each after its parts. (Interface.)

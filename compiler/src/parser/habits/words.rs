@@ -273,11 +273,13 @@ fn wrong_case(scene: &Scene<'_>) -> Option<Diagnostic> {
             let error = scene
                 .error(format!("`{word}` starts with a small letter"))
                 .help("types, traits, variants and type parameters start with a capital");
-            Some(if instead.starts_with(|first: char| first.is_ascii_alphabetic()) {
-                error.edit(scene.span(0), instead)
-            } else {
-                error
-            })
+            Some(
+                if instead.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                    error.edit(scene.span(0), instead)
+                } else {
+                    error
+                },
+            )
         }
         Token::Upper(_) if scene.expects("IDENT") && !scene.expects("UPPER") => {
             let error = scene
