@@ -38,7 +38,12 @@ impl Sources for Folder {
 fn problems(path: &Path) -> String {
     let folder = Folder(path.parent().expect("a folder").to_path_buf());
     let name = path.file_name().expect("a file").to_string_lossy();
-    let compilation = compile(&name, &folder, options(true));
+    problems_in(path, &name, &folder)
+}
+
+/// What is wrong with the file of that name; `path` is where it stands, if it is a command.
+fn problems_in(path: &Path, name: &str, sources: &(dyn Sources + Sync)) -> String {
+    let compilation = compile(name, sources, options(true));
     let mut wrong = render::text(&compilation.diagnostics, &compilation.files, false);
     if let Some(compiled) = &compilation.compiled {
         let package = encode(&compiled.package).expect("a package within its limits");
@@ -98,6 +103,49 @@ fn end_of(record: &RunRecord) -> &'static str {
     }
 }
 
+/// One file that stands nowhere.
+struct Text(String);
+
+impl Sources for Text {
+    fn read(&self, _: &str) -> Result<String, SourceError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// The examples in the doc comments of a module as a file: a test for each block fenced as `cop`, whose imports move to
+/// the top.
+fn examples_of(module: &str, source: &str) -> String {
+    let mut imports = vec![format!("import {module} from \"std/{module}\"")];
+    let mut tests = String::new();
+    let mut block: Option<String> = None;
+    for (index, line) in source.lines().enumerate() {
+        let line = line.trim_start();
+        let text = line.strip_prefix("///").or(line.strip_prefix("//!"));
+        match (
+            text.map(|text| text.strip_prefix(' ').unwrap_or(text)),
+            &mut block,
+        ) {
+            (Some("```cop"), None) => block = Some(String::new()),
+            (Some("```"), Some(body)) => {
+                let _ = writeln!(tests, "test \"line {}\" {{\n{body}}}", index + 1);
+                block = None;
+            }
+            (Some(text), Some(_)) if text.starts_with("import ") => imports.push(text.to_owned()),
+            (Some(text), Some(body)) => {
+                let _ = writeln!(body, "    {text}");
+            }
+            (None, Some(_)) => panic!("std/{module}, line {}: a block is not closed", index + 1),
+            (_, None) => {}
+        }
+    }
+    imports.sort();
+    imports.dedup();
+    if !tests.contains(&format!("{module}.")) {
+        imports.retain(|import| !import.starts_with(&format!("import {module} ")));
+    }
+    format!("{}\n\n{tests}", imports.join("\n"))
+}
+
 fn cop_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder can be read") {
@@ -129,6 +177,25 @@ fn the_language_keeps_its_promises() {
     check(&cop_files(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language"),
     ));
+}
+
+#[test]
+fn the_examples_in_the_library_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib/std");
+    let mut wrong = String::new();
+    for path in cop_files(&folder) {
+        let module = path.file_stem().expect("a name").to_string_lossy();
+        let source = fs::read_to_string(&path).expect("the file can be read");
+        let examples = examples_of(&module, &source);
+        if !examples.contains("test ") {
+            continue;
+        }
+        let problems = problems_in(&path, "main.cop", &Text(examples));
+        if !problems.is_empty() {
+            let _ = writeln!(wrong, "\n== {}\n{problems}", path.display());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
