@@ -6,6 +6,7 @@ mod containers;
 mod flow;
 mod hostile;
 mod limits;
+mod models;
 mod pinned;
 mod plain;
 mod slices;
