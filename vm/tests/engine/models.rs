@@ -95,11 +95,11 @@ fn lists_of_texts_are_vectors() {
                 }
             }
             for (list, model) in [(list, &model), (kept, &kept_model)] {
-                for i in 0..model.len() {
+                for (i, text) in model.iter().enumerate() {
                     let index = b.int(i as i64);
                     let word = b.get(list, &[Step::Index(index)]);
                     out = b.update1(UpdateOp::TextAppend, out, &[], &[word]);
-                    seen += &model[i];
+                    seen += text;
                 }
                 let len = b.op(Op::ListLen, &[list]);
                 out = b.update1(UpdateOp::TextAppendI64, out, &[], &[len]);
