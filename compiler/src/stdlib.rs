@@ -52,6 +52,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/hex"
     "std/html"
     "std/json"
+    "std/url"
     "std/web"
 };
 
