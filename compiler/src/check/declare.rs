@@ -1,7 +1,7 @@
 //! Gives every item an id and fills the scopes of the modules.
 
 use super::*;
-use crate::ast::{Import, ImportName, ImportWhat, Item, ItemKind, Name};
+use crate::ast::{Item, ItemKind, Name};
 use crate::hir::{Adt, Module};
 
 /// Built-in types that the core declares as structs without fields.
@@ -261,7 +261,7 @@ impl<'a> Checker<'a> {
         self.is_std(module).then(|| name.to_string())
     }
 
-    fn add_type(
+    pub(super) fn add_type(
         &mut self,
         module: usize,
         name: &Name,
@@ -288,7 +288,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn add_value(
+    pub(super) fn add_value(
         &mut self,
         module: usize,
         name: &Name,
@@ -322,194 +322,6 @@ impl<'a> Checker<'a> {
                 .also(first, "first here")
                 .help("give one of them another name"),
         );
-    }
-
-    fn export_to_core(&mut self, module: usize) {
-        let scope = &self.scopes[module];
-        for (name, entry) in scope.types.iter().filter(|(_, entry)| entry.public) {
-            self.core.types.entry(name.clone()).or_insert(entry.copy());
-        }
-        for (name, entry) in scope.values.iter().filter(|(_, entry)| entry.public) {
-            self.core.values.entry(name.clone()).or_insert(entry.copy());
-        }
-    }
-
-    fn import(&mut self, module: usize, item: &Item, import: &Import, target: Option<usize>) {
-        let public = item.public.filter(|_| !self.is_std(module));
-        if let Some(public) = public {
-            self.report(
-                Diagnostic::error(
-                    "E0902",
-                    "not yet: passing imported names on with `pub import`",
-                )
-                .at(public, "")
-                .help("declare a function or `type` of your own that stands for the other"),
-            );
-        }
-        match &import.what {
-            ImportWhat::Module(name) => {
-                self.add_value(module, name, ValueItem::Module(target), false, true);
-            }
-            ImportWhat::Names(names) => {
-                for name in names {
-                    self.import_name(module, name, import, target, item.public.is_some());
-                }
-            }
-        }
-    }
-
-    fn import_name(
-        &mut self,
-        module: usize,
-        name: &ImportName,
-        import: &Import,
-        target: Option<usize>,
-        public: bool,
-    ) {
-        let local = name.local().clone();
-        if name.name.is_upper() {
-            let item = target.map_or(TypeItem::Broken, |target| {
-                let found = self.scopes[target]
-                    .types
-                    .get(&name.name.text)
-                    .filter(|entry| entry.offered())
-                    .map(|entry| (entry.item, entry.public, entry.span));
-                self.importable(found, name, import, target)
-                    .unwrap_or(TypeItem::Broken)
-            });
-            self.add_type(module, &local, item, public, true);
-        } else {
-            let item = target.map_or(ValueItem::Broken, |target| {
-                let found = self.scopes[target]
-                    .values
-                    .get(&name.name.text)
-                    .filter(|entry| entry.offered())
-                    .map(|entry| (entry.item, entry.public, entry.span));
-                self.importable(found, name, import, target)
-                    .unwrap_or(ValueItem::Broken)
-            });
-            self.add_value(module, &local, item, public, true);
-        }
-    }
-
-    fn importable<T>(
-        &mut self,
-        found: Option<(T, bool, Span)>,
-        name: &ImportName,
-        import: &Import,
-        target: usize,
-    ) -> Option<T> {
-        match found {
-            Some((item, true, _)) => Some(item),
-            Some((item, false, span)) => {
-                self.private(&name.name, span, &import.path);
-                Some(item)
-            }
-            None => {
-                self.not_in_module(target, &name.name);
-                None
-            }
-        }
-    }
-
-    pub(super) fn private(&mut self, name: &Name, declared: Span, module: &str) {
-        let mut message =
-            Diagnostic::error("E0706", format!("`{}` is private to `{module}`", name.text))
-                .at(name.span, "not visible here")
-                .also(declared, "declared without `pub`");
-        message = message.help("write `pub` before its declaration if other files may use it");
-        self.report(message);
-    }
-
-    /// Says that a module has no such name.
-    pub(super) fn not_in_module(&mut self, target: usize, name: &Name) {
-        if !self.loaded[target].ast.complete {
-            return;
-        }
-        let path = &self.loaded[target].path;
-        let scope = &self.scopes[target];
-        let mut known: Vec<&str> = Vec::new();
-        for (other, entry) in &scope.types {
-            if entry.public && name.is_upper() {
-                known.push(other);
-            }
-        }
-        for (other, entry) in &scope.values {
-            if entry.public && !name.is_upper() {
-                known.push(other);
-            }
-        }
-        let near = suggest::nearest(&name.text, known.iter().copied());
-        let mut message = Diagnostic::error("E0302", format!("`{path}` has no `{}`", name.text))
-            .at(name.span, "not found there");
-        message = match near {
-            Some(near) => message
-                .help(format!("there is {}", names::a(near)))
-                .edit(name.span, near),
-            None if known.is_empty() => message,
-            None => message.help(format!("it offers {}", names::listed(&known))),
-        };
-        self.report(message);
-    }
-
-    fn gather_variants(&mut self, module: usize) {
-        let enums: Vec<AdtId> = self.scopes[module]
-            .types
-            .values()
-            .filter_map(|entry| self.enum_behind(module, entry.item))
-            .collect();
-        for id in enums {
-            let AdtDecl::Enum(decl) = self.adts[id.index()].decl else {
-                continue;
-            };
-            for (index, variant) in decl.variants.iter().enumerate() {
-                let found = self.scopes[module]
-                    .variants
-                    .entry(variant.name.text.clone())
-                    .or_default();
-                let pair = (id, index as u32);
-                if !found.contains(&pair) {
-                    found.push(pair);
-                }
-                if self.loaded[module].is_core {
-                    let core = self
-                        .core
-                        .variants
-                        .entry(variant.name.text.clone())
-                        .or_default();
-                    let public = self
-                        .core
-                        .types
-                        .values()
-                        .any(|entry| entry.item == TypeItem::Adt(id));
-                    if public && !core.contains(&pair) {
-                        core.push(pair);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The enum that a name of a module stands for, if it does; an alias brings the variants of what it names.
-    fn enum_behind(&self, mut module: usize, mut item: TypeItem) -> Option<AdtId> {
-        for _ in 0..32 {
-            match item {
-                TypeItem::Adt(id) => {
-                    return matches!(self.adts[id.index()].decl, AdtDecl::Enum(_)).then_some(id);
-                }
-                TypeItem::Alias(alias) => {
-                    let info = &self.aliases[alias];
-                    let ast::TypeKind::Named(named) = &info.decl.ty.kind else {
-                        return None;
-                    };
-                    module = info.module;
-                    item = self.named_item(module, named, Some(alias))?;
-                }
-                _ => return None,
-            }
-        }
-        let _ = module;
-        None
     }
 
     fn find_known(&mut self) {
@@ -552,7 +364,7 @@ impl<T: Copy> Entry<T> {
         !self.imported || self.public
     }
 
-    fn copy(&self) -> Entry<T> {
+    pub(super) fn copy(&self) -> Entry<T> {
         Entry {
             item: self.item,
             span: self.span,

@@ -1,10 +1,11 @@
 //! What items say about types: parameters and their bounds, fields, signatures, impls.
 
-use super::attributes::{Condition, Place, conditions};
+use super::attributes::Place;
 use super::types::{Spot, params_of};
 use super::*;
 use crate::ast::{Item, ItemKind, Method, Payload, Signature};
-use crate::hir::{Generic, Param, TraitRef};
+use crate::hir::{Generic, TraitRef};
+use std::collections::BTreeMap;
 
 impl<'a> Checker<'a> {
     pub(super) fn items(&mut self) {
@@ -80,7 +81,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn generics(&mut self, declared: &'a [ast::Generic], scope: &TypeScope) -> Vec<Generic> {
+    pub(super) fn generics(
+        &mut self,
+        declared: &'a [ast::Generic],
+        scope: &TypeScope,
+    ) -> Vec<Generic> {
         declared
             .iter()
             .map(|generic| Generic {
@@ -94,7 +99,7 @@ impl<'a> Checker<'a> {
             .collect()
     }
 
-    fn unique_generics(&mut self, outer: &[(Arc<str>, Ty)], generics: &[ast::Generic]) {
+    pub(super) fn unique_generics(&mut self, outer: &[(Arc<str>, Ty)], generics: &[ast::Generic]) {
         for (index, generic) in generics.iter().enumerate() {
             let first = generics[..index]
                 .iter()
@@ -568,160 +573,6 @@ impl<'a> Checker<'a> {
         });
     }
 
-    /// Fills in the signature of a function. `outer` are the parameters of what surrounds it.
-    fn function(
-        &mut self,
-        id: FnId,
-        signature: &'a Signature,
-        attributes: &'a [ast::Attribute],
-        outer: &TypeScope,
-        inherited: Vec<Generic>,
-        owner: Owner,
-    ) {
-        let module = outer.module;
-        let said = self.attributes(attributes, Place::Function, module);
-        self.unique_generics(&outer.params, &signature.generics);
-        let first = inherited.len();
-        let mut scope = outer.clone();
-        scope.params.extend(params_of(&signature.generics, first));
-        let mut generics = inherited;
-        let own = self.generics(&signature.generics, &scope);
-        generics.extend(own);
-        let mut equal = Vec::new();
-        for (text, span) in &said.conditions {
-            self.conditions(text, *span, &mut scope, &mut generics, &mut equal);
-        }
-        let info = &mut self.fns[id.index()];
-        info.signature = signature.span;
-        info.result = signature.result.as_ref().map(|result| result.span);
-        info.owner = owner;
-        info.inherited = first;
-        info.equal = equal;
-        info.deprecated = said.deprecated;
-        info.constant = said.constant;
-        info.receiver = match &signature.receiver {
-            None => Receiver::None,
-            Some(receiver) if receiver.mutable.is_some() => Receiver::Mutable,
-            Some(_) => Receiver::Value,
-        };
-        self.program.fns[id.index()].generics = generics;
-        if let Some(name) = said.lang {
-            self.program.lang.fns.insert(name, id);
-        }
-        if let Some(name) = said.intrinsic {
-            self.program.fns[id.index()].body = hir::FnBody::Intrinsic(name);
-        }
-        if let Some(receiver) = &signature.receiver {
-            self.program.fns[id.index()].params.push(Param {
-                name: rc("self"),
-                mutable: receiver.mutable.is_some(),
-                ty: scope.self_ty.clone().unwrap_or(Ty::Error),
-            });
-            self.fns[id.index()].parameter_spans.push(receiver.span);
-            self.fns[id.index()]
-                .parameter_type_spans
-                .push(receiver.span);
-        }
-        self.parameters(id, &signature.parameters, &scope);
-        let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
-        let ret = signature.result.as_ref().map_or_else(Ty::unit, |result| {
-            let ty = self.resolve(result, &scope, Spot::Plain);
-            self.written(&ty, result.span, &shared);
-            ty
-        });
-        self.program.fns[id.index()].ret = ret;
-        self.fns[id.index()].scope = Rc::new(scope);
-    }
-
-    fn parameters(&mut self, id: FnId, parameters: &'a [ast::Parameter], scope: &TypeScope) {
-        let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
-        for (index, parameter) in parameters.iter().enumerate() {
-            if let Some(first) = parameters[..index]
-                .iter()
-                .find(|other| other.name.text == parameter.name.text)
-                && &*parameter.name.text != "_"
-            {
-                self.twice(&parameter.name, first.name.span);
-            }
-            let ty = self.resolve(&parameter.ty, scope, Spot::Parameter);
-            self.written(&ty, parameter.ty.span, &shared);
-            self.program.fns[id.index()].params.push(Param {
-                name: rc(&parameter.name.text),
-                mutable: parameter.mutable.is_some(),
-                ty,
-            });
-            self.fns[id.index()]
-                .parameter_spans
-                .push(parameter.name.span);
-            self.fns[id.index()]
-                .parameter_type_spans
-                .push(parameter.ty.span);
-        }
-    }
-
-    /// Applies `@where("…")` of the core.
-    fn conditions(
-        &mut self,
-        text: &str,
-        span: Span,
-        scope: &mut TypeScope,
-        generics: &mut [Generic],
-        equal: &mut Vec<(u32, Ty)>,
-    ) {
-        let position = |scope: &TypeScope, name: &str| {
-            scope.params.iter().position(|(param, _)| &**param == name)
-        };
-        for condition in conditions(text) {
-            let good = match condition {
-                Condition::Bounds(name, bounds) => position(scope, &name).is_some_and(|index| {
-                    // In a trait `Self` comes before the named parameters.
-                    let index = index + generics.len() - scope.params.len();
-                    bounds
-                        .iter()
-                        .all(|bound| match self.find_type(scope.module, bound) {
-                            Some(TypeItem::Trait(id)) => {
-                                generics[index].bounds.push(TraitRef {
-                                    id,
-                                    args: Vec::new(),
-                                });
-                                true
-                            }
-                            _ => false,
-                        })
-                }),
-                Condition::Equal(name, ty) => {
-                    match (position(scope, &name), self.type_from_text(&ty, scope)) {
-                        (Some(index), Some(ty)) => {
-                            let Ty::Param(number) = scope.params[index].1 else {
-                                continue;
-                            };
-                            let args: Vec<Ty> = (0..generics.len() as u32)
-                                .map(|other| {
-                                    if other == number {
-                                        ty.clone()
-                                    } else {
-                                        Ty::Param(other)
-                                    }
-                                })
-                                .collect();
-                            scope.self_ty = scope.self_ty.as_ref().map(|own| own.substitute(&args));
-                            scope.params[index].1 = ty.clone();
-                            equal.push((number, ty));
-                            true
-                        }
-                        _ => false,
-                    }
-                }
-            };
-            if !good {
-                self.report(
-                    Diagnostic::error("E0708", "this `@where` names something unknown")
-                        .at(span, ""),
-                );
-            }
-        }
-    }
-
     /// Which traits a method name may belong to, by module.
     fn gather_trait_methods(&mut self) {
         for module in 0..self.scopes.len() {
@@ -734,16 +585,16 @@ impl<'a> Checker<'a> {
                     traits.push(id);
                 }
             }
-            let mut by_name: FxHashMap<Arc<str>, Vec<TraitId>> = FxHashMap::default();
+            let mut by_name: BTreeMap<Arc<str>, Vec<TraitId>> = BTreeMap::new();
             for id in traits {
-                #[expect(clippy::iter_over_hash_type, reason = "the lists are sorted below")]
-                for name in self.traits[id.index()].methods.keys() {
-                    by_name.entry(name.clone()).or_default().push(id);
+                for function in &self.traits[id.index()].decl.functions {
+                    let name = function.signature.name.text.clone();
+                    by_name.entry(name).or_default().push(id);
                 }
             }
-            #[expect(clippy::iter_over_hash_type, reason = "each is sorted alone")]
             for list in by_name.values_mut() {
                 list.sort();
+                list.dedup();
             }
             self.scopes[module].trait_methods = by_name;
         }

@@ -1,22 +1,30 @@
 //! From syntax trees to the typed tree: which names mean what, which types everything has, and whether that is allowed.
 //!
 //! The steps, in order, each over all modules before the next begins:
-//! 1. [`load`] reads the root file, what it imports, and the core;
-//! 2. [`declare`] gives every item an id and fills the scopes of the modules, imports included;
-//! 3. [`items`] resolves what items say about types: fields, signatures, bounds, impls;
-//! 4. [`derive`] finds out which built-in traits hold for which structs and enums;
-//! 5. [`body`] checks defaults, constants, functions and tests, one body at a time ([`expr`], [`call`], [`pattern`], …);
-//!    unification variables ([`infer`]) never leave a body;
-//! 6. [`verify`] looks at each finished body again for what does not concern types: places and lending, exhaustive
-//!    matching ([`exhaust`]), capabilities;
-//! 7. [`cycles`] looks for constants that need themselves, [`unused`] for names that nobody uses.
+//! 1. `load` reads the root file, what it imports, and the core;
+//! 2. `declare` gives every item an id and fills the scopes of the modules, `import`s included;
+//! 3. `items` resolves what items say about types: fields, `signature`s, bounds, `impls`;
+//! 4. `derive` finds out which built-in traits hold for which structs and enums;
+//! 5. `body` checks defaults, constants, functions and tests, one body at a time: `stmt`, `branch`, `loops`;
+//!    `expr`, `operator`, `access`, `tries`, `lambda`; `path`, `constructor` and `build`, `associated`,
+//!    `call` and `argument`; `pattern`. Unification variables (`infer`) never leave it, `finish` sees to that;
+//!    which `traits` hold is asked on the way, what is wrong with a type is said by `mismatch`;
+//! 6. `verify` looks at each finished body again for what does not concern types: `lending` of places, `coverage`
+//!    of matches (by `exhaust`), capabilities;
+//! 7. `cycles` looks for constants that need themselves, `unused` for names that nobody uses.
 //!
-//! An error in one place gives the type [`Ty::Error`] there, which fits everywhere, so that it is reported once.
+//! An error in one place gives the type `Ty::Error` there, which fits everywhere, so that it is reported once.
 
+mod access;
+mod argument;
+mod associated;
 mod attributes;
 mod body;
+mod branch;
 mod build;
 mod call;
+mod constructor;
+mod coverage;
 mod cycles;
 mod declare;
 mod derive;
@@ -27,23 +35,29 @@ mod expr;
 mod finish;
 mod finite;
 mod impls;
+mod import;
 mod infer;
 mod items;
 mod lambda;
+mod lending;
 mod load;
+mod loops;
 mod mismatch;
 mod names;
 mod operator;
 mod path;
 mod pattern;
 mod places;
+mod signature;
 mod stmt;
 pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
 mod traits;
+mod tries;
 mod types;
 mod unused;
+mod variant_pattern;
 mod verify;
 mod visit;
 
@@ -54,6 +68,7 @@ use crate::source::{SourceMap, Sources, Span};
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -227,7 +242,7 @@ struct Scope {
     /// Variants of the enums that are declared in or imported into the module.
     variants: IndexMap<Arc<str>, Vec<(AdtId, u32)>>,
     /// Traits in sight that have a function of a name.
-    trait_methods: FxHashMap<Arc<str>, Vec<TraitId>>,
+    trait_methods: BTreeMap<Arc<str>, Vec<TraitId>>,
 }
 
 /// What a name of a module stands for.

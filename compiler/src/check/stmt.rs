@@ -1,11 +1,10 @@
 //! Blocks and statements.
 
 use super::body::{BodyCx, Want, Why};
-use super::infer::Open;
 use super::pattern::Binding;
 use super::*;
-use crate::ast::{Block, Else, Expr, If, Let, Pattern, Stmt, StmtKind};
-use crate::hir::{ExprKind, Walk};
+use crate::ast::{Block, Expr, Let, Stmt, StmtKind};
+use crate::hir::ExprKind;
 
 impl<'a> BodyCx<'_, 'a> {
     pub(super) fn block(&mut self, block: &'a Block, want: Want) -> hir::Expr {
@@ -148,36 +147,6 @@ impl<'a> BodyCx<'_, 'a> {
         value
     }
 
-    fn loop_exit(&mut self, stmt: &Stmt) -> hir::Expr {
-        let leaving = matches!(stmt.kind, StmtKind::Break);
-        let word = if leaving { "break" } else { "continue" };
-        let in_lambda = self.frames.len() > 1;
-        match self.frame().and_then(|frame| frame.loops.last_mut()) {
-            Some(has_break) => *has_break |= leaving,
-            None => {
-                let mut message =
-                    Diagnostic::error("E0404", format!("`{word}` stands outside of a loop"))
-                        .at(stmt.span, "no loop surrounds this");
-                if in_lambda {
-                    message = message.note(
-                        "a lambda cannot leave the loop around it; use `for` instead of the lambda",
-                    );
-                }
-                self.report(message);
-            }
-        }
-        let kind = if leaving {
-            ExprKind::Break
-        } else {
-            ExprKind::Continue
-        };
-        hir::Expr {
-            kind,
-            ty: Ty::Never,
-            span: stmt.span,
-        }
-    }
-
     fn return_stmt(&mut self, value: Option<&'a Expr>, span: Span) -> hir::Expr {
         let Some(frame) = self.frames.last() else {
             if let Some(value) = value {
@@ -260,245 +229,6 @@ impl<'a> BodyCx<'_, 'a> {
         });
     }
 
-    fn while_stmt(&mut self, condition: &'a Expr, body: &'a Block, span: Span) -> hir::Expr {
-        let mark = self.open_scope();
-        let forever = matches!(condition.kind, ast::ExprKind::Bool(true));
-        let condition = self.condition(condition, "`while`");
-        if let Some(frame) = self.frame() {
-            frame.loops.push(false);
-        }
-        let body = self.block(body, Want::Drop);
-        let has_break = self
-            .frame()
-            .and_then(|frame| frame.loops.pop())
-            .unwrap_or(false);
-        self.close_is_scope(mark);
-        let ty = if forever && !has_break {
-            Ty::Never
-        } else {
-            Ty::unit()
-        };
-        hir::Expr {
-            kind: ExprKind::While {
-                condition: Box::new(condition),
-                body: Box::new(body),
-            },
-            ty,
-            span,
-        }
-    }
-
-    fn for_stmt(
-        &mut self,
-        pattern: &'a Pattern,
-        values: &'a Expr,
-        body: &'a Block,
-        span: Span,
-    ) -> hir::Expr {
-        let walked = self.expr(values, Want::Any);
-        let (how, element) = self.walk(&walked);
-        let mark = self.open_scope();
-        let pattern = self.pattern(pattern, &element, Binding::For);
-        if let Some(frame) = self.frame() {
-            frame.loops.push(false);
-        }
-        let body = self.block(body, Want::Drop);
-        if let Some(frame) = self.frame() {
-            frame.loops.pop();
-        }
-        self.close_scope(mark);
-        hir::Expr {
-            kind: ExprKind::For {
-                pattern,
-                value: Box::new(walked),
-                how,
-                body: Box::new(body),
-            },
-            ty: Ty::unit(),
-            span,
-        }
-    }
-
-    /// How a value is walked, and the type of its elements.
-    fn walk(&mut self, value: &hir::Expr) -> (Walk, Ty) {
-        let span = value.span;
-        let ty = self.shape(&value.ty);
-        match &ty {
-            Ty::Range => (Walk::Range, Ty::Int),
-            Ty::List(element) => (Walk::List, (**element).clone()),
-            Ty::Set(element) => (Walk::Set, (**element).clone()),
-            Ty::Bytes => (Walk::Bytes, Ty::Int),
-            Ty::Map(key, value) => (
-                Walk::Map,
-                Ty::Tuple(Rc::from([(**key).clone(), (**value).clone()])),
-            ),
-            Ty::Error | Ty::Never => (Walk::List, Ty::Error),
-            Ty::Infer(_) => {
-                self.unknown_shape(span, "walk it");
-                (Walk::List, Ty::Error)
-            }
-            _ => self.walk_iterator(&ty, span),
-        }
-    }
-
-    fn walk_iterator(&mut self, ty: &Ty, span: Span) -> (Walk, Ty) {
-        let iterator = self.cx.known.iterator;
-        if let Some(of) = iterator
-            && self.has_impl_or_bound(ty, of)
-        {
-            let element = self.fresh(span, Open::Other);
-            let method = self.cx.traits[of.index()]
-                .methods
-                .get("next")
-                .copied()
-                .unwrap_or(0);
-            let bound = hir::TraitRef {
-                id: of,
-                args: vec![element.clone()],
-            };
-            self.demand(ty, bound, span, traits::Asker::Method(rc("for")));
-            let next = hir::TraitFnRef {
-                of,
-                method,
-                args: vec![ty.clone(), element.clone()],
-            };
-            return (Walk::Iterator(next), element);
-        }
-        let shown = self.shown(ty);
-        let mut message = Diagnostic::error("E0407", format!("`for` cannot walk a `{shown}`"))
-            .at(span, names::a(&shown))
-            .note("`for` takes a range, list, set, map, bytes, or a type with `Iterator[T]`");
-        message = match ty {
-            Ty::String => message
-                .help("say what to walk")
-                .edit(span.after(), ".chars()"),
-            Ty::Int => message.help("a range counts").edit(span.before(), "0.."),
-            Ty::Adt(id, _) if Some(*id) == self.cx.known.option => {
-                message.help("an option is taken apart by `if … is Some(x)`")
-            }
-            _ => message,
-        };
-        self.report(message);
-        (Walk::List, Ty::Error)
-    }
-
-    fn if_stmt(&mut self, branches: &'a If, span: Span) -> hir::Expr {
-        let mark = self.open_scope();
-        let condition = self.condition(&branches.condition, "`if`");
-        let then = self.block(&branches.then, Want::Drop);
-        self.close_is_scope(mark);
-        let otherwise = branches.otherwise.as_ref().map(|otherwise| {
-            Box::new(match otherwise {
-                Else::Block(block) => self.block(block, Want::Drop),
-                Else::If(inner, span) => self.if_stmt(inner, *span),
-            })
-        });
-        let ty = match &otherwise {
-            Some(otherwise) if self.leaves(&then) && self.leaves(otherwise) => Ty::Never,
-            _ => Ty::unit(),
-        };
-        hir::Expr {
-            kind: ExprKind::If {
-                condition: Box::new(condition),
-                then: Box::new(then),
-                otherwise,
-            },
-            ty,
-            span,
-        }
-    }
-
-    /// An `if` with `else`, as an expression.
-    pub(super) fn if_expr(&mut self, branches: &'a If, span: Span, want: Want) -> hir::Expr {
-        let mark = self.open_scope();
-        let condition = self.condition(&branches.condition, "`if`");
-        let then = self.block(&branches.then, want);
-        self.close_is_scope(mark);
-        let then_span = value_span(&then);
-        let leaves = self.leaves(&then);
-        let why = Why::Branches(then_span);
-        let then_ty = then.ty.clone();
-        let rest = match want {
-            Want::Any | Want::Hint(_) if !leaves => Want::Must(&then_ty, &why),
-            other => other,
-        };
-        let otherwise = branches
-            .otherwise
-            .as_ref()
-            .map(|otherwise| match otherwise {
-                Else::Block(block) => self.block(block, rest),
-                Else::If(inner, span) => self.if_expr(inner, *span, rest),
-            });
-        let ty = match &otherwise {
-            Some(otherwise) if leaves => otherwise.ty.clone(),
-            _ => then.ty.clone(),
-        };
-        hir::Expr {
-            kind: ExprKind::If {
-                condition: Box::new(condition),
-                then: Box::new(then),
-                otherwise: otherwise.map(Box::new),
-            },
-            ty,
-            span,
-        }
-    }
-
-    pub(super) fn match_expr(
-        &mut self,
-        value: &'a Expr,
-        arms: &'a [ast::Arm],
-        span: Span,
-        want: Want,
-    ) -> hir::Expr {
-        let value = self.expr(value, Want::Any);
-        let value_ty = value.ty.clone();
-        let mut ty = Ty::Never;
-        let mut first = span;
-        let mut out = Vec::new();
-        for arm in arms {
-            let mark = self.open_scope();
-            let pattern = self.pattern(&arm.pattern, &value_ty, Binding::Match);
-            let guard = arm
-                .guard
-                .as_ref()
-                .map(|guard| self.condition(guard, "the guard of an arm"));
-            let why = Why::Branches(first);
-            let known = ty.clone();
-            let rest = match want {
-                Want::Any | Want::Hint(_) if known != Ty::Never => Want::Must(&known, &why),
-                other => other,
-            };
-            let body = self.body_stmt(&arm.body, rest);
-            self.close_is_scope(mark);
-            if ty == Ty::Never && !self.leaves(&body) {
-                ty = body.ty.clone();
-                first = value_span(&body);
-            }
-            out.push(hir::Arm {
-                pattern,
-                guard,
-                body,
-            });
-        }
-        if let (Want::Must(wanted, _), true) = (want, ty == Ty::Never) {
-            self.table.mark_never(wanted);
-        }
-        if matches!(want, Want::Drop) && ty != Ty::Never {
-            ty = Ty::unit();
-        }
-        let place = self.lent_place(out.iter().map(|arm| &arm.pattern), &value);
-        hir::Expr {
-            kind: ExprKind::Match {
-                value: Box::new(value),
-                place,
-                arms: out,
-            },
-            ty,
-            span,
-        }
-    }
-
     fn assign(
         &mut self,
         place: &'a Expr,
@@ -561,7 +291,7 @@ impl Gone {
 }
 
 /// The closing brace.
-fn hir_end(span: Span) -> Span {
+pub(super) fn hir_end(span: Span) -> Span {
     Span {
         start: span.end.saturating_sub(1).max(span.start),
         ..span
@@ -569,7 +299,7 @@ fn hir_end(span: Span) -> Span {
 }
 
 /// Where the value of a block stands.
-fn value_span(value: &hir::Expr) -> Span {
+pub(super) fn value_span(value: &hir::Expr) -> Span {
     match &value.kind {
         ExprKind::Block(_, Some(tail)) => value_span(tail),
         _ => value.span,
