@@ -1,19 +1,19 @@
 //! The interpreter: one loop over flat instructions, with an explicit stack of frames.
 
-use cop_bytecode::table::Kind as TableKind;
-use cop_bytecode::{Op, TrapKind, UpdateOp};
+use cop_bytecode::TrapKind;
 
-use crate::flat::{Code, Insn, NONE, Tag, UpdatePlan};
+use crate::flat::{Code, Insn, NONE, Tag};
 use crate::heap::{HEADER, SEQUENCE};
 use crate::host::{Answer, Host};
 use crate::list::check_index;
 use crate::machine::{Machine, Run, Stop, internal, trap};
 use crate::memory::Ref;
-use crate::number;
-use crate::path::{Access, Place, check_byte, check_tag};
+use crate::path::{Access, check_byte, check_tag};
 use crate::program::Inner;
 use crate::run::Position;
+use crate::scalar::scalar;
 use crate::shape::CLOSURE;
+use crate::update::check_arguments;
 
 /// A frame that waits for a call to return.
 struct Frame<'p> {
@@ -541,209 +541,5 @@ fn host_call(
         Answer::Trap(kind, operands) => trap(kind, operands[0], operands[1]),
         Answer::Stop => Err(Box::new(Stop::Stopped)),
         Answer::Refuse(reason) => Err(Box::new(Stop::Refused(reason))),
-    }
-}
-
-/// The rules that an update's arguments can break by themselves are tested before its place is looked for.
-fn check_arguments(machine: &Machine, plan: &UpdatePlan, frame: &[u64]) -> Run<()> {
-    let arg = |i: usize| frame[plan.args[i] as usize] as i64;
-    match plan.op {
-        UpdateOp::BytesPush => check_byte(arg(0)).map(drop),
-        UpdateOp::ListTruncate if arg(0) < 0 => trap(TrapKind::InvalidArgument, arg(0), 0),
-        UpdateOp::TextAppendSlice => {
-            crate::text::check_text_range(machine.heap.text(arg(0) as u32), arg(1), arg(2))
-                .map(drop)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The operations that need no heap.
-fn scalar(op: Op, a: u64, b: u64) -> Run<u64> {
-    let (i, j) = (a as i64, b as i64);
-    let (x, y) = (f64::from_bits(a), f64::from_bits(b));
-    let int = |n: i64| Ok(n as u64);
-    let float = |f: f64| Ok(f.to_bits());
-    let truth = |t: bool| Ok(u64::from(t));
-    let character = || char::from_u32(a as u32).unwrap_or(char::REPLACEMENT_CHARACTER);
-    match op {
-        Op::I64Add => int(number::checked(i.checked_add(j), i, j)?),
-        Op::I64Sub => int(number::checked(i.checked_sub(j), i, j)?),
-        Op::I64Mul => int(number::checked(i.checked_mul(j), i, j)?),
-        Op::I64Div => int(number::divide(i, j)?),
-        Op::I64Rem => int(number::remainder(i, j)?),
-        Op::I64Neg => int(number::checked(i.checked_neg(), i, 0)?),
-        Op::I64AddWrap => int(i.wrapping_add(j)),
-        Op::I64SubWrap => int(i.wrapping_sub(j)),
-        Op::I64MulWrap => int(i.wrapping_mul(j)),
-        Op::I64And => Ok(a & b),
-        Op::I64Or => Ok(a | b),
-        Op::I64Xor => Ok(a ^ b),
-        Op::I64Not => Ok(!a),
-        Op::I64Shl => Ok(a << number::amount(j)?),
-        Op::I64Shr => int(i >> number::amount(j)?),
-        Op::I64UShr => Ok(a >> number::amount(j)?),
-        Op::I64Eq => truth(i == j),
-        Op::I64Ne => truth(i != j),
-        Op::I64Lt => truth(i < j),
-        Op::I64Le => truth(i <= j),
-        Op::I64Gt => truth(i > j),
-        Op::I64Ge => truth(i >= j),
-        Op::I64ToF64 => float(i as f64),
-        Op::I64CountOnes => int(i64::from(a.count_ones())),
-        Op::I64LeadingZeros => int(i64::from(a.leading_zeros())),
-        Op::I64TrailingZeros => int(i64::from(a.trailing_zeros())),
-        Op::I64RotateLeft => Ok(a.rotate_left(number::amount(j)?)),
-        Op::I64RotateRight => Ok(a.rotate_right(number::amount(j)?)),
-        Op::I64ULt => truth(a < b),
-        Op::I64UDiv => match a.checked_div(b) {
-            Some(quotient) => Ok(quotient),
-            None => trap(TrapKind::DivisionByZero, i, 0),
-        },
-        Op::I64URem => match a.checked_rem(b) {
-            Some(rest) => Ok(rest),
-            None => trap(TrapKind::DivisionByZero, i, 0),
-        },
-        Op::I64AddOverflows => truth(i.checked_add(j).is_none()),
-        Op::I64SubOverflows => truth(i.checked_sub(j).is_none()),
-        Op::I64MulOverflows => truth(i.checked_mul(j).is_none()),
-
-        Op::F64Add => float(x + y),
-        Op::F64Sub => float(x - y),
-        Op::F64Mul => float(x * y),
-        Op::F64Div => float(x / y),
-        Op::F64Rem => float(x % y),
-        Op::F64Neg => float(-x),
-        Op::F64Eq => truth(x == y),
-        Op::F64Ne => truth(x != y),
-        Op::F64Lt => truth(x < y),
-        Op::F64Le => truth(x <= y),
-        Op::F64Gt => truth(x > y),
-        Op::F64Ge => truth(x >= y),
-        Op::F64Compare => int(number::compare(x, y)),
-        Op::F64Sqrt => float(x.sqrt()),
-        Op::F64Floor => float(x.floor()),
-        Op::F64Ceil => float(x.ceil()),
-        Op::F64Trunc => float(x.trunc()),
-        Op::F64Round => float(x.round()),
-        Op::F64Abs => float(x.abs()),
-        Op::F64Min => float(number::min(x, y)),
-        Op::F64Max => float(number::max(x, y)),
-        Op::F64ToI64 => match number::to_integer(x) {
-            Some(n) => int(n),
-            None => trap(TrapKind::ConversionOutOfRange, 0, 0),
-        },
-        Op::F64ToBits => Ok(number::to_bits(x)),
-        Op::F64FromBits => Ok(number::to_bits(x)),
-
-        Op::BoolNot => Ok(a ^ 1),
-        Op::BoolEq => truth(a == b),
-        Op::CharCode => Ok(a),
-        Op::CharIsLetter => truth(crate::unicode::is_letter(character())),
-        Op::CharIsSpace => truth(crate::unicode::is_space(character())),
-        Op::CharIsUpper => truth(crate::unicode::is_upper(character())),
-        Op::CharIsLower => truth(crate::unicode::is_lower(character())),
-        _ => internal("an operation that needs the heap"),
-    }
-}
-
-impl<'p> Machine<'p> {
-    /// Takes a boxed value apart into the slots from `d` on: its parts are moved out and the cell is freed if it had
-    /// one owner, else each gets one more.
-    fn open(&mut self, cell: Ref, ty: u32, frame: &mut [u64], d: u32) -> Run<()> {
-        let Some(shape) = self.heap.shape(ty) else {
-            return internal("no such type");
-        };
-        let Some(row) = self.heap.boxed_row(shape, cell) else {
-            return internal("no such variant");
-        };
-        // Slots of a sum's parts are counted from its tag.
-        let first = row.parts.first().map_or(0, |part| part.slot);
-        let Some(slots) = (d.checked_sub(first)).and_then(|d| frame.get_mut(d as usize..)) else {
-            return internal("a part without a slot");
-        };
-        self.heap.load(&row.pieces, cell, slots);
-        if self.heap.is_unique(cell) {
-            self.heap.free_cell(cell);
-        } else {
-            self.heap.share_slots(&row.refs, slots);
-            self.heap.release(cell);
-        }
-        Ok(())
-    }
-
-    /// One operation in place.
-    fn update(&mut self, plan: &UpdatePlan, place: Place, frame: &mut [u64], d: u32) -> Run<()> {
-        let row = plan.op.row();
-        match row.target {
-            TableKind::I64 => return self.update_integer(plan.op, place, frame, plan.args[0]),
-            TableKind::F64 => {
-                let old = f64::from_bits(self.word(place, frame));
-                let by = f64::from_bits(frame[plan.args[0] as usize]);
-                let new = match plan.op {
-                    UpdateOp::F64Add => old + by,
-                    UpdateOp::F64Sub => old - by,
-                    UpdateOp::F64Mul => old * by,
-                    UpdateOp::F64Div => old / by,
-                    _ => old % by,
-                };
-                self.set_word(place, frame, new.to_bits());
-                return Ok(());
-            }
-            _ => {}
-        }
-        let cell = self.target(place, frame)?;
-        let changed = self.update_cell(plan, cell, frame, d)?;
-        if changed != cell {
-            self.retarget(place, frame, changed);
-        }
-        Ok(())
-    }
-
-    fn word(&self, place: Place, frame: &[u64]) -> u64 {
-        match place {
-            Place::Slots(s) => frame[s as usize],
-            Place::Memory(at) => self.heap.arena.u64(at),
-            Place::Byte(at) => u64::from(self.heap.arena.u8(at)),
-        }
-    }
-
-    fn set_word(&mut self, place: Place, frame: &mut [u64], word: u64) {
-        match place {
-            Place::Slots(s) => frame[s as usize] = word,
-            Place::Memory(at) => self.heap.arena.set_u64(at, word),
-            Place::Byte(at) => self.heap.arena.set_u8(at, word as u8),
-        }
-    }
-
-    fn update_integer(
-        &mut self,
-        op: UpdateOp,
-        place: Place,
-        frame: &mut [u64],
-        arg: u32,
-    ) -> Run<()> {
-        let (old, by) = (self.word(place, frame) as i64, frame[arg as usize] as i64);
-        let new = match op {
-            UpdateOp::I64Add => number::checked(old.checked_add(by), old, by)?,
-            UpdateOp::I64Sub => number::checked(old.checked_sub(by), old, by)?,
-            UpdateOp::I64Mul => number::checked(old.checked_mul(by), old, by)?,
-            UpdateOp::I64Div => number::divide(old, by)?,
-            UpdateOp::I64Rem => number::remainder(old, by)?,
-            UpdateOp::I64AddWrap => old.wrapping_add(by),
-            UpdateOp::I64SubWrap => old.wrapping_sub(by),
-            UpdateOp::I64MulWrap => old.wrapping_mul(by),
-            UpdateOp::I64And => old & by,
-            UpdateOp::I64Or => old | by,
-            UpdateOp::I64Xor => old ^ by,
-            UpdateOp::I64Shl => old << number::amount(by)?,
-            UpdateOp::I64Shr => old >> number::amount(by)?,
-            _ => (old as u64 >> number::amount(by)?) as i64,
-        };
-        if let Place::Byte(_) = place {
-            check_byte(new)?;
-        }
-        self.set_word(place, frame, new as u64);
-        Ok(())
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! Inside, in the order a newcomer should read: `program` (what is shared by runs), `flat` (the interpreter's
 //! instructions) and `compile` (how a function becomes them), `interpret` (the loop), `machine` (fuel, traps),
-//! `path`, `ops`, `number`, `text`, `list`, `table`, `key` (what instructions do), and below them `heap`, `shape`
-//! and `memory` (values as bytes). `unicode` is data.
+//! what instructions do: `scalar` and `number`, `path` and `update`, `ops`, `text`, `list`, `table` and `key`;
+//! and below them `heap`, `shape` and `memory` (values as bytes). `unicode` is data.
 
 mod compile;
 mod flat;
@@ -23,10 +23,12 @@ mod ops;
 mod path;
 mod program;
 mod run;
+mod scalar;
 mod shape;
 mod table;
 mod text;
 mod unicode;
+mod update;
 pub mod verify;
 
 pub use host::{Answer, Host, NoHost};
