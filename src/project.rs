@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::{SourceError, Sources};
 use cop_runtime::ProgramName;
+use cop_runtime::address::NAME_LENGTH_MAX;
 
 use crate::report::Report;
 
@@ -25,6 +26,8 @@ pub const SETTINGS: &str = "cop.toml";
 pub struct Project {
     /// What it is called, unless it is published under another name.
     pub name: ProgramName,
+    /// Whether that is what its author called it, and not merely the nearest to a file's or folder's name that a program can have.
+    pub is_named: bool,
     /// What its author says that it is.
     pub kind: Option<Kind>,
     /// Fuel that a run may use, if the author chose.
@@ -65,8 +68,6 @@ pub enum ProjectError {
         name: String,
         /// What is wrong with it.
         why: String,
-        /// Where it was found.
-        place: String,
     },
     /// The settings have mistakes.
     Settings(Report),
@@ -86,10 +87,10 @@ impl fmt::Display for ProjectError {
                 )
             }
             ProjectError::NotSource(path) => write!(out, "{} is not a .cop file", path.display()),
-            ProjectError::Name { name, why, place } => {
+            ProjectError::Name { name, why } => {
                 write!(
                     out,
-                    "`{name}`, from {place}, cannot be a program's name: {why}; write `name = \"…\"` in {SETTINGS}"
+                    "`{name}`, from {SETTINGS}, cannot be a program's name: {why}"
                 )
             }
             ProjectError::Settings(report) => report.fmt(out),
@@ -114,7 +115,7 @@ impl Project {
                 return Err(ProjectError::NotSource(path.to_owned()));
             }
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            return Project::new(&stem, "the file's name", None, Files::File(path.to_owned()));
+            return Project::new(&stem, None, Files::File(path.to_owned()));
         }
         // `.` and `..` have no name of their own.
         let whole = path.canonicalize().map_err(unreadable(path))?;
@@ -132,12 +133,7 @@ impl Project {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Project::new(
-            &folder_name,
-            "the folder's name",
-            settings,
-            Files::Folder(whole, within(path)),
-        )
+        Project::new(&folder_name, settings, Files::Folder(whole, within(path)))
     }
 
     /// A project whose files are in memory: path within the package, and content. `name` counts unless its settings say
@@ -158,28 +154,23 @@ impl Project {
                 String::from_utf8_lossy(bytes).into_owned(),
             )
         });
-        Project::new(name, "its folder's name", settings, Files::Table(files))
+        Project::new(name, settings, Files::Table(files))
     }
 
     /// `settings` are path and text of `cop.toml`, if there is one.
     fn new(
         usual_name: &str,
-        usual_place: &str,
         settings: Option<(String, String)>,
         files: Files,
     ) -> Result<Project, ProjectError> {
-        let named = |name: &str, place: &str| {
-            name.parse()
-                .map_err(|why: cop_runtime::address::NameError| ProjectError::Name {
-                    name: name.to_owned(),
-                    why: why.to_string(),
-                    place: place.to_owned(),
-                })
-        };
         let Some((path, text)) = settings else {
-            let name = named(usual_name, usual_place)?;
+            let (name, is_named) = match usual_name.parse() {
+                Ok(name) => (name, true),
+                Err(_) => (nearest_name(usual_name)?, false),
+            };
             return Ok(Project {
                 name,
+                is_named,
                 kind: None,
                 fuel: None,
                 memory_bytes: None,
@@ -190,7 +181,8 @@ impl Project {
         let file = report.files.add(&path, &text);
         match manifest::parse(file, &text, &mut report.diagnostics) {
             Some(manifest) if !report.diagnostics.has_errors() => Ok(Project {
-                name: named(&manifest.name, SETTINGS)?,
+                name: program_name(&manifest.name)?,
+                is_named: true,
                 kind: manifest.kind,
                 fuel: manifest.fuel,
                 memory_bytes: manifest.memory_mib.map(|mib| mib << 20),
@@ -235,6 +227,33 @@ impl Project {
             Files::Table(files) => files.get(path).cloned().ok_or(SourceError::NotFound),
         }
     }
+}
+
+fn program_name(name: &str) -> Result<ProgramName, ProjectError> {
+    name.parse()
+        .map_err(|why: cop_runtime::address::NameError| ProjectError::Name {
+            name: name.to_owned(),
+            why: why.to_string(),
+        })
+}
+
+/// What a program can be called that lies in a file or folder of this name: `My_Page` is `my-page`.
+fn nearest_name(name: &str) -> Result<ProgramName, ProjectError> {
+    let mut nearest = String::new();
+    for letter in name.chars().map(|letter| letter.to_ascii_lowercase()) {
+        if letter.is_ascii_alphanumeric() {
+            nearest.push(letter);
+        } else if !nearest.is_empty() && !nearest.ends_with('-') {
+            nearest.push('-');
+        }
+    }
+    nearest.truncate(NAME_LENGTH_MAX);
+    let nearest = nearest.trim_end_matches('-');
+    program_name(if nearest.is_empty() {
+        "program"
+    } else {
+        nearest
+    })
 }
 
 /// The path before the names of files in it: nothing for this folder.
@@ -353,8 +372,22 @@ mod tests {
         assert!(error(&root).contains("has no main.cop"));
         assert!(error(&root.join("readme.md")).contains("is not a .cop file"));
         assert!(error(&folder.path().join("nothing")).contains("cannot read"));
-        let odd = folder.path().join("My Program.cop");
-        std::fs::write(&odd, "").expect("written");
-        assert!(error(&odd).contains("cannot be a program's name"));
+    }
+
+    #[test]
+    fn any_file_name_gives_a_name() {
+        for (given, name) in [
+            ("My Program", "my-program"),
+            ("__tmp.Ab9", "tmp-ab9"),
+            ("a_very_long_name_indeed_", "a-very-long-name-ind"),
+            ("nineteen_characters__x", "nineteen-characters"),
+            ("é", "program"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join(format!("{given}.cop"));
+            std::fs::write(&path, "").expect("written");
+            let project = Project::at(&path).expect("a project");
+            assert_eq!((project.name.as_str(), project.is_named), (name, false));
+        }
     }
 }

@@ -249,7 +249,9 @@ fn what_keeps_a_program_from_being_published_is_told() {
     let mut without = command(at, &["publish", "greet.cop"]);
     without.env("COP_DATA", data.path());
     ran(without).refused(1, &["--password-file"]);
-    // Not a program, not a node.
+    // Not a program, not a name, not a node.
+    std::fs::copy(at.join("greet.cop"), at.join("Greet_All.cop")).expect("copied");
+    publish(at, data.path(), &["Greet_All.cop"]).refused(2, &["--name"]);
     publish(at, data.path(), &["nothing.cop"]).refused(1, &["nothing.cop"]);
     publish(
         at,

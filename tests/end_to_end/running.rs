@@ -137,7 +137,7 @@ fn nothing_goes_on_for_ever() {
     }
     let told = copc(folder.path(), &["run", "deep.cop"]);
     assert!(
-        told.errors.contains("error[StackOverflow]") && told.errors.lines().count() < 40,
+        told.errors.contains("error[StackOverflow]") && told.errors.lines().count() < 12,
         "{}",
         told.errors
     );

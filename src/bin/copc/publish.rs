@@ -18,6 +18,12 @@ use crate::tell;
 /// Builds, signs and stores a program.
 pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
+    if !project.is_named && options.name.is_none() {
+        return Err(Complaint::Usage(format!(
+            "{} is no name that a program can be published under; choose one with --name NAME, or in cop.toml",
+            options.path.display()
+        )));
+    }
     let built = build(&project)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

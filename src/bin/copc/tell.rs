@@ -8,7 +8,7 @@ use cop_compiler::diagnostic::Diagnostic;
 use cop_compiler::render;
 use cop_compiler::source::{FileId, SourceFile, Span};
 use cop_runtime::ProgramKind;
-use cop_runtime::engine::{Limits, Trap};
+use cop_runtime::engine::{Limits, Position, Trap};
 use cop_runtime::report::trap_report;
 use cop_runtime::run::RunRecord;
 use coputer::project::Project;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::say;
 
 /// Most calls shown below a trap.
-const CALLS_SHOWN: usize = 12;
+const CALLS_SHOWN: usize = 20;
 
 /// What a program is, by its entry point.
 pub fn kind(kind: ProgramKind) -> &'static str {
@@ -69,28 +69,46 @@ impl Trapped<'_> {
         }
         let mut text = render::one(&told, &self.report.files, true);
         text.push('\n');
-        let calls = &self.trap.backtrace;
+        let calls = self.calls();
         if calls.len() > 1 {
-            for position in calls.iter().take(CALLS_SHOWN) {
-                let name = self.map.name(position.function).unwrap_or("?");
-                let _ = write!(text, "  in {name}");
-                if let Some(place) = self.map.place(position.function, position.instruction) {
-                    let file = self.map.file(place.file).unwrap_or("?");
-                    let _ = write!(
-                        text,
-                        " at {}:{}:{}",
-                        self.project.shown(file),
-                        place.line,
-                        place.column
-                    );
-                }
-                text.push('\n');
-            }
-            if calls.len() > CALLS_SHOWN {
-                let _ = writeln!(text, "  … and {} more calls", calls.len() - CALLS_SHOWN);
+            for call in calls.iter().take(CALLS_SHOWN) {
+                let _ = writeln!(text, "  in {call}");
             }
         }
+        if calls.len() > CALLS_SHOWN {
+            let _ = writeln!(text, "  … and more calls");
+        }
         text
+    }
+
+    /// The calls that led there, innermost first, with the files named as the author would; repeated ones once.
+    fn calls(&self) -> Vec<String> {
+        let name_of = |position: &Position| self.map.name(position.function).unwrap_or("?");
+        let positions = match self.trap.backtrace.split_last() {
+            Some((outermost, rest)) if is_wrapper(name_of(outermost)) => rest,
+            _ => &self.trap.backtrace,
+        };
+        let mut calls: Vec<(String, u64)> = Vec::new();
+        for position in positions {
+            let name = name_of(position);
+            let place = self.map.place(position.function, position.instruction);
+            let call = match place.and_then(|place| Some((self.map.file(place.file)?, place))) {
+                Some((file, place)) => {
+                    let file = self.project.shown(file);
+                    format!("{name} at {file}:{}:{}", place.line, place.column)
+                }
+                None => name.to_owned(),
+            };
+            match calls.last_mut() {
+                Some((last, count)) if *last == call => *count += 1,
+                _ => calls.push((call, 1)),
+            }
+        }
+        let told = |(call, count): (String, u64)| match count {
+            1 => call,
+            _ => format!("{call}, {} times", say::count(count)),
+        };
+        calls.into_iter().map(told).collect()
     }
 
     /// For tools.
@@ -102,7 +120,7 @@ impl Trapped<'_> {
             "file": report.file.map(|file| self.project.shown(&file)),
             "line": report.line,
             "column": report.column,
-            "backtrace": report.backtrace,
+            "backtrace": self.calls().into_iter().take(CALLS_SHOWN).collect::<Vec<_>>(),
         })
     }
 
@@ -134,6 +152,11 @@ impl Trapped<'_> {
         let start = line_start + within;
         Some(Span::new(id, start, start + word.max(one)))
     }
+}
+
+/// Whether a function was made by the compiler around an entry point: `entry`, `test 3`. Blocks of tests have quoted names.
+fn is_wrapper(name: &str) -> bool {
+    name == "entry" || (name.starts_with("test ") && !name.contains('"'))
 }
 
 /// What a run used.
