@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
+use crate::skip::skipped;
 
 /// How long a page may take to become as expected.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,7 +40,10 @@ impl Browser {
     /// `None`, with a line that says so, where there is no Chromium.
     fn start() -> Option<Browser> {
         let Some(chromium) = find().filter(|_| cfg!(unix)) else {
-            eprintln!("skipped: no Chromium in PATH (COP_CHROMIUM names one)");
+            skipped(
+                "the browser test",
+                "there is no Chromium in PATH (COP_CHROMIUM names one)",
+            );
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
@@ -52,7 +56,8 @@ impl Browser {
                 .success()
         );
         // A shell opens the pipes under the numbers that Chromium expects. The sandbox needs rights that a container lacks.
-        let script = "exec \"$0\" --headless --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe \
+        let script = "exec \"$0\" --headless --no-sandbox --disable-gpu --no-first-run --disable-quic \
+                      --disable-background-networking --disable-component-update --disable-sync --remote-debugging-pipe \
                       --user-data-dir=\"$1/profile\" about:blank 3<\"$1/to\" 4>\"$1/from\"";
         let child = Command::new("sh")
             .args(["-c", script])
@@ -122,6 +127,26 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
+    /// A picture of the page as text, which must show something.
+    fn picture(&mut self) -> String {
+        let answer = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let picture = answer["data"].as_str().expect("a picture").to_owned();
+        // A PNG of one colour takes a few hundred bytes.
+        assert!(picture.len() > 10_000, "an empty page");
+        picture
+    }
+
+    /// Shows pages as on a phone that prefers this scheme of colours.
+    fn as_phone(&mut self, scheme: &str) {
+        let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
+        self.call("Emulation.setDeviceMetricsOverride", phone);
+        let scheme = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [scheme] }),
+        );
+    }
+
     /// Waits until an expression is true. While a page loads, it may also fail.
     fn wait_for(&mut self, expression: &str) {
         let begun = Instant::now();
@@ -161,6 +186,15 @@ fn the_system_page_shows_its_own_figures_and_the_guestbook_takes_an_entry() {
     browser.wait_for("/^[1-9][0-9,]*$/.test(document.querySelector('dd [data-figure=fuel].live')?.textContent ?? '')");
     browser.wait_for("/^(hit|miss)/i.test(document.querySelector('dd[data-figure=cache].live')?.textContent ?? '')");
     browser.wait_for("[...document.querySelectorAll('[data-figure=run]')].some(place => /^[0-9a-f]{32}$/.test(place.textContent))");
+
+    // It looks like something, on a phone too, by day and by night, and nothing sticks out at the side.
+    browser.picture();
+    let [day, night] = ["light", "dark"].map(|scheme| {
+        browser.as_phone(scheme);
+        browser.wait_for("document.documentElement.scrollWidth <= window.innerWidth");
+        browser.picture()
+    });
+    assert_ne!(day, night);
 
     browser.evaluate("document.querySelector('a[data-program=guestbook]').click()");
     browser.wait_for(

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use coputer::node_file::NodeFile;
 
+use crate::skip::skipped;
+
 /// How long a node may take to start or to stop, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -81,7 +83,10 @@ impl Daemon {
             .output()
             .is_ok_and(|tried| tried.status.success())
         {
-            eprintln!("skipped: no small disk can be made here (unshare and mount)");
+            skipped(
+                "a full disk",
+                "no small disk can be made here (unshare and mount)",
+            );
             return None;
         }
         let node = format!("{folder}/node");

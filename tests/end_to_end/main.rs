@@ -14,3 +14,4 @@ mod node;
 mod publishing;
 mod releases;
 mod running;
+mod skip;
