@@ -226,6 +226,35 @@ async fn what_is_not_there_is_told_in_the_readers_form() {
     assert_eq!(get(node.http(), url).await.status().as_u16(), 200);
 }
 
+#[tokio::test]
+async fn what_answers_no_requests_is_told_so() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    for (name, source, what) in [
+        (
+            "shapes",
+            "pub fn area(side: Int) -> Int { side * side }\n",
+            "library",
+        ),
+        ("hello", "fn main() { print(1) }\n", "command"),
+    ] {
+        let file = format!("{name}.cop");
+        std::fs::write(home.path().join(&file), source).expect("written");
+        let told = publish(home.path(), data.path(), &[&file]);
+        told.well();
+        assert!(
+            told.errors
+                .contains(&format!("a {what} answers no requests")),
+            "{told:?}"
+        );
+        let again = published(home.path(), data.path(), &[&file]);
+        assert_eq!(again["kind"], what);
+        let answer = get(node.http(), text(&again, "/urls/host")).await;
+        assert_eq!(answer.status().as_u16(), 404);
+        assert!(answer.body().contains(what), "{}", answer.body());
+    }
+}
+
 #[test]
 fn what_keeps_a_program_from_being_published_is_told() {
     let home = home();

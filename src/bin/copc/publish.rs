@@ -1,12 +1,11 @@
 //! `copc publish`: a program built, signed, and handed to a node.
 
 use cop_bytecode::Hash;
-use cop_runtime::{SecretKey, local_network};
+use cop_runtime::{ProgramKind, SecretKey, local_network};
 use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
 use coputer::node_file::default_data_dir;
 use coputer::project::Project;
 use coputer::publish::{Built, Place, build, sign};
-use coputer::report::Report;
 use serde_json::json;
 
 use crate::arguments::PublishOptions;
@@ -31,10 +30,17 @@ pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
         .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
     let publication = runtime.block_on(store(options, &built))?;
     if options.json {
-        print(&as_json(&publication, &built.report));
+        print(&as_json(&publication, &built));
     } else {
         tell::warnings(&built.report);
         say::out(&as_text(&publication));
+        let kind = built.bundle.manifest().kind;
+        if kind != ProgramKind::Web {
+            say::note(&format!(
+                "a {} answers no requests, and its URLs say so; `fn handle` makes a web program",
+                tell::kind(kind)
+            ));
+        }
     }
     Ok(Ended::Well)
 }
@@ -115,7 +121,7 @@ fn as_text(publication: &Publication) -> String {
     )
 }
 
-fn as_json(publication: &Publication, report: &Report) -> serde_json::Value {
+fn as_json(publication: &Publication, built: &Built) -> serde_json::Value {
     let Publication {
         address,
         name,
@@ -130,11 +136,12 @@ fn as_json(publication: &Publication, report: &Report) -> serde_json::Value {
         "ok": true,
         "address": address,
         "name": name,
+        "kind": built.bundle.manifest().kind.as_str(),
         "release": release,
         "release_hash": release_hash,
         "bundle": bundle,
         "package": program,
         "urls": { "host": urls.host, "path": urls.path, "pinned": urls.pinned },
-        "diagnostics": diagnostics(report),
+        "diagnostics": diagnostics(&built.report),
     })
 }
