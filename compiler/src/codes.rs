@@ -131,6 +131,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0906", "an `impl` for every type, which does not work yet"),
     ("E0907", "constants in a longer row than works yet"),
     ("E0908", "not yet: intricate patterns"),
+    ("E0909", "not yet: actors"),
+    ("E0910", "not yet: some modules of the library"),
     ("W0101", "a doc comment that documents nothing"),
     ("W0102", "`--` at the end of a line"),
     ("W0201", "`??` beside arithmetic"),

@@ -84,6 +84,9 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     pub(super) fn no_field(&mut self, ty: &Ty, name: &Name) {
+        if self.cx.may_be_lost(ty) {
+            return;
+        }
         let shown = self.shown(ty);
         let fields = self.field_names(ty);
         let methods = self.method_names(ty);

@@ -284,7 +284,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     /// Says that a type has no such function.
     pub(super) fn no_function(&mut self, ty: &Ty, name: &Name) {
-        if *ty == Ty::Error {
+        if *ty == Ty::Error || self.cx.may_be_lost(ty) {
             return;
         }
         let shown = self.shown(ty);

@@ -211,6 +211,9 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     fn no_method(&mut self, ty: &Ty, receiver: &hir::Expr, name: &Name) {
+        if self.cx.may_be_lost(ty) {
+            return;
+        }
         let shown = self.shown(ty);
         let mut message =
             Diagnostic::error("E0327", format!("`{shown}` has no method `{}`", name.text))

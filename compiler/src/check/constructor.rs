@@ -185,7 +185,18 @@ impl<'a> BodyCx<'_, 'a> {
                     .chain(scope.variants.keys().map(|name| &**name))
                     .chain(scope.types.keys().map(|name| &**name))
                     .chain(self.cx.core.variants.keys().map(|name| &**name));
-                if let Some(near) = suggest::nearest(&name.text, known).map(str::to_string) {
+                let near = suggest::nearest(&name.text, known).map(str::to_string);
+                if let Some((of, path)) = self.cx.variant_elsewhere(self.module, &name.text) {
+                    message = message.help(format!(
+                        "`{path}` has `{of}.{}`: `import {{ {of} }} from \"{path}\"`",
+                        name.text
+                    ));
+                } else if let Some(path) = self.cx.offered_by(self.module, &name.text) {
+                    message = message.help(format!(
+                        "`{path}` has one: `import {{ {} }} from \"{path}\"`",
+                        name.text
+                    ));
+                } else if let Some(near) = near {
                     message = message
                         .help(format!("there is {}", names::a(&near)))
                         .edit(name.span, near);
@@ -306,6 +317,11 @@ impl<'a> BodyCx<'_, 'a> {
         name: &Name,
         span: Span,
     ) -> Option<Constructor> {
+        if self.cx.may_be_lost(ty)
+            && !matches!(ty, Ty::Adt(id, _) if self.variant_of(*id, &name.text).is_some())
+        {
+            return None;
+        }
         let shown = self.shown(ty);
         if let Ty::Adt(id, _) = ty
             && !self.cx.program.adts[id.index()].is_struct

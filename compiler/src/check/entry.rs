@@ -18,6 +18,16 @@ impl Checker<'_> {
             self.fns[id.index()].used.set(true);
             self.command(id);
         }
+        if let (None, None, Some(_), Some(id)) =
+            (main, handle, find(self, "init"), find(self, "receive"))
+        {
+            let span = self.program.fns[id.index()].span;
+            self.report(
+                Diagnostic::error("E0909", "not yet: actors")
+                    .at(span, "`init` and `receive` make an actor")
+                    .help("write a command (`main`) or a web program (`handle`)"),
+            );
+        }
         if let Some(id) = handle {
             self.fns[id.index()].used.set(true);
             if let Some(main) = main {
@@ -188,7 +198,7 @@ impl Checker<'_> {
                     let shown = self.show(&ty, &[]);
                     self.report(
                         Diagnostic::error("E0715", format!("`{shown}` is not a capability"))
-                            .at(span, format!("{what} cannot be given a `{name}`"))
+                            .at(span, format!("{what} cannot be given {}", names::a(&name)))
                             .note("the parameters are the list of what the program may touch: `mut kv: Kv`, `clock: Clock`, `mut random: Random`"),
                     );
                 }

@@ -224,6 +224,11 @@ impl<'a> BodyCx<'_, 'a> {
             message = message
                 .help("a member is reached through `self`")
                 .edit(name.span.before(), "self.");
+        } else if let Some(path) = self.cx.offered_by(self.module, &name.text) {
+            message = message.help(format!(
+                "`{path}` has one: `import {{ {} }} from \"{path}\"`",
+                name.text
+            ));
         } else if let Some(near) = near {
             message = message
                 .help(format!("there is {}", names::a(&near)))

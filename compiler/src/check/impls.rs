@@ -178,7 +178,7 @@ impl Checker<'_> {
             .map(|((name, _), _)| &**name)
             .collect();
         let missing: Vec<String> = missing.into_iter().map(str::to_string).collect();
-        if !missing.is_empty() {
+        if !missing.is_empty() && self.complete(self.impls[index].module) {
             let names: Vec<&str> = missing.iter().map(String::as_str).collect();
             let decl = self.impls[index].decl;
             let (_, function) = wanted[wanted

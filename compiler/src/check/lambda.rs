@@ -143,7 +143,7 @@ impl<'a> BodyCx<'_, 'a> {
                     self.report(
                         Diagnostic::error("E0401", format!("expected `{want}`, found `{have}`"))
                             .at(*span, "this parameter is given")
-                            .note(format!("the lambda is called with a `{want}`")),
+                            .note(format!("the lambda is called with {}", names::a(&want))),
                     );
                 }
                 ty.clone()

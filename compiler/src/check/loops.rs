@@ -118,9 +118,10 @@ impl<'a> BodyCx<'_, 'a> {
             return (Walk::Iterator(next), element);
         }
         let shown = self.shown(ty);
-        let mut message = Diagnostic::error("E0407", format!("`for` cannot walk a `{shown}`"))
-            .at(span, names::a(&shown))
-            .note("`for` takes a range, list, set, map, bytes, or a type with `Iterator[T]`");
+        let mut message =
+            Diagnostic::error("E0407", format!("`for` cannot walk {}", names::a(&shown)))
+                .at(span, names::a(&shown))
+                .note("`for` takes a range, list, set, map, bytes, or a type with `Iterator[T]`");
         message = match ty {
             Ty::String => message
                 .help("say what to walk")

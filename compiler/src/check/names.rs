@@ -163,7 +163,7 @@ impl Checker<'_> {
             suggest::nearest(&name.text, known)
         });
         let near = near.map(str::to_string);
-        let home = self.offered_by(&name.text);
+        let home = self.offered_by(module, &name.text);
         let mut message = Diagnostic::error("E0301", format!("no type is called `{}`", name.text))
             .at(name.span, "not known here");
         if let Some(path) = home {
@@ -179,15 +179,88 @@ impl Checker<'_> {
         self.report(message);
     }
 
-    /// The module of the library that offers a type.
-    fn offered_by(&self, name: &str) -> Option<&'static str> {
-        match name {
+    /// How a name that is not known could be imported: what stands behind `from`.
+    pub(super) fn offered_by(&self, module: usize, name: &str) -> Option<String> {
+        let library = match name {
             "Request" | "Response" | "Method" => Some("std/web"),
             "Kv" => Some("host/kv"),
             "Clock" => Some("host/clock"),
             "Random" => Some("host/random"),
             "Json" | "DecodeError" | "EncodeError" => Some("std/json"),
             _ => None,
+        };
+        if let Some(path) = library {
+            return Some(path.to_string());
+        }
+        let offers = |scope: &Scope| {
+            scope
+                .types
+                .get(name)
+                .is_some_and(|entry| entry.public && entry.offered())
+                || scope
+                    .values
+                    .get(name)
+                    .is_some_and(|entry| entry.public && entry.offered())
+        };
+        let from = self
+            .scopes
+            .iter()
+            .zip(self.loaded)
+            .enumerate()
+            .find(|(index, (scope, file))| *index != module && !file.is_core && offers(scope));
+        from.map(|(index, _)| self.import_string(module, index))
+    }
+
+    /// How one module imports another.
+    fn import_string(&self, from: usize, target: usize) -> String {
+        let path = &*self.loaded[target].path;
+        let Some(path) = path.strip_suffix(".cop") else {
+            return path.to_string();
+        };
+        let mut here: Vec<&str> = self.loaded[from].path.split('/').collect();
+        here.pop();
+        let mut there: Vec<&str> = path.split('/').collect();
+        let common = here
+            .iter()
+            .zip(&there)
+            .take_while(|(a, b)| a == b)
+            .count()
+            .min(there.len() - 1);
+        there.drain(..common);
+        let up = here.len() - common;
+        let start = if up == 0 {
+            "./".to_string()
+        } else {
+            "../".repeat(up)
+        };
+        format!("{start}{}", there.join("/"))
+    }
+
+    /// The enum of another file that has a variant of that name, and how to import it.
+    pub(super) fn variant_elsewhere(&self, module: usize, name: &str) -> Option<(Rc<str>, String)> {
+        let found = self.program.adts.iter().find(|adt| {
+            let home = adt.module as usize;
+            let offered = self.scopes[home]
+                .types
+                .get(&*adt.name)
+                .is_some_and(|entry| entry.public);
+            home != module
+                && offered
+                && !adt.is_struct
+                && !self.loaded[home].is_core
+                && adt.variants.iter().any(|variant| *variant.name == *name)
+        })?;
+        Some((
+            found.name.clone(),
+            self.import_string(module, found.module as usize),
+        ))
+    }
+
+    /// Whether a member of a type that is not found may have been lost to a syntax error.
+    pub(super) fn may_be_lost(&self, ty: &Ty) -> bool {
+        match ty {
+            Ty::Adt(id, _) => !self.complete(self.program.adts[id.index()].module as usize),
+            _ => false,
         }
     }
 }

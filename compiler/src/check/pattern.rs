@@ -120,9 +120,13 @@ impl<'a> BodyCx<'_, 'a> {
         let (value, pattern) = (self.shown(ty), self.shown(wanted));
         let mut message = Diagnostic::error(
             "E0601",
-            format!("a `{value}` is never matched by a `{pattern}`"),
+            format!(
+                "{} is never matched by {}",
+                names::a(&value),
+                names::a(&pattern)
+            ),
         )
-        .at(span, format!("this pattern is a `{pattern}`"));
+        .at(span, format!("this pattern is {}", names::a(&pattern)));
         if let Some(inner) = self.cx.as_option(&self.shallow(ty))
             && self.table.deep(&inner) == *wanted
         {
@@ -260,7 +264,7 @@ impl<'a> BodyCx<'_, 'a> {
                     self.report(
                         Diagnostic::error(
                             "E0601",
-                            format!("a `{shown}` is never matched by this tuple"),
+                            format!("{} is never matched by this tuple", names::a(&shown)),
                         )
                         .at(span, label),
                     );
@@ -295,8 +299,11 @@ impl<'a> BodyCx<'_, 'a> {
             _ => {
                 let shown = self.shown(ty);
                 self.report(
-                    Diagnostic::error("E0601", format!("a `{shown}` is never matched by a list"))
-                        .at(span, "this pattern is a list"),
+                    Diagnostic::error(
+                        "E0601",
+                        format!("{} is never matched by a list", names::a(&shown)),
+                    )
+                    .at(span, "this pattern is a list"),
                 );
                 Ty::Error
             }

@@ -39,11 +39,15 @@ impl<'a> BodyCx<'_, 'a> {
             ty,
             span: block.span,
         };
+        // What did not parse may have been the value.
+        let torn = (block.stmts.iter()).any(|stmt| matches!(stmt.kind, StmtKind::Error));
         if let Want::Must(wanted, why) = want
             && let ExprKind::Block(_, None) = &value.kind
         {
             if value.ty == Ty::Never {
                 self.table.mark_never(wanted);
+            } else if torn {
+                value.ty = Ty::Error;
             } else if !self.table.try_unify(&Ty::unit(), wanted) {
                 self.no_value(block, wanted, why);
                 value.ty = Ty::Error;
@@ -76,10 +80,13 @@ impl<'a> BodyCx<'_, 'a> {
             Some(StmtKind::For { .. } | StmtKind::While { .. }) => message
                 .at(
                     end,
-                    format!("the loop can end, and then a `{shown}` is missing"),
+                    format!("the loop can end, and then {} is missing", names::a(&shown)),
                 )
                 .help("write the value behind the loop"),
-            Some(_) => message.at(end, format!("the block ends here without a `{shown}`")),
+            Some(_) => message.at(
+                end,
+                format!("the block ends here without {}", names::a(&shown)),
+            ),
             None => message.at(block.span, "the block is empty"),
         };
         self.explain(&mut message, why);

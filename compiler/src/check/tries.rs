@@ -139,7 +139,10 @@ impl<'a> BodyCx<'_, 'a> {
                 let (have, want) = (self.shown(&error), self.shown(&wanted));
                 let mut message = Diagnostic::error(
                     "E0412",
-                    format!("`?` would return a `{have}` where errors are `{want}`"),
+                    format!(
+                        "`?` would return {} where errors are `{want}`",
+                        names::a(&have)
+                    ),
                 )
                 .at(question, format!("an error of type `{have}`"));
                 self.explain(&mut message, why);

@@ -40,14 +40,17 @@ impl<'a> BodyCx<'_, 'a> {
         if !self.table.try_unify(ty, &built) {
             let (value, pattern) = (self.shown(ty), self.shown(&built));
             let name = &path.name.text;
-            let mut message =
-                Diagnostic::error("E0601", format!("a `{value}` is never matched by `{name}`")).at(
-                    span,
-                    format!(
-                        "`{name}` belongs to `{}`",
-                        pattern.split('[').next().unwrap_or(&pattern)
-                    ),
-                );
+            let mut message = Diagnostic::error(
+                "E0601",
+                format!("{} is never matched by `{name}`", names::a(&value)),
+            )
+            .at(
+                span,
+                format!(
+                    "`{name}` belongs to `{}`",
+                    pattern.split('[').next().unwrap_or(&pattern)
+                ),
+            );
             if let Some(inner) = self.cx.as_option(&self.shallow(ty))
                 && self.table.try_unify(&inner, &built)
             {
