@@ -135,6 +135,14 @@ fn nothing_goes_on_for_ever() {
         let again = copc(folder.path(), &arguments).json();
         assert_eq!(json["stats"]["outcome"], again["stats"]["outcome"]);
     }
+    let told = copc(folder.path(), &["run", "--fuel", "1000", "loop.cop"]);
+    for part in ["error[OutOfFuel]", "limit of 1000", "--fuel", "cop.toml"] {
+        assert!(
+            told.errors.contains(part),
+            "no `{part}` in:\n{}",
+            told.errors
+        );
+    }
     let told = copc(folder.path(), &["run", "deep.cop"]);
     assert!(
         told.errors.contains("error[StackOverflow]") && told.errors.lines().count() < 12,

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use cop_bytecode::SourceMap;
+use cop_bytecode::{SourceMap, TrapKind};
 use cop_compiler::diagnostic::Diagnostic;
 use cop_compiler::render;
 use cop_compiler::source::{FileId, SourceFile, Span};
 use cop_runtime::ProgramKind;
 use cop_runtime::engine::{Limits, Position, Trap};
-use cop_runtime::report::trap_report;
+use cop_runtime::report::{trap_hint, trap_report};
 use cop_runtime::run::RunRecord;
 use coputer::project::Project;
 use coputer::report::Report;
@@ -66,6 +66,18 @@ impl Trapped<'_> {
                 Some(span) => told = told.at(span, ""),
                 None => told = told.note(format!("at {file}:{line}:{column}")),
             }
+        }
+        let hint = match self.trap.kind {
+            TrapKind::OutOfFuel => Some(
+                "look for a loop that does not end; if the work is meant, raise the limit with --fuel or `fuel` in cop.toml",
+            ),
+            TrapKind::OutOfMemory => Some(
+                "look for a collection that only grows; if it is meant, raise the limit with --memory or `memory_mib` in cop.toml",
+            ),
+            kind => trap_hint(kind),
+        };
+        if let Some(hint) = hint {
+            told = told.help(hint);
         }
         let mut text = render::one(&told, &self.report.files, true);
         text.push('\n');
