@@ -86,6 +86,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0431", "a type argument without a trait that it needs"),
     ("E0432", "a function that is too large"),
     ("E0433", "a constant that ends with a trap"),
+    ("E0434", "a program that is too large"),
     ("E0501", "`mut` in a pattern that lends nothing"),
     ("E0502", "`mut` before a value"),
     ("E0503", "a missing `mut`"),

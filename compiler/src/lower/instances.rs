@@ -76,8 +76,9 @@ impl<'p> Lowerer<'p> {
         let known = self.instances.contains_key(&Instance::Fn(fn_ref.clone()));
         if !known
             && (deepest > limits::TYPE_NESTING || self.generic > limits::INSTANCES)
-            && self.errors.is_empty()
+            && !self.endless
         {
+            self.endless = true;
             let name = self.function(fn_ref.id).name.clone();
             self.errors.push(
                 Diagnostic::error("E0430", format!("`{name}` is needed for ever more types"))

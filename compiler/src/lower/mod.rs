@@ -124,6 +124,8 @@ struct Lowerer<'p> {
     defs: IndexMap<AdtId, cop_bytecode::DefId>,
     type_ids: FxHashMap<Ty, cop_bytecode::TypeId>,
     instances: IndexMap<Instance, (u32, Rc<Signature>)>,
+    /// Whether a function was needed for ever more types; nothing is lowered after that.
+    endless: bool,
     /// How many instances of generic functions there are.
     generic: usize,
     queue: VecDeque<(Instance, u32)>,
@@ -155,6 +157,7 @@ impl<'p> Lowerer<'p> {
             defs: IndexMap::new(),
             type_ids: FxHashMap::default(),
             instances: IndexMap::new(),
+            endless: false,
             generic: 0,
             queue: VecDeque::new(),
             functions: vec![],
@@ -168,10 +171,18 @@ impl<'p> Lowerer<'p> {
     /// Lowers instances until no new one is asked for.
     fn work(&mut self) {
         while let Some((instance, index)) = self.queue.pop_front() {
-            if self.instances.len() > cop_bytecode::limits::FUNCTIONS || self.errors.len() > 20 {
+            if self.endless || self.errors.len() > 20 {
                 break;
             }
             self.lower_instance(&instance, index);
+        }
+        let (size, most) = (self.functions.len(), cop_bytecode::limits::FUNCTIONS);
+        if size > most && self.errors.is_empty() {
+            self.errors.push(
+                Diagnostic::error("E0434", "the program is too large").note(format!(
+                    "compiled, it has {size} functions; {most} are allowed"
+                )),
+            );
         }
     }
 
