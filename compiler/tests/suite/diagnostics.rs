@@ -1,11 +1,10 @@
-//! Programs that must not check, with all the rendered messages beside them: a file by itself, or a folder with a
+//! Programs that must not compile, with all the rendered messages beside them: a file by itself, or a folder with a
 //! `main.cop`.
 
 use crate::golden;
-use cop_compiler::check::{CheckOptions, check};
-use cop_compiler::diagnostic::Diagnostics;
+use cop_compiler::compile::{Compilation, CompileOptions, compile};
 use cop_compiler::render;
-use cop_compiler::source::{SourceError, SourceMap, Sources};
+use cop_compiler::source::{SourceError, Sources};
 use std::path::{Path, PathBuf};
 
 /// The files below a folder.
@@ -29,16 +28,10 @@ impl Sources for Folder {
 
 /// What the compiler says about a program.
 pub fn message(folder: &Path, root: &str) -> String {
-    let mut files = SourceMap::new();
-    let mut diagnostics = Diagnostics::new();
     let sources = Folder(folder.to_path_buf());
-    check(
-        root,
-        &sources,
-        &mut files,
-        &CheckOptions::default(),
-        &mut diagnostics,
-    );
+    let Compilation {
+        files, diagnostics, ..
+    } = compile(root, &sources, CompileOptions::default());
     let all = diagnostics.sorted();
     let shown = all.iter().map(|one| render::one(one, &files, false));
     shown.collect::<Vec<_>>().join("\n\n")
