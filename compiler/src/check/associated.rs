@@ -169,6 +169,9 @@ impl<'a> BodyCx<'_, 'a> {
             let function = self.cx.program.traits[id.index()].methods[method as usize].function;
             !receiver || self.cx.fns[function.index()].receiver != Receiver::None
         });
+        if found.len() > 1 {
+            self.drop_unlikely(ty, &mut found, &name.text);
+        }
         match &found[..] {
             [] => Ok(None),
             [id] => {
@@ -195,6 +198,31 @@ impl<'a> BodyCx<'_, 'a> {
                 Err(())
             }
         }
+    }
+
+    /// Of several traits with a method of a name, those do not count that the type cannot have, nor what the core has for
+    /// itself under names that programs do not know.
+    fn drop_unlikely(&mut self, ty: &Ty, found: &mut Vec<TraitId>, name: &str) {
+        use super::derive::{Parts, Summary, parts};
+        let option = self.cx.known.option;
+        found.retain(|id| {
+            let Some(builtin) = self.cx.program.traits[id.index()].builtin else {
+                return true;
+            };
+            let known = match builtin {
+                hir::Builtin::Show => matches!(name, "show" | "show_into"),
+                hir::Builtin::Ord => name == "compare",
+                _ => false,
+            };
+            known
+                && match parts(builtin, ty, option) {
+                    Parts::Never => false,
+                    Parts::Adt(id, _) => {
+                        !matches!(self.cx.summary(builtin, id), Some(Summary::Fails(_)))
+                    }
+                    Parts::All(_) | Parts::Param(_) => true,
+                }
+        });
     }
 
     /// `sum` on a list of strings: the method is there, but not for these elements.

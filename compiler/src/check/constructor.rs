@@ -73,12 +73,17 @@ impl<'a> BodyCx<'_, 'a> {
             return simple(id, variant);
         }
         if called
-            && let Some(item) = self.cx.core.types.get(&name.text).map(|entry| entry.item)
+            && let Some(item) = self
+                .cx
+                .given(self.module)
+                .types
+                .get(&name.text)
+                .map(|entry| entry.item)
             && let Some(found) = self.struct_behind(item, span)
         {
             return Some(found);
         }
-        if let Some(found) = self.cx.core.variants.get(&name.text).cloned()
+        if let Some(found) = self.cx.given(self.module).variants.get(&name.text).cloned()
             && let Some((id, variant)) = found.first()
         {
             return simple(*id, *variant);
@@ -184,7 +189,13 @@ impl<'a> BodyCx<'_, 'a> {
                     .map(String::as_str)
                     .chain(scope.variants.keys().map(|name| &**name))
                     .chain(scope.types.keys().map(|name| &**name))
-                    .chain(self.cx.core.variants.keys().map(|name| &**name));
+                    .chain(
+                        self.cx
+                            .given(self.module)
+                            .variants
+                            .keys()
+                            .map(|name| &**name),
+                    );
                 let near = suggest::nearest(&name.text, known).map(str::to_string);
                 if let Some((of, path)) = self.cx.variant_elsewhere(self.module, &name.text) {
                     message = message.help(format!(

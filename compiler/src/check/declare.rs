@@ -53,6 +53,7 @@ impl<'a> Checker<'a> {
         for module in 0..loaded.len() {
             self.gather_variants(module);
         }
+        self.fill_prelude();
         self.find_known();
     }
 

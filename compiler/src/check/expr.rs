@@ -197,7 +197,7 @@ impl<'a> BodyCx<'_, 'a> {
             let known = self
                 .local_names()
                 .chain(scope.values.keys().map(|name| &**name))
-                .chain(self.cx.core.values.keys().map(|name| &**name));
+                .chain(self.cx.given(self.module).values.keys().map(|name| &**name));
             suggest::nearest(&name.text, known).map(str::to_string)
         };
         let mut message = Diagnostic::error("E0301", format!("nothing is called `{}`", name.text))

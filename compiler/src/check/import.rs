@@ -4,6 +4,28 @@ use super::*;
 use crate::ast::{Import, ImportName, ImportWhat, Item, Name};
 
 impl<'a> Checker<'a> {
+    /// Fills the prelude: the core but for what it shares with `std` only.
+    pub(super) fn fill_prelude(&mut self) {
+        const NOT_FOR_PROGRAMS: &[&str] = &["Reader", "Json", "DecodeError"];
+        let shown = |name: &str| !NOT_FOR_PROGRAMS.contains(&name);
+        for (name, entry) in self.core.types.iter().filter(|(name, _)| shown(name)) {
+            self.prelude.types.insert(name.clone(), entry.copy());
+        }
+        for (name, entry) in &self.core.values {
+            self.prelude.values.insert(name.clone(), entry.copy());
+        }
+        for (name, variants) in &self.core.variants {
+            let known: Vec<(AdtId, u32)> = variants
+                .iter()
+                .copied()
+                .filter(|(id, _)| shown(&self.program.adts[id.index()].name))
+                .collect();
+            if !known.is_empty() {
+                self.prelude.variants.insert(name.clone(), known);
+            }
+        }
+    }
+
     pub(super) fn export_to_core(&mut self, module: usize) {
         let scope = &self.scopes[module];
         for (name, entry) in scope.types.iter().filter(|(_, entry)| entry.public) {

@@ -578,7 +578,7 @@ impl<'a> Checker<'a> {
         for module in 0..self.scopes.len() {
             let mut traits: Vec<TraitId> = Vec::new();
             let items = self.scopes[module].types.values().map(|entry| entry.item);
-            for item in items.chain(self.core.types.values().map(|entry| entry.item)) {
+            for item in items.chain(self.given(module).types.values().map(|entry| entry.item)) {
                 if let TypeItem::Trait(id) = item
                     && !traits.contains(&id)
                 {

@@ -150,8 +150,10 @@ struct Checker<'a> {
     loaded: &'a [Loaded],
     /// By module.
     scopes: Vec<Scope>,
-    /// The `pub` items of the core, seen everywhere with the lowest priority.
+    /// The `pub` items of the core, seen in the core and in `std` with the lowest priority.
     core: Scope,
+    /// Those of them that programs see.
+    prelude: Scope,
     /// The finished parts; the tables below run parallel to its.
     program: hir::Program,
     adts: Vec<AdtInfo<'a>>,
@@ -408,6 +410,7 @@ impl<'a> Checker<'a> {
             loaded,
             scopes: Vec::new(),
             core: Scope::default(),
+            prelude: Scope::default(),
             program: hir::Program::default(),
             adts: Vec::new(),
             fns: Vec::new(),
@@ -434,6 +437,15 @@ impl<'a> Checker<'a> {
 
     fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// The names that a module has without importing them.
+    fn given(&self, module: usize) -> &Scope {
+        if self.is_std(module) {
+            &self.core
+        } else {
+            &self.prelude
+        }
     }
 
     /// Whether a module belongs to the core or to `std`.

@@ -10,7 +10,7 @@ impl Checker<'_> {
             entry.used.set(true);
             return Some(entry.item);
         }
-        let found = self.core.types.get(name).map(|entry| entry.item);
+        let found = self.given(module).types.get(name).map(|entry| entry.item);
         found.or_else(|| (name == "Never").then_some(TypeItem::Never))
     }
 
@@ -20,7 +20,7 @@ impl Checker<'_> {
             entry.used.set(true);
             return Some(entry.item);
         }
-        self.core.values.get(name).map(|entry| entry.item)
+        self.given(module).values.get(name).map(|entry| entry.item)
     }
 
     /// The item a type path names, without a message. `own` is the alias being resolved, whose name means the core's
@@ -36,7 +36,7 @@ impl Checker<'_> {
                 let found = self.find_type(module, &named.name.text);
                 if found.is_some() && found == own.map(TypeItem::Alias) {
                     return self
-                        .core
+                        .given(module)
                         .types
                         .get(&named.name.text)
                         .map(|entry| entry.item);
@@ -159,7 +159,7 @@ impl Checker<'_> {
                 .iter()
                 .map(|(name, _)| &**name)
                 .chain(self.scopes[module].types.keys().map(|name| &**name))
-                .chain(self.core.types.keys().map(|name| &**name));
+                .chain(self.given(module).types.keys().map(|name| &**name));
             suggest::nearest(&name.text, known)
         });
         let near = near.map(str::to_string);

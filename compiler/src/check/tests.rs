@@ -478,3 +478,35 @@ fn files_that_are_not_there_or_too_many() {
             .any(|message| message.code == "E0705")
     );
 }
+
+#[test]
+fn what_the_core_keeps_to_itself_is_in_nobodys_way() {
+    good(
+        r#"
+trait Codec {
+    fn decode(text: String) -> Self
+    fn eq(self, other: Self) -> Int
+    fn compare(self) -> Int
+}
+struct Holder { f: fn() }
+impl Codec for Holder {
+    fn decode(_text: String) -> Self { Holder(f: || {}) }
+    fn eq(self, _other: Self) -> Int { 1 }
+    fn compare(self) -> Int { 2 }
+}
+trait Sized { fn size(self) -> Int }
+impl Sized for List[Int] { fn size(self) -> Int { self.len() } }
+impl Sized for List[String] { fn size(self) -> Int { self.join("").len() } }
+enum Paper { Text(String), Array(Int), Null }
+fn main() {
+    let h = Holder.decode("x")
+    print(h.eq(h) + h.compare())
+    print([1].size() + ["ab"].size())
+    let t = Text("a")
+    match t { Text(s) => print(s), Array(_) | Null => {} }
+}
+"#,
+    );
+    let found = messages("fn main() { print(Truth(true)) }");
+    assert!(found[0].starts_with("E0301"), "{found:?}");
+}

@@ -193,6 +193,9 @@ impl<'a> BodyCx<'_, 'a> {
             .get(&(obligation.of.id, head))
             .cloned()
             .unwrap_or_default();
+        if candidates.len() > 1 && self.fits_several(&candidates, &ty, obligation.span) {
+            return Verdict::Open;
+        }
         for index in candidates {
             let snapshot = self.table.snapshot();
             let args = self.fresh_for_impl(index, obligation.span);
@@ -229,6 +232,19 @@ impl<'a> BodyCx<'_, 'a> {
             return Verdict::Holds;
         }
         Verdict::Fails(Vec::new())
+    }
+
+    /// Whether a type that is not wholly known could be that of more than one impl.
+    fn fits_several(&mut self, candidates: &[usize], ty: &Ty, span: Span) -> bool {
+        let fitting = candidates.iter().filter(|index| {
+            let snapshot = self.table.snapshot();
+            let args = self.fresh_for_impl(**index, span);
+            let target = self.cx.program.impls[**index].ty.substitute(&args);
+            let fits = self.table.unify(&target, ty);
+            self.table.rollback(snapshot);
+            fits
+        });
+        fitting.count() > 1
     }
 
     fn fresh_for_impl(&mut self, index: usize, span: Span) -> Vec<Ty> {

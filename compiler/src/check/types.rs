@@ -186,7 +186,7 @@ impl<'a> Checker<'a> {
                     scope.module,
                     named,
                     own.filter(|own| {
-                        self.core
+                        self.given(scope.module)
                             .types
                             .contains_key(&self.aliases[*own].decl.name.text)
                     }),
