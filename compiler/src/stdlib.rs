@@ -53,6 +53,8 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/hex"
     "std/html"
     "std/json"
+    "std/random"
+    "std/time"
     "std/url"
     "std/web"
 };
