@@ -6,6 +6,8 @@
 //!
 //! One file alone: `cargo run --bin copc -- test tests/language/core/int.cop`.
 
+mod model;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
