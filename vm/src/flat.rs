@@ -139,6 +139,12 @@ pub enum Insn {
     Unique {
         s: u32,
     },
+    /// The same for a slot of a value with inline sums, which may hold something else.
+    UniqueInside {
+        s: u32,
+        slot: u32,
+        ty: ShapeId,
+    },
     /// The tag must be this one: in a slot, in a cell, or that of an option of one slot.
     CheckSlot {
         s: u32,

@@ -192,6 +192,23 @@ impl<'p> Heap<'p> {
         }
     }
 
+    /// Whether one of a value's slots holds a reference, as the tags around it say.
+    pub fn holds_reference(&self, refs: &[Piece], slots: &[u64], slot: u32) -> bool {
+        let mut before = refs.iter().rev().skip_while(|piece| piece.slot > slot);
+        let Some(piece) = before.next() else {
+            return false;
+        };
+        match piece.kind {
+            PieceKind::Sum(id) => {
+                let tag = slots.get(piece.slot as usize).copied().unwrap_or(0);
+                let row = self.shape(id).and_then(|s| s.rows.get(tag as usize));
+                let inside = slots.get(piece.slot as usize..).unwrap_or_default();
+                row.is_some_and(|row| self.holds_reference(&row.refs, inside, slot - piece.slot))
+            }
+            _ => piece.slot == slot,
+        }
+    }
+
     /// `dup` of a value in slots.
     pub fn share_slots(&mut self, refs: &[Piece], slots: &[u64]) {
         self.slot_refs(refs, slots, &mut |heap, cell| heap.share(cell));

@@ -144,6 +144,8 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         let (mut base, mut next) = (0usize, 0usize);
         // The slots of the frame at work: the part of the stack from `base` on.
         let mut frame: &mut [u64] = &mut stack[..];
+        #[cfg(test)]
+        crate::oracle::note_call(&machine.heap, program, function, frame);
 
         // A slot of the frame.
         macro_rules! slot {
@@ -216,6 +218,10 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     stack[new_base + $first + i] = stack[base + s as usize];
                 }
                 frame = &mut stack[new_base..end];
+                #[cfg(test)]
+                if $first == 0 {
+                    crate::oracle::note_call(&machine.heap, program, $callee, frame);
+                }
                 code = callee_code;
                 function = $callee;
                 base = new_base;
@@ -309,9 +315,18 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     });
                     call!(callee, args, d, callee_code, first as usize);
                     machine.heap.load(&row.pieces, cell, &mut *frame);
+                    #[cfg(test)]
+                    if first > 0 {
+                        crate::oracle::note_call(&machine.heap, program, function, frame);
+                    }
                 }
                 Insn::Ret { values } => {
                     let values = &code.slot_lists[values as usize];
+                    #[cfg(test)]
+                    {
+                        let slots: Vec<u64> = values.iter().map(|s| slot!(*s)).collect();
+                        crate::oracle::note_return(&machine.heap, program, function, &slots);
+                    }
                     if frames.len() == 1 {
                         // The end of the run is a checkpoint, too.
                         may!(machine.checkpoint());
@@ -412,6 +427,18 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     // An option of one slot may have nothing in it.
                     if cell != 0 && !machine.heap.is_unique(cell) {
                         slot!(s) = u64::from(may!(machine.unique(cell)));
+                    }
+                }
+                Insn::UniqueInside { s, slot, ty } => {
+                    let refs = machine.heap.shape(ty).map_or(&[][..], |shape| &shape.refs);
+                    if machine
+                        .heap
+                        .holds_reference(refs, &frame[s as usize..], slot)
+                    {
+                        let cell = slot!(s + slot) as u32;
+                        if cell != 0 && !machine.heap.is_unique(cell) {
+                            slot!(s + slot) = u64::from(may!(machine.unique(cell)));
+                        }
                     }
                 }
                 Insn::CheckSlot { s, variant } => may!(check_tag(slot!(s) as u32, variant)),

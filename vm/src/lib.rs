@@ -20,6 +20,8 @@ mod machine;
 mod memory;
 mod number;
 mod ops;
+#[cfg(test)]
+mod oracle;
 mod path;
 mod program;
 mod run;

@@ -24,7 +24,7 @@ use cop_bytecode::typing;
 use cop_bytecode::{Function, Op, Package, TypeId, fuel};
 
 use crate::flat::{CellPlan, Code, Insn, NONE, OpPlan, Tag, UpdatePlan};
-use crate::shape::CLOSURE;
+use crate::shape::{self, CLOSURE, PieceKind};
 
 use moves::spare;
 use paths::ItemKind;
@@ -340,7 +340,20 @@ impl Compiler<'_> {
             }
             Instr::Unique { value, slot } => {
                 let root = self.successor(first, *value)?;
-                self.emit(Insn::Unique { s: root + slot });
+                let ty = self.ty(*value)?;
+                let pieces = shape::pieces(self.layouts, ty, 0, 0)?;
+                let plain = pieces
+                    .iter()
+                    .any(|p| p.slot == *slot && p.kind == PieceKind::Ref);
+                self.emit(if plain {
+                    Insn::Unique { s: root + slot }
+                } else {
+                    Insn::UniqueInside {
+                        s: root,
+                        slot: *slot,
+                        ty: ty.0,
+                    }
+                });
             }
             Instr::Open { value, variant, .. } => self.take_apart(first, *value, *variant)?,
             Instr::Tag(value) => {

@@ -1033,3 +1033,38 @@ fn no_update_is_left_out() {
         );
     }
 }
+
+#[test]
+fn unique_looks_at_the_tag_of_an_inline_sum() {
+    // Slot 1 holds nothing, a number, or a list.
+    let all = ints(|b| {
+        let i64 = b.pack.i64();
+        let list = b.pack.list(i64);
+        let (def, sum) = b.pack.declare("Sum");
+        b.pack.sum(def, &[&[], &[i64], &[list]]);
+        let number = b.int(77);
+        let dot = b.new_value(sum, 0, &[]);
+        let whole = b.new_value(sum, 1, &[number]);
+        let xs = list_of(b, &[5]);
+        let lines = b.new_value(sum, 2, &[xs]);
+        let other = b.dup(lines);
+        let mut results = vec![];
+        for value in [dot, whole, lines] {
+            let value = b.unique(value, 1);
+            results.push(b.one(Instr::Tag(value)));
+            if value.0 > lines.0 && results.len() == 3 {
+                let (zero, nine) = (b.int(0), b.int(9));
+                let path = [Step::Variant(2), Step::Field(0), Step::Index(zero)];
+                let value = b.set(value, &path, nine);
+                results.push(b.get(value, &path));
+                results.push(b.get(other, &path));
+                b.drop(value);
+            } else {
+                b.drop(value);
+            }
+        }
+        b.drop(other);
+        b.ret_ints(&results);
+    });
+    assert_eq!(all, [0, 1, 2, 9, 5]);
+}

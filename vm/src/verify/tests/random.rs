@@ -135,3 +135,12 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
     let times: u64 = asked.unwrap_or(1);
     0..count * times
 }
+
+#[test]
+fn the_engine_agrees_with_the_oracle() {
+    let mut compared = 0;
+    for seed in seeds(200) {
+        compared += usize::from(crate::oracle::agree(&grown(seed, true)));
+    }
+    assert!(compared > 150, "{compared}");
+}
