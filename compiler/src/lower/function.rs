@@ -331,16 +331,16 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
 
     /// Whether evaluating `e` changes a local, or moves it.
     pub fn disturbs(&self, e: &Expr, local: LocalId) -> bool {
-        if liveness::changed(e).contains(&local) {
-            return true;
-        }
-        let mut moved = false;
-        liveness::visit(e, &mut |e| match &e.kind {
-            ExprKind::Local(l) => moved |= *l == local && self.moves.is_last(e),
-            ExprKind::Lambda(lambda) => moved |= self.moves.captures_last(lambda, local),
-            _ => {}
+        let mut disturbed = false;
+        liveness::visit(e, &mut |e| {
+            disturbed |= liveness::places(e).any(|place| place.root == local)
+                || match &e.kind {
+                    ExprKind::Local(l) => *l == local && self.moves.is_last(e),
+                    ExprKind::Lambda(lambda) => self.moves.captures_last(lambda, local),
+                    _ => false,
+                };
         });
-        moved
+        disturbed
     }
 
     /// A block: its statements, then its value. Its variables are dropped at its end.

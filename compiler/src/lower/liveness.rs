@@ -81,7 +81,7 @@ pub fn defined(expr: &Expr) -> BTreeSet<LocalId> {
 }
 
 /// The places that an expression itself (not its parts) changes or lends.
-fn places(e: &Expr) -> impl Iterator<Item = &Place> {
+pub fn places(e: &Expr) -> impl Iterator<Item = &Place> {
     let (one, args): (Option<&Place>, &[Arg]) = match &e.kind {
         ExprKind::Assign(p, _) | ExprKind::AssignOp(_, p, _) => (Some(p), &[]),
         ExprKind::Is { place, .. } | ExprKind::Match { place, .. } => (place.as_ref(), &[]),
@@ -97,15 +97,20 @@ fn places(e: &Expr) -> impl Iterator<Item = &Place> {
 }
 
 /// Calls `f` on the expression and all expressions inside it, bodies of lambdas excluded.
-pub fn visit(expr: &Expr, f: &mut impl FnMut(&Expr)) {
+pub fn visit(expr: &Expr, f: &mut dyn FnMut(&Expr)) {
     f(expr);
-    for part in parts(expr) {
-        visit(part, f);
-    }
+    each_part(expr, &mut |part| visit(part, f));
 }
 
 /// The direct parts of an expression, in order of evaluation.
 fn parts(expr: &Expr) -> Vec<&Expr> {
+    let mut all = vec![];
+    each_part(expr, &mut |part| all.push(part));
+    all
+}
+
+/// Calls `f` on the direct parts of an expression, in order of evaluation.
+fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
     match &expr.kind {
         ExprKind::Int(_)
         | ExprKind::Float(_)
@@ -120,92 +125,104 @@ fn parts(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::VariantFn(..)
         | ExprKind::Lambda(_)
         | ExprKind::Break
-        | ExprKind::Continue => vec![],
-        ExprKind::Interpolate(pieces) => pieces
-            .iter()
-            .filter_map(|p| match p {
-                Piece::Value(e) => Some(e),
-                Piece::Text(_) => None,
-            })
-            .collect(),
-        ExprKind::Tuple(list) | ExprKind::List(list) => list.iter().collect(),
-        ExprKind::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),
-        ExprKind::Range { start, end, .. } => vec![start, end],
-        ExprKind::Build { base, fields, .. } => base
-            .as_deref()
-            .into_iter()
-            .chain(fields.iter().map(|(_, e)| e))
-            .collect(),
+        | ExprKind::Continue => {}
+        ExprKind::Interpolate(pieces) => pieces.iter().for_each(|p| {
+            if let Piece::Value(e) = p {
+                f(e);
+            }
+        }),
+        ExprKind::Tuple(list) | ExprKind::List(list) => list.iter().for_each(f),
+        ExprKind::Map(entries) => entries.iter().for_each(|(k, v)| {
+            f(k);
+            f(v);
+        }),
+        ExprKind::Range { start, end, .. } => {
+            f(start);
+            f(end);
+        }
+        ExprKind::Build { base, fields, .. } => {
+            base.iter().for_each(|e| f(e));
+            fields.iter().for_each(|(_, e)| f(e));
+        }
         ExprKind::Field(e, _)
         | ExprKind::Unary(_, e)
         | ExprKind::Try(e, _)
-        | ExprKind::Return(e) => vec![e],
+        | ExprKind::Return(e) => f(e),
         ExprKind::Index(a, b)
         | ExprKind::Slice(a, b)
         | ExprKind::Binary(_, a, b)
         | ExprKind::And(a, b)
         | ExprKind::Or(a, b)
-        | ExprKind::Coalesce(a, b) => vec![a, b],
-        ExprKind::Is { value, place, .. } => looked_at(value, place.as_ref()),
-        ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) => arg_parts(args),
-        ExprKind::CallValue(callee, args) => {
-            let mut all = vec![&**callee];
-            all.extend(arg_parts(args));
-            all
+        | ExprKind::Coalesce(a, b) => {
+            f(a);
+            f(b);
         }
-        ExprKind::Block(stmts, tail) => stmts
-            .iter()
-            .flat_map(|s| match s {
-                Stmt::Let {
-                    value, otherwise, ..
-                } => std::iter::once(value)
-                    .chain(otherwise.as_ref())
-                    .collect::<Vec<_>>(),
-                Stmt::Expr(e) => vec![e],
-            })
-            .chain(tail.as_deref())
-            .collect(),
+        ExprKind::Is { value, place, .. } => each_looked_at(value, place.as_ref(), f),
+        ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) => each_of_args(args, f),
+        ExprKind::CallValue(callee, args) => {
+            f(callee);
+            each_of_args(args, f);
+        }
+        ExprKind::Block(stmts, tail) => {
+            for stmt in stmts {
+                match stmt {
+                    Stmt::Let {
+                        value, otherwise, ..
+                    } => {
+                        f(value);
+                        otherwise.iter().for_each(|e| f(e));
+                    }
+                    Stmt::Expr(e) => f(e),
+                }
+            }
+            tail.iter().for_each(|e| f(e));
+        }
         ExprKind::If {
             condition,
             then,
             otherwise,
-        } => [&**condition, then]
-            .into_iter()
-            .chain(otherwise.as_deref())
-            .collect(),
-        ExprKind::Match { value, place, arms } => {
-            let mut all = looked_at(value, place.as_ref());
-            all.extend(
-                arms.iter()
-                    .flat_map(|a| a.guard.iter().chain(std::iter::once(&a.body))),
-            );
-            all
+        } => {
+            f(condition);
+            f(then);
+            otherwise.iter().for_each(|e| f(e));
         }
-        ExprKind::While { condition, body } => vec![condition, body],
-        ExprKind::For { value, body, .. } => vec![value, body],
+        ExprKind::Match { value, place, arms } => {
+            each_looked_at(value, place.as_ref(), f);
+            for arm in arms {
+                arm.guard.iter().for_each(|e| f(e));
+                f(&arm.body);
+            }
+        }
+        ExprKind::While { condition, body } => {
+            f(condition);
+            f(body);
+        }
+        ExprKind::For { value, body, .. } => {
+            f(value);
+            f(body);
+        }
         ExprKind::Assign(place, value) | ExprKind::AssignOp(_, place, value) => {
-            let mut all: Vec<&Expr> = place.steps.iter().filter_map(step_expr).collect();
-            all.push(value);
-            all
+            place.steps.iter().filter_map(step_expr).for_each(&mut *f);
+            f(value);
         }
     }
 }
 
 /// What is evaluated to look at a value: the place's indices if parts of it are lent, else the value.
-fn looked_at<'a>(value: &'a Expr, place: Option<&'a Place>) -> Vec<&'a Expr> {
+fn each_looked_at<'e>(value: &'e Expr, place: Option<&'e Place>, f: &mut dyn FnMut(&'e Expr)) {
     match place {
-        Some(place) => place.steps.iter().filter_map(step_expr).collect(),
-        None => vec![value],
+        Some(place) => place.steps.iter().filter_map(step_expr).for_each(f),
+        None => f(value),
     }
 }
 
-fn arg_parts(args: &[Arg]) -> Vec<&Expr> {
-    args.iter()
-        .flat_map(|a| match a {
-            Arg::Value(e) => vec![e],
-            Arg::Lent(p) => p.steps.iter().filter_map(step_expr).collect(),
-        })
-        .collect()
+fn each_of_args<'e>(args: &'e [Arg], f: &mut dyn FnMut(&'e Expr)) {
+    for arg in args {
+        match arg {
+            Arg::Value(e) => f(e),
+            Arg::Lent(place) => place.steps.iter().filter_map(step_expr).for_each(&mut *f),
+        }
+    }
 }
 
 /// The indices and keys in a place.
@@ -311,18 +328,19 @@ impl Walk {
                 self.expr(condition, live);
             }
             ExprKind::Match { value, place, arms } => {
+                // A guard may fail, and then the next arm is tried, which looks at everything again.
+                let mut after_guard = Live::new();
+                if arms.iter().any(|a| a.guard.is_some()) {
+                    for part in arms.iter().flat_map(|a| a.guard.iter().chain([&a.body])) {
+                        after_guard.append(&mut mentioned(part));
+                    }
+                }
                 let mut before = Live::new();
                 for arm in arms {
                     let mut this = live.clone();
                     self.expr(&arm.body, &mut this);
                     if let Some(guard) = &arm.guard {
-                        // A guard may fail and the next arm is tried, which looks at everything again.
-                        let mut all = this.clone();
-                        for later in arms {
-                            all.append(&mut mentioned(&later.body));
-                            all.extend(later.guard.iter().flat_map(mentioned));
-                        }
-                        this = all;
+                        this.extend(&after_guard);
                         self.expr(guard, &mut this);
                     }
                     Self::unbind(&arm.pattern, &mut this);
@@ -421,7 +439,9 @@ impl Walk {
             | ExprKind::CallTrait(_, args)
             | ExprKind::CallValue(_, args) => {
                 live.extend(places(e).map(|p| p.root));
-                self.list(arg_parts(args).into_iter(), live);
+                let mut values = vec![];
+                each_of_args(args, &mut |part| values.push(part));
+                self.list(values.into_iter(), live);
                 if let ExprKind::CallValue(callee, _) = &e.kind {
                     self.base(callee, live);
                 }
