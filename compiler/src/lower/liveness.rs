@@ -141,7 +141,9 @@ fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
             f(end);
         }
         ExprKind::Build { base, fields, .. } => {
-            base.iter().for_each(|e| f(e));
+            if let Some(e) = base {
+                f(e);
+            }
             fields.iter().for_each(|(_, e)| f(e));
         }
         ExprKind::Field(e, _)
@@ -170,12 +172,16 @@ fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
                         value, otherwise, ..
                     } => {
                         f(value);
-                        otherwise.iter().for_each(|e| f(e));
+                        if let Some(e) = otherwise {
+                            f(e);
+                        }
                     }
                     Stmt::Expr(e) => f(e),
                 }
             }
-            tail.iter().for_each(|e| f(e));
+            if let Some(e) = tail {
+                f(e);
+            }
         }
         ExprKind::If {
             condition,
@@ -184,12 +190,16 @@ fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
         } => {
             f(condition);
             f(then);
-            otherwise.iter().for_each(|e| f(e));
+            if let Some(e) = otherwise {
+                f(e);
+            }
         }
         ExprKind::Match { value, place, arms } => {
             each_looked_at(value, place.as_ref(), f);
             for arm in arms {
-                arm.guard.iter().for_each(|e| f(e));
+                if let Some(e) = &arm.guard {
+                    f(e);
+                }
                 f(&arm.body);
             }
         }
