@@ -218,23 +218,39 @@ impl<'a> BodyCx<'_, 'a> {
         let mut message =
             Diagnostic::error("E0327", format!("`{shown}` has no method `{}`", name.text))
                 .at(name.span, "not found");
-        let fields = self.field_names(ty);
         let known = self.method_names(ty);
         let other = match (&*name.text, ty) {
             ("length" | "size" | "count", _) if known.iter().any(|n| n == "len") => Some("len"),
             ("append" | "add" | "push_back", Ty::List(_)) => Some("push"),
-            ("to_string" | "str" | "string", _) => Some("show"),
+            ("to_string" | "toString" | "str" | "string", _) => Some("show"),
             ("unwrap", _) => Some("expect"),
             ("iter" | "into_iter", Ty::List(_) | Ty::Map(..) | Ty::Set(_)) => None,
             ("insert" | "put" | "set", Ty::Map(..)) => None,
             ("has" | "contains_key" | "has_key", Ty::Map(..) | Ty::Set(_)) => Some("contains"),
-            ("uppercase" | "upper", Ty::String) => Some("to_upper"),
-            ("lowercase" | "lower", Ty::String) => Some("to_lower"),
+            ("uppercase" | "upper" | "toUpperCase" | "to_uppercase", Ty::String) => {
+                Some("to_upper")
+            }
+            ("lowercase" | "lower" | "toLowerCase" | "to_lowercase", Ty::String) => {
+                Some("to_lower")
+            }
             ("each" | "for_each", _) => None,
             _ => suggest::nearest(&name.text, known.iter().map(String::as_str)),
         };
         let unseen = self.trait_out_of_sight(ty, &name.text);
-        if fields.iter().any(|field| **field == *name.text) {
+        let builder = format!("with_{}", name.text);
+        let field = self.field_type(ty, &name.text);
+        if let Some(field) = &field
+            && !matches!(field, Ty::Fn(_))
+        {
+            message.title = format!("`{}` is a field, not a method", name.text);
+            message = if known.contains(&builder) {
+                message
+                    .help(format!("there is {}", names::a(&builder)))
+                    .edit(name.span, builder)
+            } else {
+                message.help(format!("read it without parentheses: `.{}`", name.text))
+            };
+        } else if field.is_some() {
             let text = self.cx.files.text(receiver.span).to_string();
             let whole = Span {
                 start: receiver.span.start,
@@ -267,6 +283,15 @@ impl<'a> BodyCx<'_, 'a> {
             ));
         }
         self.report(message);
+    }
+
+    /// The type of a struct's field of that name.
+    fn field_type(&self, ty: &Ty, name: &str) -> Option<Ty> {
+        let Ty::Adt(id, args) = ty else { return None };
+        let adt = &self.cx.program.adts[id.index()];
+        let fields = adt.is_struct.then(|| adt.variants.first())??;
+        let field = fields.fields.iter().find(|field| *field.name == *name)?;
+        Some(field.ty.substitute(args))
     }
 
     /// A trait with such a method that holds for the type but is not imported.

@@ -52,6 +52,8 @@ impl BodyCx<'_, '_> {
                     ExprKind::Call(function, args) => {
                         self.other_method(message, function.id, args, value.span)
                     }
+                    _ if self.is_arm(value.span) => message
+                        .help("no arm of this `match` has a value: write `{}`, or use the value"),
                     _ => message
                         .help("drop it on purpose with `let _ =`, or remove it")
                         .edit(value.span.before(), "let _ = "),
@@ -63,6 +65,12 @@ impl BodyCx<'_, '_> {
         value
     }
 
+    /// Whether an expression is the body of an arm, where no `let` can stand.
+    fn is_arm(&self, span: Span) -> bool {
+        let text = &self.cx.files.file(span.file).text[..span.start as usize];
+        text.trim_ascii_end().ends_with("=>")
+    }
+
     /// `xs.sorted()` where `xs.sort()` was meant.
     fn other_method(
         &self,
@@ -71,10 +79,12 @@ impl BodyCx<'_, '_> {
         args: &[hir::Arg],
         span: Span,
     ) -> Diagnostic {
-        let plain = message
-            .clone()
-            .help("drop it on purpose with `let _ =`")
-            .edit(span.before(), "let _ = ");
+        let plain = message.clone().help("drop it on purpose with `let _ =`");
+        let plain = if self.is_arm(span) {
+            plain
+        } else {
+            plain.edit(span.before(), "let _ = ")
+        };
         let name = impls::last_part(&self.cx.program.fns[called.index()].name).to_string();
         let other = match &*name {
             "sorted" => "sort",

@@ -267,7 +267,7 @@ impl Checker<'_> {
 
 /// "a `String`", "an `Int`".
 pub(super) fn a(name: &str) -> String {
-    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'U', 'a', 'e', 'i', 'o', 'u']);
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']);
     format!("{} `{name}`", if vowel { "an" } else { "a" })
 }
 

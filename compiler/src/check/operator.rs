@@ -218,7 +218,7 @@ impl<'a> BodyCx<'_, 'a> {
             let ty = if compares { Ty::Bool } else { Ty::Error };
             return self.built(hir_op, left_value, right_value, ty, span);
         }
-        let right_value = self.right_operand(op, group, &ty, right_value, &left_value);
+        let right_value = self.right_operand(op, false, &ty, right_value, &left_value);
         let ty = self.shape(&ty);
         if let Ty::Infer(_) = ty
             && !compares
@@ -271,7 +271,7 @@ impl<'a> BodyCx<'_, 'a> {
     fn right_operand(
         &mut self,
         op: Ast,
-        group: Group,
+        assigns: bool,
         ty: &Ty,
         right: hir::Expr,
         left: &hir::Expr,
@@ -292,6 +292,18 @@ impl<'a> BodyCx<'_, 'a> {
                 .also(right.span, "a `Float`")
                 .help("a `Float` is written with a point")
                 .edit(left.span.after(), ".0"),
+            );
+            return hir::Expr {
+                ty: Ty::Error,
+                ..right
+            };
+        }
+        if matches!((ty, &right_ty), (Ty::Int, Ty::Float)) && assigns {
+            self.report(
+                Diagnostic::error("E0401", "expected `Int`, found `Float`")
+                    .at(right.span, "a `Float`")
+                    .also(left.span, "this place holds an `Int`")
+                    .help("let the variable hold a `Float` from the start, or convert: `.to_int()` cuts towards zero"),
             );
             return hir::Expr {
                 ty: Ty::Error,
@@ -349,7 +361,6 @@ impl<'a> BodyCx<'_, 'a> {
                 ..right
             };
         }
-        let _ = group;
         self.coerce(right, ty, &Why::Operand(op.symbol(), left.span))
     }
 
@@ -428,7 +439,7 @@ impl<'a> BodyCx<'_, 'a> {
             self.wrong_operand(op, group, target, &value, &ty, op_span);
             return (Some(hir_op), value);
         }
-        let value = self.right_operand(op, group, &ty, value, target);
+        let value = self.right_operand(op, true, &ty, value, target);
         (Some(hir_op), value)
     }
 }

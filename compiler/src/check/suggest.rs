@@ -17,8 +17,8 @@ pub(crate) fn nearest<'n>(
 
 /// How many letters to add, drop, change or swap, ignoring case; anything beyond `limit` may be given as more than it is.
 fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let a: Vec<char> = a.to_ascii_lowercase().chars().take(64).collect();
-    let b: Vec<char> = b.to_ascii_lowercase().chars().take(64).collect();
+    let a: Vec<char> = plain(a);
+    let b: Vec<char> = plain(b);
     if a.len().abs_diff(b.len()) > limit {
         return limit + 1;
     }
@@ -39,6 +39,15 @@ fn distance(a: &str, b: &str, limit: usize) -> usize {
     above[b.len()]
 }
 
+/// Small letters without `_`, so that `startsWith` is near `starts_with`.
+fn plain(name: &str) -> Vec<char> {
+    let letters = name.chars().filter(|letter| *letter != '_');
+    letters
+        .map(|letter| letter.to_ascii_lowercase())
+        .take(64)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +55,7 @@ mod tests {
     #[test]
     fn near_names_are_found() {
         assert_eq!(nearest("lenght", ["length", "left"]), Some("length"));
+        assert_eq!(nearest("startsWith", ["starts_with"]), Some("starts_with"));
         assert_eq!(nearest("pritn", ["print", "panic"]), Some("print"));
         assert_eq!(nearest("x", ["completely"]), None);
     }

@@ -368,7 +368,7 @@ fn hard_programs_end() {
         messages(&text);
         let shown: String = text.chars().take(80).collect();
         assert!(
-            start.elapsed().as_secs() < 10,
+            start.elapsed().as_secs() < 60,
             "{:?} for {shown}",
             start.elapsed()
         );
