@@ -49,6 +49,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "host/random"
     "std/base64"
     "std/bits"
+    "std/csv"
     "std/hash"
     "std/hex"
     "std/html"
