@@ -55,6 +55,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/html"
     "std/json"
     "std/random"
+    "std/regex"
     "std/time"
     "std/url"
     "std/web"
