@@ -317,7 +317,7 @@ pub fn agree(package: &Package) -> bool {
         memory_bytes: 16 << 20,
     };
     TRACE.set(Some(vec![]));
-    let (outcome, _) = crate::run_inspected(&program, "main", limits, &mut crate::NoHost);
+    let (outcome, remains) = crate::run_inspected(&program, "main", limits, &mut crate::NoHost);
     let trace = TRACE.take().unwrap_or_default();
     let entry = package.entries.iter().find(|e| e.name == "main").unwrap();
     let mut oracle = Oracle {
@@ -347,6 +347,7 @@ pub fn agree(package: &Package) -> bool {
                 "{bytes:?} {values:?}"
             );
             assert_eq!(trace.len(), oracle.trace.len());
+            assert_eq!(remains.live_cells, 0, "{}", text());
             true
         }
         (End::Trapped(trap), Err(Stop::Trap(kind, operands))) if !is_limit(trap.kind) => {

@@ -107,6 +107,7 @@ fn mutated_bodies_are_refused_or_run_clean() {
                 accepted += 1;
                 run(&mutated, random, &mut done);
                 run_in_engine(&mutated);
+                crate::oracle::agree(&mutated);
             }
         }
     }
