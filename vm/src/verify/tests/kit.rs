@@ -35,6 +35,17 @@ pub(super) const WORDS: TypeId = TypeId(24); // set string
 pub(super) const F64: TypeId = TypeId(25);
 pub(super) const CHAR: TypeId = TypeId(26);
 pub(super) const NEST: TypeId = TypeId(27); // (i64, (list i64, list i64)): slots [i64, ref, ref]
+pub(super) const SHAPES: TypeId = TypeId(28); // list Shape: inline sums in cells
+pub(super) const WIDE: TypeId = TypeId(29); // struct Wide of 9 slots: inline, its option boxed
+pub(super) const MAYBE_WIDE: TypeId = TypeId(30); // option Wide: boxed
+pub(super) const BIG: TypeId = TypeId(31); // struct Big of 19 slots: boxed
+pub(super) const BY_NUMBER: TypeId = TypeId(32); // map i64 Shape
+pub(super) const BIGS: TypeId = TypeId(33); // list Big
+pub(super) const FLAGS: TypeId = TypeId(34); // list bool
+pub(super) const WIDES: TypeId = TypeId(35); // list Wide
+pub(super) const PAIRS: TypeId = TypeId(36); // set (i64, string)
+pub(super) const LETTERS: TypeId = TypeId(37); // list char
+pub(super) const MAPS: TypeId = TypeId(38); // list (map i64 Shape)
 
 /// Functions that the tests call; the function under test follows.
 pub(super) const LEND: u32 = 0; // (borrow list i64) -> i64
@@ -358,6 +369,21 @@ pub(super) fn package() -> Package {
         Type::F64,
         Type::Char,
         Type::Tuple(vec![I64, PAIR_OF_LISTS]),
+        Type::List(SHAPE),
+        Type::Nominal(DefId(4), vec![]),
+        Type::Option(WIDE),
+        Type::Nominal(DefId(5), vec![]),
+        Type::Map(I64, SHAPE),
+        Type::List(BIG),
+        Type::List(BOOL),
+        Type::List(WIDE),
+        Type::Set(PAIR),
+        Type::List(CHAR),
+        Type::List(BY_NUMBER),
+    ];
+    let wide = [STRING, I64, INTS, F64, BOOL, I64, CHAR, I64, MAYBE];
+    let big = [
+        BOOL, INTS, F64, SHAPE, BOOL, CHAR, STRING, I64, F64, PAIR, BOOL, I64, LINK, F64, I64, I64,
     ];
     let host = |interface: &str, name: &str, capability| HostFunction {
         interface: interface.into(),
@@ -380,6 +406,8 @@ pub(super) fn package() -> Package {
             sum("Shape", &[&[], &[STRING], &[I64, INTS]]),
             product("Tree", &[STRING, LINK]),
             sum("Expr", &[&[], &[EXPR], &[STRING]]),
+            product("Wide", &wide),
+            product("Big", &big),
         ],
         entries: vec![],
         host_functions: vec![host("kv", "get", true), host("log", "append", false)],

@@ -3,7 +3,7 @@
 use cop_bytecode::table::{Kind, OPS, UPDATES};
 use cop_bytecode::{Instr, Mode, Op, Step, Type, TypeId, UpdateOp, Value};
 
-use super::{Grower, TYPES};
+use super::{Grower, any_type};
 use crate::verify::regions::Region;
 use crate::verify::tests::kit::*;
 use crate::verify::values::State;
@@ -47,7 +47,7 @@ impl Grower<'_> {
                 }
             }
             0..=2 => {
-                let ty = self.random.pick(TYPES).unwrap_or(I64);
+                let ty = any_type(self.random, self.all_ops);
                 self.make(ty, 0);
                 return;
             }

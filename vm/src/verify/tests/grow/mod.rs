@@ -37,7 +37,27 @@ const TYPES: &[TypeId] = &[
     WORDS,
     NEST,
     PAIR_OF_LISTS,
+    SHAPES,
+    WIDE,
+    MAYBE_WIDE,
+    BIG,
+    BIGS,
+    FLAGS,
+    WIDES,
+    LETTERS,
 ];
+/// Types besides whose keys are no texts, which the model does not know.
+const KEYED: &[TypeId] = &[BY_NUMBER, PAIRS, MAPS];
+
+/// A type for a random value.
+fn any_type(random: &mut Random, keyed: bool) -> TypeId {
+    let types = if keyed && random.once_in(6) {
+        KEYED
+    } else {
+        TYPES
+    };
+    random.pick(types).unwrap_or(I64)
+}
 
 /// What the verifier knows after a part of a body.
 #[derive(Clone, Default)]
@@ -334,7 +354,7 @@ impl Grower<'_> {
         let near = self.random.pick(&roots).filter(|_| !self.random.once_in(3));
         let ty = match near {
             Some(value) => self.ty(value),
-            None => self.random.pick(TYPES).unwrap_or(I64),
+            None => any_type(self.random, self.all_ops),
         };
         let root = self.random.pick(&roots);
         let own = match root {
@@ -499,7 +519,7 @@ pub(super) fn grown(seed: u64, all_ops: bool) -> Package {
         let mut params = vec![];
         let is_entry = number == 3;
         for _ in 0..if is_entry { 0 } else { random.below(4) } {
-            let ty = random.pick(TYPES).unwrap_or(I64);
+            let ty = any_type(random, all_ops);
             let modes = match tables.layouts.ready(ty).is_some_and(|l| l.copy) {
                 true => [Mode::Borrow, Mode::InOut, Mode::Borrow, Mode::Borrow],
                 false => [Mode::Borrow, Mode::InOut, Mode::Own, Mode::Look],
@@ -509,7 +529,7 @@ pub(super) fn grown(seed: u64, all_ops: bool) -> Package {
         }
         let result = match is_entry {
             true => BYTES,
-            false => random.pick(TYPES).unwrap_or(I64),
+            false => any_type(random, all_ops),
         };
         let mut grower = Grower {
             package: &package,
