@@ -75,7 +75,7 @@ fn is_field(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text
             .split_once(':')
-            .is_some_and(|(name, _)| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+            .is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 fn is_variant(text: &str) -> bool {

@@ -38,7 +38,7 @@ impl Sources for Files {
 
 /// What stands behind the fence: `args=a,b`, `get=/path`, `traps=NAME`, `error=CODE`.
 fn option<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.split_whitespace()
+    info.split_ascii_whitespace()
         .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
@@ -180,7 +180,7 @@ fn every_block_compiles_and_does_what_the_page_says() {
         let found = blocks(&page);
         let mut files = Files(BTreeMap::new());
         for (index, block) in found.iter().enumerate() {
-            if block.info.split_whitespace().next() != Some("cop") {
+            if block.info.split_ascii_whitespace().next() != Some("cop") {
                 continue;
             }
             let answer = found
