@@ -1,0 +1,64 @@
+//! The examples in the doc comments of the standard library compile and hold.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::section::sections;
+use crate::{cop_files, folder, for_each, run};
+
+/// The examples in the doc comments of a module as a file: a test for each block fenced as `cop`, whose imports move to
+/// the top.
+fn examples_of(module: &str, source: &str) -> String {
+    let mut imports = vec![format!("import {module} from \"std/{module}\"")];
+    let mut tests = String::new();
+    let mut block: Option<String> = None;
+    for (index, line) in source.lines().enumerate() {
+        let line = line.trim_start();
+        let text = line.strip_prefix("///").or(line.strip_prefix("//!"));
+        match (
+            text.map(|text| text.strip_prefix(' ').unwrap_or(text)),
+            &mut block,
+        ) {
+            (Some("```cop"), None) => block = Some(String::new()),
+            (Some("```"), Some(body)) => {
+                let _ = writeln!(tests, "test \"line {}\" {{\n{body}}}", index + 1);
+                block = None;
+            }
+            (Some(text), Some(_)) if text.starts_with("import ") => imports.push(text.to_owned()),
+            (Some(text), Some(body)) => {
+                let _ = writeln!(body, "    {text}");
+            }
+            (None, Some(_)) => panic!("std/{module}, line {}: a block is not closed", index + 1),
+            (_, None) => {}
+        }
+    }
+    imports.sort();
+    imports.dedup();
+    if !tests.contains(&format!("{module}.")) {
+        imports.retain(|import| !import.starts_with(&format!("import {module} ")));
+    }
+    format!("{}\n\n{tests}", imports.join("\n"))
+}
+
+fn problems(path: &PathBuf) -> String {
+    let module = path.file_stem().expect("a name").to_string_lossy();
+    let source = fs::read_to_string(path).expect("the file can be read");
+    let examples = examples_of(&module, &source);
+    if !examples.contains("test ") {
+        return String::new();
+    }
+    let mut out = String::new();
+    for section in sections("main.cop", &examples) {
+        let problems = run::problems(&section, &folder("tests"));
+        if !problems.is_empty() {
+            let _ = writeln!(out, "\n== {}\n{problems}", path.display());
+        }
+    }
+    out
+}
+
+#[test]
+fn the_examples_in_the_library_run() {
+    for_each(&cop_files(&folder("stdlib/std")), problems);
+}
