@@ -20,7 +20,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cop_runtime::engine::Limits;
+use cop_runtime::run::{RunEnd, RunRecord};
+
 use crate::section::{Section, sections};
+
+/// Limits of a run where nothing else is said: little, so that a program that does not end is told soon.
+pub(crate) const LIMITS: Limits = Limits {
+    fuel: 100_000_000,
+    memory_bytes: 64 << 20,
+};
+
+/// `done`, or the name of a trap.
+pub(crate) fn end_of(record: &RunRecord) -> &'static str {
+    match &record.end {
+        RunEnd::Done => "done",
+        RunEnd::Trapped(trap) => trap.kind.name(),
+        RunEnd::Failed(_) => "an error",
+        RunEnd::Answered(_) | RunEnd::Aborted(_) => "an answer",
+    }
+}
 
 pub(crate) fn cop_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -18,6 +18,8 @@
 
 use cop_runtime::engine::Limits;
 
+use crate::LIMITS;
+
 /// One program.
 pub struct Section {
     /// The path of the file, and the name of the section if the file has several.
@@ -69,10 +71,7 @@ impl Entry {
             output: Vec::new(),
             failure: None,
             arguments: Vec::new(),
-            limits: Limits {
-                fuel: 50_000_000,
-                memory_bytes: 64 << 20,
-            },
+            limits: LIMITS,
             fuel: None,
             memory: None,
         }
