@@ -61,10 +61,9 @@ impl Daemon {
         Daemon::spawn(command, |_| NodeFile::read(data_dir).ok())
     }
 
-    /// `copd start` on a disk of this many MiB, with the folder where its files can be seen. `None`, with a line that says so, where
-    /// no such disk can be made: it takes a namespace of its own, which not every system gives.
-    pub fn on_small_disk(mib: u32) -> Option<(Daemon, PathBuf)> {
-        let folder = std::env::temp_dir();
+    /// `copd start` on a disk of this many MiB at `folder`, with the folder where its files can be seen. `None`, with a line
+    /// that says so, where no such disk can be made: it takes a namespace of its own, which not every system gives.
+    pub fn on_small_disk(folder: &Path, mib: u32) -> Option<(Daemon, PathBuf)> {
         let folder = folder.to_str().expect("text");
         let script = format!("mount -t tmpfs -o size={mib}m tmpfs \"$0\" && exec \"$@\"");
         let within = |arguments: &[&str]| {

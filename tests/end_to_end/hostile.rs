@@ -427,7 +427,8 @@ async fn garbage_truncated_and_re_encoded_bundles_are_refused() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_loses_nothing() {
-    let Some((node, data)) = Daemon::on_small_disk(8) else {
+    let disk = tempfile::tempdir().expect("a folder");
+    let Some((node, data)) = Daemon::on_small_disk(disk.path(), 8) else {
         return;
     };
     let home = home();
