@@ -87,6 +87,8 @@ fn signature(text: &str, marks: &str) -> String {
     let text = text.strip_prefix("pub ").unwrap_or(text);
     let declared = if text.starts_with("fn ") || text.ends_with('{') {
         text.split(" {").next().unwrap_or(text)
+    } else if text.starts_with("const ") {
+        text.split(" =").next().unwrap_or(text)
     } else {
         text
     };
@@ -123,6 +125,7 @@ fn part(name: &str) -> String {
     }
     let mut inside = only.is_none();
     let mut listing = false;
+    let mut in_type = false;
     for entry in found {
         if let (Some(only), false) = (only, entry.member) {
             inside = named(&entry.signature) == only;
@@ -130,7 +133,14 @@ fn part(name: &str) -> String {
         if !inside {
             continue;
         }
-        if entry.member || is_function(&entry.signature) {
+        let is_function = is_function(&entry.signature);
+        if entry.member || is_function {
+            // Functions of the module do not belong to the type above them.
+            if !entry.member && in_type {
+                out.push_str("\n#### Functions\n");
+                listing = false;
+            }
+            in_type = entry.member;
             if !listing {
                 out.push('\n');
             }
@@ -140,6 +150,7 @@ fn part(name: &str) -> String {
             let _ = writeln!(out, "- `{}`  \n  {doc}", entry.signature);
         } else {
             listing = false;
+            in_type = true;
             let _ = write!(
                 out,
                 "\n#### `{}`\n\n{}",
@@ -192,7 +203,9 @@ fn others(named: &[String]) -> String {
     modules.sort();
     modules.retain(|module| !named.contains(module));
     let parts = modules.iter().map(|m| format!("\n## {m}\n{}", part(m)));
-    parts.collect()
+    Some(parts.collect::<String>())
+        .filter(|parts| !parts.is_empty())
+        .unwrap_or_else(|| "\nThere is none.\n\n".to_owned())
 }
 
 #[test]
