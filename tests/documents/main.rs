@@ -5,6 +5,7 @@
 //! the generated parts anew.
 
 mod blocks;
+mod codes;
 mod formats;
 mod generated;
 mod instructions;
