@@ -58,6 +58,8 @@ pub struct Region {
     exports: Vec<LocalId>,
     /// For a loop: the locals that are its parameters.
     carried: Vec<LocalId>,
+    /// For a loop: own slots of `carried` that every way to its head knows to be unique.
+    turning: Vec<u64>,
     /// How many lends there were at its entry.
     lends: usize,
 }
@@ -151,6 +153,20 @@ pub struct Builder {
     pub span: Span,
     next_local: u32,
     deepest: usize,
+    /// Of the loop closed last: own slots of its locals that every way to its head knew to be unique.
+    pub turned: Vec<u64>,
+}
+
+/// A point of a body to which the builder can go back, when what was tried after it does not work out.
+pub struct Mark {
+    code: usize,
+    pending: usize,
+    values: Vec<Info>,
+    exits: Vec<usize>,
+    turning: Vec<Vec<u64>>,
+    env: Env,
+    lends: Vec<Lend>,
+    next_local: u32,
 }
 
 impl Builder {
@@ -167,7 +183,41 @@ impl Builder {
             span,
             next_local: locals as u32,
             deepest: 0,
+            turned: vec![],
         }
+    }
+
+    /// This point.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            code: self.code.len(),
+            pending: self.pending.len(),
+            values: self.values.clone(),
+            exits: self.regions.iter().map(|r| r.exits.len()).collect(),
+            turning: self.regions.iter().map(|r| r.turning.clone()).collect(),
+            env: self.env.clone(),
+            lends: self.lends.clone(),
+            next_local: self.next_local,
+        }
+    }
+
+    /// Forgets what was emitted since the mark, which lies in the same regions and can be reached.
+    pub fn back(&mut self, mark: Mark) {
+        self.code.truncate(mark.code);
+        self.pending.truncate(mark.pending);
+        self.values = mark.values;
+        for (region, (exits, turning)) in self
+            .regions
+            .iter_mut()
+            .zip(mark.exits.into_iter().zip(mark.turning))
+        {
+            region.exits.truncate(exits);
+            region.turning = turning;
+        }
+        self.env = mark.env;
+        self.lends = mark.lends;
+        self.next_local = mark.next_local;
+        self.dead = false;
     }
 
     /// A local that the source does not have.
@@ -328,6 +378,7 @@ impl Builder {
             exits: vec![],
             result,
             exports: vec![],
+            turning: vec![u64::MAX; carried.len()],
             carried,
             lends: self.lends.len(),
         });
@@ -370,10 +421,16 @@ impl Builder {
         }
     }
 
-    /// Opens a loop that carries the given locals, which must be alive.
-    pub fn open_loop(&mut self, carried: Vec<LocalId>, layouts: &mut Layouts) -> RegionId {
+    /// Opens a loop that carries the given locals, which must be alive; `unique` says which of their own slots
+    /// are unique at its head, on every turn.
+    pub fn open_loop(
+        &mut self,
+        carried: Vec<LocalId>,
+        unique: &[u64],
+        layouts: &mut Layouts,
+    ) -> RegionId {
         let entry = self.env.clone();
-        let (start, params) = self.carry(&carried, layouts);
+        let (start, params) = self.carry(&carried, unique, layouts);
         let id = self.open(
             Instr::Loop {
                 start,
@@ -384,21 +441,22 @@ impl Builder {
             carried,
             entry,
         );
-        self.enter_carried(id);
+        self.enter_carried(id, unique);
         id
     }
 
-    /// Opens a counting loop; gives its index.
+    /// Opens a counting loop like [`Builder::open_loop`]; gives its index.
     pub fn open_for(
         &mut self,
         from: Value,
         to: Value,
         int: TypeId,
         carried: Vec<LocalId>,
+        unique: &[u64],
         layouts: &mut Layouts,
     ) -> (RegionId, Value) {
         let entry = self.env.clone();
-        let (start, params) = self.carry(&carried, layouts);
+        let (start, params) = self.carry(&carried, unique, layouts);
         let id = self.open(
             Instr::For {
                 from,
@@ -411,27 +469,29 @@ impl Builder {
             entry,
         );
         let index = self.define(int, 0);
-        self.enter_carried(id);
+        self.enter_carried(id, unique);
         (id, index)
     }
 
     fn carry(
         &mut self,
         carried: &[LocalId],
+        unique: &[u64],
         layouts: &mut Layouts,
     ) -> (Vec<Value>, Vec<ValueType>) {
         let start: Vec<Value> = carried.iter().map(|l| self.value(*l)).collect();
         let params = start
             .iter()
-            .map(|v| self.value_type(self.type_of(*v), 0, layouts))
+            .zip(unique)
+            .map(|(v, unique)| self.value_type(self.type_of(*v), *unique, layouts))
             .collect();
         (start, params)
     }
 
-    fn enter_carried(&mut self, id: RegionId) {
-        for local in self.regions[id.0].carried.clone() {
+    fn enter_carried(&mut self, id: RegionId, unique: &[u64]) {
+        for (local, unique) in self.regions[id.0].carried.clone().into_iter().zip(unique) {
             let ty = self.type_of(self.value(local));
-            let value = self.define(ty, 0);
+            let value = self.define(ty, *unique);
             if let Some(slot) = self.env.get_mut(&local) {
                 slot.value = value;
             }
@@ -607,6 +667,15 @@ impl Builder {
         self.close_lends(lends, layouts);
         self.drop_all_but(&kept);
         let values = carried.iter().map(|l| self.value(*l)).collect();
+        let known: Vec<u64> = carried
+            .iter()
+            .map(|l| self.unique(self.value(*l)))
+            .collect();
+        let turning = &mut self.regions[region.0].turning;
+        turning
+            .iter_mut()
+            .zip(known)
+            .for_each(|(all, this)| *all &= this);
         let depth = self.depth(region);
         self.push(Instr::Next { depth, values });
         self.dead = true;
@@ -640,6 +709,14 @@ impl Builder {
         debug_assert!(self.dead, "a region ends with a way out");
         let region = self.regions.pop()?;
         self.dead = false;
+        self.turned.clone_from(&region.turning);
+        if let Code::Instr(Instr::For { .. }) = self.code[region.at].0 {
+            // What a way out of a counting loop gives is what its end would give.
+            for (i, local) in region.carried.iter().enumerate() {
+                let known = self.known_by_all(&region.exits, |p| p.env.get(local).map(|s| s.value));
+                self.turned[i] &= known;
+            }
+        }
         if region.exits.is_empty()
             && !matches!(self.code[region.at].0, Code::Instr(Instr::For { .. }))
         {
@@ -701,8 +778,12 @@ impl Builder {
                 None => self.type_of(region.entry.get(local).map_or(Value(0), |s| s.value)),
             };
             let local = *local;
-            let unique = if counting {
-                0
+            let unique = if let Code::Instr(Instr::For { params, .. }) = &self.code[region.at].0 {
+                let at = region.carried.iter().position(|l| *l == local);
+                match at.and_then(|i| params.get(i)).map(|p| p.own) {
+                    Some(Own::Owned { unique }) => unique,
+                    _ => 0,
+                }
             } else {
                 self.known_by_all(&region.exits, |p| p.env.get(&local).map(|s| s.value))
             };

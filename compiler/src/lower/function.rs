@@ -42,6 +42,8 @@ pub(super) struct FnLowerer<'a, 'p> {
     pub moves: Moves,
     /// Open loops, the innermost last.
     pub loops: Vec<RegionId>,
+    /// How many loops around this point may still be lowered again.
+    pub tries: u32,
     body: Option<Rc<Body>>,
 }
 
@@ -64,6 +66,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             inouts: vec![],
             moves: Moves::default(),
             loops: vec![],
+            tries: 0,
             body: Some(body.clone()),
         };
         for (i, param) in signature.params.iter().enumerate() {
@@ -117,6 +120,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             inouts: vec![],
             moves: liveness::moves(body, mutable),
             loops: vec![],
+            tries: 0,
             body: None,
             cx: self.cx,
         }
