@@ -54,6 +54,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/hex"
     "std/html"
     "std/json"
+    "std/markdown"
     "std/random"
     "std/regex"
     "std/time"
