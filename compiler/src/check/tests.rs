@@ -405,7 +405,7 @@ fn samples() {
 }
 
 #[test]
-fn programs_of_the_project() {
+fn examples_of_the_project() {
     fn gather(folder: &std::path::Path, out: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -418,7 +418,7 @@ fn programs_of_the_project() {
     }
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut paths = Vec::new();
-    gather(&root.join("tests/language"), &mut paths);
+    // What lies below `tests/language` is checked there, section by section.
     gather(&root.join("examples"), &mut paths);
     paths.sort();
     let mut bad = Vec::new();
