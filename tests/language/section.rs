@@ -205,7 +205,7 @@ fn comment(section: &mut Section, mut entry: Option<&mut Entry>, number: u32, li
         if let Some(message) = text.strip_prefix("fails: ") {
             entry.failure = Some(message.to_owned());
         } else if let Some(words) = text.strip_prefix("args: ") {
-            entry.arguments = words.split_whitespace().map(str::to_owned).collect();
+            entry.arguments = words.split_ascii_whitespace().map(str::to_owned).collect();
         } else if let Some(limits) = text.strip_prefix("limits: ") {
             for limit in limits.split(", ") {
                 match limit.split_once(' ') {
