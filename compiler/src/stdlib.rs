@@ -57,6 +57,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/markdown"
     "std/random"
     "std/regex"
+    "std/router"
     "std/time"
     "std/url"
     "std/web"

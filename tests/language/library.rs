@@ -1,5 +1,6 @@
 //! The examples in the doc comments of the standard library compile and hold.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +11,8 @@ use crate::{cop_files, folder, for_each, run};
 /// The examples in the doc comments of a module as a file: a test for each block fenced as `cop`, whose imports move to
 /// the top.
 fn examples_of(module: &str, source: &str) -> String {
-    let mut imports = vec![format!("import {module} from \"std/{module}\"")];
+    let mut modules = BTreeSet::new();
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut tests = String::new();
     let mut block: Option<String> = None;
     for (index, line) in source.lines().enumerate() {
@@ -25,7 +27,18 @@ fn examples_of(module: &str, source: &str) -> String {
                 let _ = writeln!(tests, "test \"line {}\" {{\n{body}}}", index + 1);
                 block = None;
             }
-            (Some(text), Some(_)) if text.starts_with("import ") => imports.push(text.to_owned()),
+            (Some(text), Some(_)) if text.starts_with("import ") => {
+                match text.split_once(" } from ") {
+                    Some((list, from)) => names.entry(from.to_owned()).or_default().extend(
+                        list.trim_start_matches("import {")
+                            .split(',')
+                            .map(|name| name.trim().to_owned()),
+                    ),
+                    None => {
+                        modules.insert(text.to_owned());
+                    }
+                }
+            }
             (Some(text), Some(body)) => {
                 let _ = writeln!(body, "    {text}");
             }
@@ -33,12 +46,18 @@ fn examples_of(module: &str, source: &str) -> String {
             (_, None) => {}
         }
     }
-    imports.sort();
-    imports.dedup();
-    if !tests.contains(&format!("{module}.")) {
-        imports.retain(|import| !import.starts_with(&format!("import {module} ")));
+    if tests.contains(&format!("{module}.")) {
+        modules.insert(format!("import {module} from \"std/{module}\""));
     }
-    format!("{}\n\n{tests}", imports.join("\n"))
+    let mut file = String::new();
+    for import in modules {
+        let _ = writeln!(file, "{import}");
+    }
+    for (from, list) in names {
+        let list: Vec<String> = list.into_iter().collect();
+        let _ = writeln!(file, "import {{ {} }} from {from}", list.join(", "));
+    }
+    file + &tests
 }
 
 fn problems(path: &PathBuf) -> String {
