@@ -17,6 +17,7 @@ mod interpret;
 mod key;
 mod list;
 mod machine;
+mod math;
 mod memory;
 mod number;
 mod ops;

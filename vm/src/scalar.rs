@@ -3,7 +3,7 @@
 use cop_bytecode::{Op, TrapKind};
 
 use crate::machine::{Run, internal, trap};
-use crate::number;
+use crate::{math, number};
 
 /// The result of an operation; operands and result are as they stand in slots.
 #[inline]
@@ -77,6 +77,21 @@ pub fn scalar(op: Op, a: u64, b: u64) -> Run<u64> {
         Op::F64Abs => float(x.abs()),
         Op::F64Min => float(number::min(x, y)),
         Op::F64Max => float(number::max(x, y)),
+        Op::F64Acos => float(math::acos(x)),
+        Op::F64Asin => float(math::asin(x)),
+        Op::F64Atan => float(math::atan(x)),
+        Op::F64Atan2 => float(math::atan2(x, y)),
+        Op::F64Cbrt => float(math::cbrt(x)),
+        Op::F64Cos => float(math::cos(x)),
+        Op::F64Exp => float(math::exp(x)),
+        Op::F64Exp2 => float(math::exp2(x)),
+        Op::F64Hypot => float(math::hypot(x, y)),
+        Op::F64Ln => float(math::ln(x)),
+        Op::F64Log10 => float(math::log10(x)),
+        Op::F64Log2 => float(math::log2(x)),
+        Op::F64Pow => float(math::pow(x, y)),
+        Op::F64Sin => float(math::sin(x)),
+        Op::F64Tan => float(math::tan(x)),
         Op::F64ToI64 => match number::to_integer(x) {
             Some(n) => int(n),
             None => trap(TrapKind::ConversionOutOfRange, 0, 0),

@@ -274,6 +274,22 @@ ops! {
     SetLen = 0xcb "set.len" (Set) -> I64, Simple, [], "number of elements";
     SetFind = 0xcc "set.find" (Set T) -> I64, Map, [], "number of the entry, or -1";
     SetNext = 0xcd "set.next" (Set I64) -> I64, Simple, [], "number of the first live entry at or after that number, or -1";
+
+    F64Acos = 0xd0 "f64.acos" (F64) -> F64, LibraryFloat, [], "arc cosine, correctly rounded";
+    F64Asin = 0xd1 "f64.asin" (F64) -> F64, LibraryFloat, [], "arc sine, correctly rounded";
+    F64Atan = 0xd2 "f64.atan" (F64) -> F64, LibraryFloat, [], "arc tangent, correctly rounded";
+    F64Atan2 = 0xd3 "f64.atan2" (F64 F64) -> F64, LibraryFloat, [], "angle of a point, y first, correctly rounded";
+    F64Cbrt = 0xd4 "f64.cbrt" (F64) -> F64, LibraryFloat, [], "cube root, correctly rounded";
+    F64Cos = 0xd5 "f64.cos" (F64) -> F64, LibraryFloat, [], "cosine, correctly rounded";
+    F64Exp = 0xd6 "f64.exp" (F64) -> F64, LibraryFloat, [], "e to the power, correctly rounded";
+    F64Exp2 = 0xd7 "f64.exp2" (F64) -> F64, LibraryFloat, [], "2 to the power, correctly rounded";
+    F64Hypot = 0xd8 "f64.hypot" (F64 F64) -> F64, LibraryFloat, [], "length of the hypotenuse, correctly rounded";
+    F64Ln = 0xd9 "f64.ln" (F64) -> F64, LibraryFloat, [], "natural logarithm, correctly rounded";
+    F64Log10 = 0xda "f64.log10" (F64) -> F64, LibraryFloat, [], "logarithm to base 10, correctly rounded";
+    F64Log2 = 0xdb "f64.log2" (F64) -> F64, LibraryFloat, [], "logarithm to base 2, correctly rounded";
+    F64Pow = 0xdc "f64.pow" (F64 F64) -> F64, LibraryFloat, [], "power, correctly rounded";
+    F64Sin = 0xdd "f64.sin" (F64) -> F64, LibraryFloat, [], "sine, correctly rounded";
+    F64Tan = 0xde "f64.tan" (F64) -> F64, LibraryFloat, [], "tangent, correctly rounded";
 }
 
 updates! {
