@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn vectors() {
         let mut found = String::new();
-        let one: [(&str, fn(f64) -> f64); 12] = [
+        type One = fn(f64) -> f64;
+        let one: [(&str, One); 12] = [
             ("acos", acos),
             ("asin", asin),
             ("atan", atan),
@@ -101,8 +102,8 @@ mod tests {
             ("sin", sin),
             ("tan", tan),
         ];
-        let two: [(&str, fn(f64, f64) -> f64); 3] =
-            [("atan2", atan2), ("hypot", hypot), ("pow", pow)];
+        type Two = fn(f64, f64) -> f64;
+        let two: [(&str, Two); 3] = [("atan2", atan2), ("hypot", hypot), ("pow", pow)];
         for (name, f) in one {
             found.push_str(&line(name, |x, _| f(x)));
         }
