@@ -58,6 +58,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/random"
     "std/regex"
     "std/router"
+    "std/test"
     "std/time"
     "std/url"
     "std/web"

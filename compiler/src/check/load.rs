@@ -308,7 +308,7 @@ impl Loader<'_> {
             return Some(self.add(path, text));
         }
         self.by_path.insert(import.to_string(), None);
-        if matches!(import, "host/files" | "host/messages" | "std/test") {
+        if matches!(import, "host/files" | "host/messages") {
             self.diagnostics.push(
                 Diagnostic::error("E0910", format!("not yet: `{import}`"))
                     .at(span, "a part of the language that is still to come"),
