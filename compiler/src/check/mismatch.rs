@@ -52,8 +52,12 @@ impl BodyCx<'_, '_> {
                     ExprKind::Call(function, args) => {
                         self.other_method(message, function.id, args, value.span)
                     }
-                    _ if self.is_arm(value.span) => message
+                    _ if self.follows(value.span, "=>") => message
                         .help("no arm of this `match` has a value: write `{}`, or use the value"),
+                    _ if self.follows(value.span, "|") => message
+                        .help("drop it on purpose with `let _ =`, in braces")
+                        .edit(value.span.before(), "{ let _ = ")
+                        .edit(value.span.after(), " }"),
                     _ => message
                         .help("drop it on purpose with `let _ =`, or remove it")
                         .edit(value.span.before(), "let _ = "),
@@ -65,10 +69,11 @@ impl BodyCx<'_, '_> {
         value
     }
 
-    /// Whether an expression is the body of an arm, where no `let` can stand.
-    fn is_arm(&self, span: Span) -> bool {
+    /// Whether an expression comes right after a sign: it is the body of an arm after `=>`, of a lambda after `|`, and no
+    /// `let` can stand there.
+    fn follows(&self, span: Span, sign: &str) -> bool {
         let text = &self.cx.files.file(span.file).text[..span.start as usize];
-        text.trim_ascii_end().ends_with("=>")
+        text.trim_ascii_end().ends_with(sign)
     }
 
     /// `xs.sorted()` where `xs.sort()` was meant.
@@ -80,8 +85,12 @@ impl BodyCx<'_, '_> {
         span: Span,
     ) -> Diagnostic {
         let plain = message.clone().help("drop it on purpose with `let _ =`");
-        let plain = if self.is_arm(span) {
+        let plain = if self.follows(span, "=>") {
             plain
+        } else if self.follows(span, "|") {
+            plain
+                .edit(span.before(), "{ let _ = ")
+                .edit(span.after(), " }")
         } else {
             plain.edit(span.before(), "let _ = ")
         };

@@ -318,7 +318,8 @@ impl FnLowerer<'_, '_> {
             } => self.test_list(pattern, before, rest, after, base, path, fail),
             PatternKind::Or(alternatives) => {
                 if lends(pattern) {
-                    self.not_yet(pattern, "`mut` inside alternatives of a pattern");
+                    let help = "write one arm for each alternative";
+                    self.not_yet(pattern, "`mut` inside alternatives of a pattern", help);
                 }
                 let mut locals = vec![];
                 liveness::bound(pattern, &mut locals);
@@ -340,11 +341,11 @@ impl FnLowerer<'_, '_> {
         }
     }
 
-    fn not_yet(&mut self, pattern: &Pattern, what: &str) {
+    fn not_yet(&mut self, pattern: &Pattern, what: &str, help: &str) {
         self.cx.errors.push(
             Diagnostic::error("E0902", format!("not yet: {what}"))
                 .at(pattern.span, "this pattern")
-                .help("write one arm for each alternative"),
+                .help(help),
         );
     }
 
@@ -375,7 +376,8 @@ impl FnLowerer<'_, '_> {
         fail: RegionId,
     ) {
         if before.iter().chain(after).any(lends) {
-            self.not_yet(pattern, "`mut` inside a list pattern");
+            let help = "change the element by its index: `xs[0] = …`";
+            self.not_yet(pattern, "`mut` inside a list pattern", help);
         }
         let list = self.at(base, path, &pattern.ty);
         let list_value = self.look(list);
