@@ -96,6 +96,15 @@ mod tests {
     }
 
     #[test]
+    fn a_default_that_traps_is_an_error() {
+        let text = "struct Bad { n: Int = 1 / 0 }\nfn main() { print(Bad(n: 2)) }\n";
+        assert_eq!(
+            errors(text),
+            ["E0433 the default of `Bad.n` ends with the trap DivisionByZero"]
+        );
+    }
+
+    #[test]
     fn constants_of_all_shapes_have_values() {
         let text = "struct P { x: Int, t: List[String] = [] }\nenum E { A, B(Float) }\nconst p = [P(x: 1 + 1)]\nconst e = [\"k\": B(0.5)]\nconst o: Int? = None\nfn main() { print(\"${p} ${e} ${o}\") }\n";
         assert_eq!(errors(text), [] as [String; 0]);

@@ -80,43 +80,79 @@ pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut 
                     });
                 }
             }
-            Err(trapped) => diagnostics.push(report(program, id, &lowered, &trapped)),
+            Err(trapped) => {
+                let constant = &program.consts[index];
+                let what = format!("the constant `{}`", constant.name);
+                diagnostics.push(report(&what, constant.span, &lowered, &trapped));
+            }
+        }
+    }
+    defaults(program, engine, diagnostics);
+}
+
+/// Evaluates the defaults of fields once, to find those that trap. Those of generic types are not known yet.
+fn defaults(program: &Program, engine: &dyn Evaluate, diagnostics: &mut Diagnostics) {
+    for (index, adt) in program.adts.iter().enumerate() {
+        let own = program
+            .modules
+            .get(adt.module as usize)
+            .is_some_and(|m| !m.is_std);
+        if !own || !adt.generics.is_empty() {
+            continue;
+        }
+        for (v, variant) in adt.variants.iter().enumerate() {
+            for (f, field) in variant.fields.iter().enumerate() {
+                let Some(body) = field.default.as_ref().filter(|body| !is_plain(&body.value))
+                else {
+                    continue;
+                };
+                let id = AdtId(index as u32);
+                let lowered = lower::lower_default(program, id, v as u32, f as u32, diagnostics);
+                let Some(lowered) = lowered else { continue };
+                if let Err(trapped) = engine.evaluate(&lowered.package) {
+                    let what = format!("the default of `{}.{}`", adt.name, field.name);
+                    diagnostics.push(report(&what, body.value.span, &lowered, &trapped));
+                }
+            }
         }
     }
 }
 
-fn report(
-    program: &Program,
-    id: ConstId,
-    lowered: &lower::Lowered,
-    trapped: &Trapped,
-) -> Diagnostic {
-    let constant = &program.consts[id.index()];
+/// Whether evaluating an expression cannot trap for what it is made of: literals, and values built of them.
+fn is_plain(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Tuple(parts) | ExprKind::List(parts) => parts.iter().all(is_plain),
+        ExprKind::Map(entries) => entries.is_empty(),
+        ExprKind::Bytes(_) => true,
+        ExprKind::Build {
+            base: None, fields, ..
+        } => fields.iter().all(|(_, e)| is_plain(e)),
+        _ => is_literal(e),
+    }
+}
+
+fn report(what: &str, span: Span, lowered: &lower::Lowered, trapped: &Trapped) -> Diagnostic {
     let place = |&(function, instruction): &(u32, u32)| {
         let spans = &lowered.origins.get(function as usize)?.spans;
         spans.get(instruction as usize).copied()
     };
-    // The innermost place in the constant's own file says most.
+    // The innermost place in its own file says most.
     let own = trapped
         .positions
         .iter()
         .filter_map(place)
-        .find(|span| span.file == constant.span.file);
-    let title = format!(
-        "the constant `{}` ends with the trap {}",
-        constant.name,
-        trapped.kind.name()
-    );
+        .find(|place| place.file == span.file);
+    let title = format!("{what} ends with the trap {}", trapped.kind.name());
     let mut diagnostic =
-        Diagnostic::error("E0433", title).at(own.unwrap_or(constant.span), trapped.message.clone());
-    if own.is_some() {
-        diagnostic = diagnostic.also(constant.span, "the constant");
+        Diagnostic::error("E0433", title).at(own.unwrap_or(span), trapped.message.clone());
+    if own.is_some_and(|own| own != span) {
+        diagnostic = diagnostic.also(span, what);
     }
     if matches!(trapped.kind, TrapKind::OutOfFuel | TrapKind::OutOfMemory) {
         let memory = MEMORY_BYTES >> 20;
         diagnostic = diagnostic.note(format!("a constant may use {FUEL} fuel and {memory} MiB"));
     }
-    diagnostic.note("constants are evaluated when the program is compiled")
+    diagnostic.note("constants and defaults are evaluated when the program is compiled")
 }
 
 fn is_literal(e: &Expr) -> bool {

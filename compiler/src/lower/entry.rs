@@ -5,6 +5,7 @@ use super::function::{FnLowerer, Val};
 use super::instances::{Instance, Signature};
 use super::{Lowerer, Options};
 use crate::hir::{ConstId, EntryKind, ExprKind, FnId, FnRef, Ty};
+use crate::source::Span;
 use cop_bytecode::{Entry, Mode};
 
 impl Lowerer<'_> {
@@ -27,7 +28,7 @@ impl Lowerer<'_> {
         entries
     }
 
-    fn entry(&mut self, name: String, instance: Instance) -> Entry {
+    pub(super) fn entry(&mut self, name: String, instance: Instance) -> Entry {
         let (function, signature) = self.instance(instance);
         let capabilities = signature.types.iter().map(|ty| match ty {
             Ty::Host(name) => name.to_string(),
@@ -38,11 +39,6 @@ impl Lowerer<'_> {
             function,
             capabilities: capabilities.collect(),
         }
-    }
-
-    /// Asks for the wrapper that evaluates a constant.
-    pub(super) fn constant_entry(&mut self, id: ConstId) -> Entry {
-        self.entry(crate::constants::ENTRY.to_string(), Instance::Evaluate(id))
     }
 
     /// The wrapper that evaluates a constant: its canonical leaves.
@@ -62,6 +58,27 @@ impl Lowerer<'_> {
             fl.ret(Val::Held(out));
         }
         fl.complete(index, "constant".to_string(), signature);
+    }
+
+    /// The wrapper that evaluates a field's default: no bytes.
+    pub(super) fn lower_try(
+        &mut self,
+        default: Instance,
+        span: Span,
+        signature: &Signature,
+        index: u32,
+    ) {
+        let mut fl = FnLowerer::synthetic(self, signature, span);
+        let value = fl.call_instance(default, vec![]);
+        fl.release(value);
+        let empty = crate::hir::Expr {
+            kind: ExprKind::Bytes([].into()),
+            ty: Ty::Bytes,
+            span,
+        };
+        let bytes = fl.expr(&empty);
+        fl.ret(bytes);
+        fl.complete(index, "default".to_string(), signature);
     }
 
     /// The function behind an entry point, and how many of its parameters are no capabilities.

@@ -26,6 +26,8 @@ pub(super) enum Instance {
     Default(AdtId, u32, u32, Rc<[Ty]>),
     /// The wrapper that evaluates a constant.
     Evaluate(ConstId),
+    /// The wrapper that evaluates a field's default, to see whether it traps: struct or enum, variant, field.
+    TryDefault(AdtId, u32, u32),
     /// The wrapper of the entry point.
     Entry,
     /// The wrapper of a test.
@@ -135,7 +137,7 @@ impl<'p> Lowerer<'p> {
                 let fields = &self.adt(*adt).variants[*variant as usize].fields;
                 (vec![], vec![], fields[*field as usize].ty.substitute(args))
             }
-            Instance::Evaluate(_) => (vec![], vec![], Ty::Bytes),
+            Instance::Evaluate(_) | Instance::TryDefault(..) => (vec![], vec![], Ty::Bytes),
             Instance::Entry | Instance::Test(_) => self.entry_signature(instance),
         };
         let params = types.iter().zip(modes).map(|(ty, mode)| {
@@ -214,6 +216,10 @@ impl<'p> Lowerer<'p> {
                 }
             }
             Instance::Evaluate(id) => self.lower_evaluate(*id, &signature, index),
+            Instance::TryDefault(adt, variant, field) => {
+                let default = Instance::Default(*adt, *variant, *field, Rc::from([]));
+                self.lower_try(default, self.adt(*adt).span, &signature, index);
+            }
             Instance::Entry | Instance::Test(_) => self.lower_entry(instance, &signature, index),
         }
     }

@@ -84,8 +84,32 @@ pub fn lower_constant(
     id: hir::ConstId,
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
+    lower_one(program, Instance::Evaluate(id), diagnostics)
+}
+
+/// Lowers the default of a field (variant and field of a struct or enum without type parameters) to a package
+/// whose entry point [`crate::constants::ENTRY`] evaluates it and returns nothing.
+pub fn lower_default(
+    program: &hir::Program,
+    adt: AdtId,
+    variant: u32,
+    field: u32,
+    diagnostics: &mut Diagnostics,
+) -> Option<Lowered> {
+    lower_one(
+        program,
+        Instance::TryDefault(adt, variant, field),
+        diagnostics,
+    )
+}
+
+fn lower_one(
+    program: &hir::Program,
+    instance: Instance,
+    diagnostics: &mut Diagnostics,
+) -> Option<Lowered> {
     let mut lowerer = Lowerer::new(program);
-    let entry = lowerer.constant_entry(id);
+    let entry = lowerer.entry(crate::constants::ENTRY.to_string(), instance);
     lowerer.work();
     let failed = !lowerer.errors.is_empty();
     diagnostics.extend(std::mem::take(&mut lowerer.errors));

@@ -28,7 +28,8 @@ impl Lowerer<'_> {
             Ty::Fn(f) => {
                 let params = f.params.iter().map(|p| FnParam {
                     ty: self.type_id(&p.ty),
-                    mutable: p.mutable,
+                    // A capability is always lent, and never changes.
+                    mutable: p.mutable && !matches!(p.ty, Ty::Host(_)),
                 });
                 let params = params.collect();
                 Type::Fn {
