@@ -49,6 +49,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "host/random"
     "std/base64"
     "std/bits"
+    "std/collections"
     "std/csv"
     "std/hash"
     "std/hex"
@@ -57,6 +58,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/lists"
     "std/maps"
     "std/markdown"
+    "std/math"
     "std/random"
     "std/regex"
     "std/router"
@@ -64,6 +66,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/text"
     "std/time"
     "std/url"
+    "std/uuid"
     "std/web"
 };
 
