@@ -47,6 +47,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "host/clock"
     "host/kv"
     "host/random"
+    "std/args"
     "std/base64"
     "std/bits"
     "std/collections"
