@@ -4,6 +4,8 @@
 //! and capabilities, `E08` the package,
 //! `E09` not yet; `W` warnings, numbered alike.
 
+pub mod explain;
+
 /// Code and title, in order.
 pub const CODES: &[(&str, &str)] = &[
     ("E0101", "a semicolon"),
@@ -155,6 +157,26 @@ pub fn title(code: &str) -> Option<&'static str> {
         .map(|(_, title)| *title)
 }
 
+/// The codes nearest to a word that is none, in the order of the list: of the same kind and next in number. Empty if
+/// the word is nothing like a code.
+pub fn nearest(word: &str, most: usize) -> Vec<&'static str> {
+    let letter = word.get(..1).filter(|letter| matches!(*letter, "E" | "W"));
+    let number = |code: &str| code.get(1..).and_then(|digits| digits.parse::<u32>().ok());
+    let (Some(letter), Some(wanted)) = (letter, number(word)) else {
+        return Vec::new();
+    };
+    let mut near: Vec<(u32, &str)> = CODES
+        .iter()
+        .filter(|(code, _)| code.starts_with(letter))
+        .filter_map(|(code, _)| Some((number(code)?.abs_diff(wanted), *code)))
+        .collect();
+    near.sort_unstable();
+    near.truncate(most);
+    let mut near: Vec<&str> = near.into_iter().map(|(_, code)| code).collect();
+    near.sort_unstable();
+    near
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +197,16 @@ mod tests {
                     && letters.all(|letter| letter.is_ascii_digit())
             });
             found.extend(literals.map(String::from));
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_code_has_neighbours() {
+        assert_eq!(nearest("E0403", 3), ["E0401", "E0402", "E0404"]);
+        assert_eq!(nearest("W9", 1), ["W0101"]);
+        assert_eq!(nearest("E4294967295", 1), ["E0910"]);
+        for word in ["", "E", "401", "ä1", "Ex", "E99999999999", "panic"] {
+            assert_eq!(nearest(word, 3), [""; 0], "{word}");
         }
     }
 

@@ -7,6 +7,7 @@ mod daemon;
 mod demo;
 mod documents;
 mod examples;
+mod explaining;
 mod hostile;
 mod http;
 mod keys;

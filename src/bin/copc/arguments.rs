@@ -55,6 +55,8 @@ pub enum Command {
     Test(TestOptions),
     /// Show the bytecode of a program.
     Disasm(DisasmOptions),
+    /// Explain a code that stands before a message of the compiler, such as E0401.
+    Explain(ExplainOptions),
     /// Make, list and show the keys that programs are published under.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -71,7 +73,7 @@ impl Command {
             Command::Run(options) => options.json,
             Command::Test(options) => options.json,
             Command::Publish(options) => options.json,
-            Command::New(_) | Command::Disasm(_) | Command::Key(_) => false,
+            Command::New(_) | Command::Disasm(_) | Command::Explain(_) | Command::Key(_) => false,
         }
     }
 }
@@ -201,6 +203,18 @@ pub struct DisasmOptions {
     /// A column with the fuel that is charged for each instruction
     #[arg(long)]
     pub fuel: bool,
+}
+
+const EXPLAIN_AFTER: &str = "\
+Examples:
+  copc explain E0401    what error E0401 means, with an example that is wrong and one that is right
+  copc explain          all codes with their titles";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_AFTER)]
+pub struct ExplainOptions {
+    /// The code [default: list all of them]
+    pub code: Option<String>,
 }
 
 const KEY_AFTER: &str = "\

@@ -5,6 +5,7 @@
 //! | `arguments` | the command line |
 //! | `new` | a new program from a template |
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
+//! | `explain` | what a code of the compiler means |
 //! | `run`, `test` | a program run on this machine |
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
@@ -16,6 +17,7 @@ mod build;
 mod check;
 mod disasm;
 mod ended;
+mod explain;
 mod key;
 mod new;
 mod publish;
@@ -63,6 +65,7 @@ fn run(command: Command) -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::test(&options),
         Command::Disasm(options) => disasm::disasm(&options),
+        Command::Explain(options) => explain::explain(&options),
         Command::Key(command) => key::key(&command),
         Command::Publish(options) => publish::publish(&options),
     };
