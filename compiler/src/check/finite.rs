@@ -44,7 +44,7 @@ impl Checker<'_> {
                 _ => "every variant holds another".to_string(),
             };
             self.report(
-                Diagnostic::error("E0317", format!("a `{name}` would never end"))
+                Diagnostic::error("E0317", format!("a value of `{name}` would never end"))
                     .at(span, label)
                     .help("make the inner one optional (`T?`) or put it into a list"),
             );

@@ -270,12 +270,12 @@ impl<'a> Checker<'a> {
                     });
                 }
                 self.adts[id.index()].defaults = defaults;
-                self.unique_json(fields.iter().zip(&decl.fields).map(|(field, decl)| {
-                    (
-                        field.json.clone().unwrap_or_else(|| field.name.clone()),
-                        decl.span,
-                    )
-                }));
+                self.unique_json(
+                    fields
+                        .iter()
+                        .zip(&decl.fields)
+                        .map(|(field, decl)| (field.json.clone(), field.name.clone(), decl.span)),
+                );
                 self.program.adts[id.index()].variants = vec![hir::Variant {
                     name: rc(&decl.name.text),
                     json: None,
@@ -295,10 +295,15 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unique_json(&mut self, names: impl Iterator<Item = (Rc<str>, Span)>) {
-        let mut seen: FxHashMap<Rc<str>, Span> = FxHashMap::default();
-        for (name, span) in names {
-            if let Some(first) = seen.insert(name.clone(), span) {
+    /// Names in JSON must differ. Equal names in the source were reported already.
+    fn unique_json(&mut self, names: impl Iterator<Item = (Option<Rc<str>>, Rc<str>, Span)>) {
+        let mut seen: FxHashMap<Rc<str>, (Span, bool)> = FxHashMap::default();
+        for (json, own, span) in names {
+            let said = json.is_some();
+            let name = json.unwrap_or(own);
+            if let Some((first, said_first)) = seen.insert(name.clone(), (span, said))
+                && (said || said_first)
+            {
                 self.report(
                     Diagnostic::error("E0303", format!("`{name}` is used twice in JSON"))
                         .at(span, "again here")
@@ -370,12 +375,12 @@ impl<'a> Checker<'a> {
                 fields,
             });
         }
-        self.unique_json(variants.iter().zip(&decl.variants).map(|(variant, decl)| {
-            (
-                variant.json.clone().unwrap_or_else(|| variant.name.clone()),
-                decl.span,
-            )
-        }));
+        self.unique_json(
+            variants
+                .iter()
+                .zip(&decl.variants)
+                .map(|(variant, decl)| (variant.json.clone(), variant.name.clone(), decl.span)),
+        );
         self.program.adts[id.index()].variants = variants;
         self.methods_of(
             module,
