@@ -282,3 +282,51 @@ fn tests_are_run_and_only_failures_are_long() {
             .contains("has no tests")
     );
 }
+
+#[test]
+fn copc_tests_in_parallel_and_tells_in_the_order_of_the_source() {
+    // The first ones take longest; every seventh fails.
+    let mut source = String::from("fn main() {}\n");
+    for number in 0..40 {
+        let (rounds, most) = ((40 - number) * 200, if number % 7 == 3 { 0 } else { 40 });
+        source += &format!(
+            "\ntest \"number {number}\" {{\n    let mut sum = 0\n    for i in 0..{rounds} {{ sum += i % 2 }}\n    \
+             print(\"sum ${{sum}}\")\n    assert({number} <= {most})\n}}\n"
+        );
+    }
+    let folder = folder_with(&[("many.cop", &source)]);
+    let at = folder.path();
+    let told = copc(at, &["test", "many.cop", "--stats"]);
+    assert_eq!((told.status, told.errors.as_str()), (Some(1), ""));
+    let named: Vec<&str> = told
+        .output
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("ok      ")
+                .or(line.strip_prefix("FAILED  "))
+        })
+        .collect();
+    let expected: Vec<String> = (0..40).map(|number| format!("number {number}")).collect();
+    assert_eq!(named, expected);
+    let lines = |start: &str| told.output.lines().filter(|l| l.starts_with(start)).count();
+    assert_eq!((lines("        fuel "), lines("        sum ")), (40, 6));
+    assert!(told.output.ends_with("failed: 6 failed, 34 passed\n"));
+    let json = copc(at, &["test", "many.cop", "--json"]);
+    for _ in 0..3 {
+        assert_eq!(
+            copc(at, &["test", "many.cop", "--stats"]).output,
+            told.output
+        );
+        assert_eq!(
+            copc(at, &["test", "many.cop", "--json"]).output,
+            json.output
+        );
+    }
+    let fuel = |number: usize| json.json()["tests"][number]["fuel"].as_u64();
+    assert!(fuel(0) > fuel(39) && fuel(39) > Some(0), "{json:?}");
+    let few = copc(at, &["test", "many.cop", "--filter", "number 3"]);
+    assert!(
+        few.output.ends_with("3 failed, 8 passed, 29 left out\n"),
+        "{few:?}"
+    );
+}

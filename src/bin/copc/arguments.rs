@@ -176,8 +176,10 @@ const TEST_AFTER: &str = "\
 Examples:
   copc test                     the tests of the program in this folder
   copc test --filter escaped    only tests whose names hold this text
+  copc test --stats             with the fuel and memory that each test used
 
-Each test starts with an empty store. What a test prints is shown if it fails.";
+Tests run on all cores and are told in the order of the source. Each starts with an empty store. What a test prints is shown if it
+fails.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TEST_AFTER)]
@@ -190,6 +192,9 @@ pub struct TestOptions {
     pub filter: Option<String>,
     #[command(flatten)]
     pub limits: LimitOptions,
+    /// Say below each test what it used: fuel, memory
+    #[arg(long)]
+    pub stats: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
 //! | `explain` | what a code of the compiler means |
 //! | `run`, `test` | a program run on this machine |
+//! | `parallel` | work on all cores, taken in order |
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish` | a release signed and handed to a node |
@@ -20,6 +21,7 @@ mod ended;
 mod explain;
 mod key;
 mod new;
+mod parallel;
 mod publish;
 mod run;
 mod say;
@@ -33,7 +35,7 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use ended::{Complaint, Ended};
 
-/// Native stack for everything that `copc` does, in bytes.
+/// Native stack of each thread of `copc`, in bytes.
 const STACK_BYTES: usize = 64 << 20;
 /// Exit status of a defect of `copc` itself.
 const DEFECT: u8 = 101;

@@ -1,4 +1,6 @@
-//! `copc test`: every `test` block of a program, each in a world of its own.
+//! `copc test`: every `test` block of a program, each in a world of its own, on all cores; told in the order of the source.
+
+use std::ops::ControlFlow;
 
 use cop_bytecode::encode;
 use cop_compiler::compile::{Compiled, compile};
@@ -10,8 +12,10 @@ use coputer::publish::{BuildError, options};
 use coputer::report::Report;
 use serde_json::{Value, json};
 
+use crate::STACK_BYTES;
 use crate::arguments::TestOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::parallel;
 use crate::run::granted;
 use crate::say;
 use crate::tell::{self, Trapped};
@@ -49,22 +53,41 @@ pub fn test(options: &TestOptions) -> Result<Ended, Complaint> {
     if !options.json {
         tell::warnings(&report);
     }
-    let results = wanted
-        .iter()
-        .map(|&number| bench.run(number, options.json))
-        .collect::<Result<Vec<Value>, Complaint>>()?;
-    let passed = results
-        .iter()
-        .filter(|result| result["ok"] == json!(true))
-        .count();
-    let failed = results.len() - passed;
+    let mut results = Vec::new();
+    let mut passed = 0;
+    let mut complaint = None;
+    parallel::in_order(
+        wanted.len(),
+        parallel::cores(),
+        STACK_BYTES,
+        |nth| bench.run(wanted[nth]),
+        |ran| match ran {
+            Ok(ran) => {
+                passed += usize::from(ran.trapped().is_none());
+                if options.json {
+                    results.push(ran.json());
+                } else {
+                    ran.tell(options.stats);
+                }
+                ControlFlow::Continue(())
+            }
+            Err(cannot) => {
+                complaint = Some(cannot);
+                ControlFlow::Break(())
+            }
+        },
+    );
+    if let Some(complaint) = complaint {
+        return Err(complaint);
+    }
+    let failed = wanted.len() - passed;
     if options.json {
         print(&json!({
             "ok": failed == 0,
             "name": project.name.as_str(),
             "passed": passed,
             "failed": failed,
-            "left_out": compiled.tests.len() - results.len(),
+            "left_out": compiled.tests.len() - wanted.len(),
             "tests": results,
             "diagnostics": diagnostics(&report),
         }));
@@ -117,46 +140,76 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs a test, and tells people of it at once.
-    fn run(&self, number: usize, json: bool) -> Result<Value, Complaint> {
+    /// Runs a test.
+    fn run(&self, number: usize) -> Result<Ran<'_>, Complaint> {
         let name = &self.compiled.tests[number];
         let record = Doubles::empty()
             .run_test(self.program, number, self.limits)
             .map_err(|failure| Complaint::Failed(format!("the test \"{name}\": {failure}")))?;
-        let trapped = match &record.end {
-            RunEnd::Trapped(trap) => Some(Trapped {
-                trap,
-                detail: record.trap_detail.as_deref(),
-                map: &self.compiled.source_map,
-                project: self.project,
-                report: self.report,
-            }),
-            _ => None,
-        };
-        if !json {
-            tell_test(name, &record, trapped.as_ref());
-        }
-        Ok(json!({
-            "name": name,
-            "ok": trapped.is_none(),
-            "log": record.log.lines(),
-            "fuel": record.fuel_used,
-            "peak_memory_bytes": record.peak_memory_bytes,
-            "trap": trapped.map(|trapped| trapped.json()),
-        }))
+        Ok(Ran {
+            bench: self,
+            name,
+            record,
+        })
     }
 }
 
-fn tell_test(name: &str, record: &RunRecord, trapped: Option<&Trapped<'_>>) {
-    let Some(trapped) = trapped else {
-        say::out(&format!("{}  {name}\n", say::green("ok    ")));
-        return;
-    };
-    say::out(&format!("{}  {name}\n", say::bold_red("FAILED")));
-    for line in record.log.lines() {
-        say::out(&format!("        {line}\n"));
+/// A test that is over.
+struct Ran<'a> {
+    bench: &'a Bench<'a>,
+    name: &'a str,
+    record: RunRecord,
+}
+
+impl Ran<'_> {
+    /// Why it failed, if it did.
+    fn trapped(&self) -> Option<Trapped<'_>> {
+        let RunEnd::Trapped(trap) = &self.record.end else {
+            return None;
+        };
+        Some(Trapped {
+            trap,
+            detail: self.record.trap_detail.as_deref(),
+            map: &self.bench.compiled.source_map,
+            project: self.bench.project,
+            report: self.bench.report,
+        })
     }
-    for line in trapped.text().lines() {
-        say::out(&format!("        {line}\n"));
+
+    /// For people; with what it used if asked for. What it printed is shown only if it failed.
+    fn tell(&self, with_stats: bool) {
+        let trapped = self.trapped();
+        let how = match &trapped {
+            None => say::green("ok    "),
+            Some(_) => say::bold_red("FAILED"),
+        };
+        say::out(&format!("{how}  {}\n", self.name));
+        if with_stats {
+            say::out(&format!(
+                "        fuel {}, memory {} at its peak\n",
+                say::count(self.record.fuel_used),
+                say::size(self.record.peak_memory_bytes),
+            ));
+        }
+        let Some(trapped) = trapped else { return };
+        for line in self.record.log.lines() {
+            say::out(&format!("        {line}\n"));
+        }
+        for line in trapped.text().lines() {
+            say::out(&format!("        {line}\n"));
+        }
+    }
+
+    /// For tools.
+    fn json(&self) -> Value {
+        let trapped = self.trapped();
+        json!({
+            "name": self.name,
+            "ok": trapped.is_none(),
+            "log": self.record.log.lines(),
+            "fuel": self.record.fuel_used,
+            "peak_memory_bytes": self.record.peak_memory_bytes,
+            "trap": trapped.map(|trapped| trapped.json()),
+        })
     }
 }
