@@ -20,6 +20,7 @@ pub mod parser;
 // From the tree to the typed tree.
 pub mod check;
 pub mod hir;
+mod visit;
 
 // From the typed tree to bytecode, and the door to all of it.
 pub mod compile;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hir::{Body, ExprKind, FnBody};
+use crate::visit::visit_all;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a constant may need.
@@ -86,7 +87,7 @@ impl Checker<'_> {
 /// Constants and functions that a body names, each once.
 fn needed(body: &Body) -> Vec<Need> {
     let mut out: Vec<Need> = Vec::new();
-    visit::walk(&body.value, &mut |expr| {
+    visit_all(&body.value, &mut |expr| {
         let need = match &expr.kind {
             ExprKind::Const(id) => Need::Const(*id),
             ExprKind::Call(function, _) | ExprKind::FnValue(function) => Need::Fn(function.id),

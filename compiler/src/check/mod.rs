@@ -59,7 +59,6 @@ mod types;
 mod unused;
 mod variant_pattern;
 mod verify;
-mod visit;
 
 use crate::ast;
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -1,16 +1,17 @@
 //! Calls: of functions, of the VM's own operations, through values; lambdas and functions as values.
 
+use super::Lowerer;
 use super::builder::reference_slots;
 use super::function::{FnLowerer, Val};
 use super::instances::{Instance, Signature};
 use super::loops::root_of;
 use super::places::Prepared;
-use super::{Lowerer, liveness};
 use crate::diagnostic::Diagnostic;
 use crate::hir::{
     AdtId, Arg, Expr, ExprKind, FnBody, FnRef, Lambda, LocalId, Place, TraitFnRef, Ty,
 };
 use crate::source::Span;
+use crate::visit;
 use cop_bytecode::table::Kind;
 use cop_bytecode::{HostFunction, Instr, Mode, Op, Param, Step, TrapKind, TypeId, UpdateOp, Value};
 use std::rc::Rc;
@@ -766,7 +767,7 @@ fn lent_root(arg: &Arg) -> Option<LocalId> {
 fn arg_exprs(arg: &Arg) -> Vec<&Expr> {
     match arg {
         Arg::Value(e) => vec![e],
-        Arg::Lent(place) => liveness::indices(place),
+        Arg::Lent(place) => visit::indices(place),
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Lowerer, Origin};
 use crate::diagnostic::Diagnostic;
 use crate::hir::{Body, Expr, ExprKind, Local, LocalId, Stmt, Ty};
 use crate::source::Span;
+use crate::visit::visit;
 use cop_bytecode::{Function, Instr, Mode, Param, TypeId, Value, limits};
 use std::rc::Rc;
 
@@ -336,7 +337,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
     /// Whether evaluating `e` changes a local, or moves it.
     pub fn disturbs(&self, e: &Expr, local: LocalId) -> bool {
         let mut disturbed = false;
-        liveness::visit(e, &mut |e| {
+        visit(e, &mut |e| {
             disturbed |= liveness::places(e).any(|place| place.root == local)
                 || match &e.kind {
                     ExprKind::Local(l) => *l == local && self.moves.is_last(e),
@@ -404,7 +405,7 @@ pub(super) fn owning_params(body: &Body, count: usize) -> Vec<bool> {
     let mut owning = vec![false; count];
     let mut take = |e: &Expr| own_uses(e, &mut owning);
     take(&body.value);
-    liveness::visit(&body.value, &mut |e| match &e.kind {
+    visit(&body.value, &mut |e| match &e.kind {
         ExprKind::Tuple(list) | ExprKind::List(list) => list.iter().for_each(&mut take),
         ExprKind::Map(entries) => entries.iter().for_each(|(k, v)| {
             take(k);
