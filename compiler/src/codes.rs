@@ -145,7 +145,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0303", "an item that is not used"),
     ("W0304", "a variable that is not used"),
     ("W0305", "a variable that hides an item in use"),
-    ("W0401", "`-` before a literal that is a receiver"),
+    ("W0401", "code behind what does not come back"),
     ("W0601", "a pattern that always matches"),
 ];
 
