@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use cop_compiler::diagnostic::Diagnostics;
+use cop_compiler::codes::explain;
+use cop_compiler::diagnostic::{Diagnostics, Severity};
 use cop_compiler::render;
 use cop_compiler::source::SourceMap;
 
@@ -30,9 +31,16 @@ impl Report {
         }
     }
 
-    /// For people; `colours` are ANSI escapes.
+    /// For people; `colours` are ANSI escapes. Below the errors stands where one can read more about the first
+    /// that has a page.
     pub fn text(&self, colours: bool) -> String {
-        render::text(&self.diagnostics, &self.files, colours)
+        let mut text = render::text(&self.diagnostics, &self.files, colours);
+        let sorted = self.diagnostics.sorted();
+        let mut errors = sorted.iter().filter(|one| one.severity == Severity::Error);
+        if let Some(explained) = errors.find(|one| explain::page(one.code).is_some()) {
+            text.push_str(&format!("`copc explain {}` says more.\n", explained.code));
+        }
+        text
     }
 
     /// For tools.
