@@ -28,9 +28,14 @@ impl<'a> BodyCx<'_, 'a> {
                 .iter()
                 .map(|generic| generic.name.clone())
                 .collect();
+            // Of a value that was reported already nothing is asked.
+            let unknown = self.shallow(ty) == Ty::Error;
             let args: Vec<Ty> = names
                 .into_iter()
-                .map(|name| self.fresh(span, Open::Parameter(what.clone(), name)))
+                .map(|name| match unknown {
+                    true => Ty::Error,
+                    false => self.fresh(span, Open::Parameter(what.clone(), name)),
+                })
                 .collect();
             Ty::Adt(found.adt, args.into())
         };
