@@ -61,16 +61,7 @@ impl<'p> FnLowerer<'_, 'p> {
     fn call_known(&mut self, index: u32, signature: &Signature, args: &[Arg]) -> Val {
         let modes: Vec<Mode> = signature.params.iter().map(|p| p.mode).collect();
         let ready = self.arguments(args, &modes);
-        self.call_ready(
-            ready,
-            &modes,
-            signature.result,
-            &signature.ret,
-            |values, _| Instr::Call {
-                function: index,
-                args: values,
-            },
-        )
+        self.call_direct(index, signature, &modes, ready)
     }
 
     /// Evaluates arguments, left to right. Values that will be taken over are owned; values that will be
@@ -98,6 +89,21 @@ impl<'p> FnLowerer<'_, 'p> {
             });
         }
         ready
+    }
+
+    /// Calls a function of the package with evaluated arguments.
+    fn call_direct(
+        &mut self,
+        index: u32,
+        signature: &Signature,
+        modes: &[Mode],
+        ready: Vec<Ready>,
+    ) -> Val {
+        let instr = |args, _| Instr::Call {
+            function: index,
+            args,
+        };
+        self.call_ready(ready, modes, signature.result, &signature.ret, instr)
     }
 
     /// Opens lent places, calls, writes the places back.
@@ -203,16 +209,7 @@ impl<'p> FnLowerer<'_, 'p> {
             lent.into_iter()
                 .map(|root| Ready::Lent(Prepared::variable(root))),
         );
-        self.call_ready(
-            ready,
-            &modes,
-            signature.result,
-            &signature.ret,
-            |values, _| Instr::Call {
-                function: index,
-                args: values,
-            },
-        )
+        self.call_direct(index, signature, &modes, ready)
     }
 
     /// Calls a function whose first parameter is lent a local.
@@ -226,16 +223,7 @@ impl<'p> FnLowerer<'_, 'p> {
         let modes: Vec<Mode> = signature.params.iter().map(|p| p.mode).collect();
         let mut ready = vec![Ready::Lent(Prepared::variable(first))];
         ready.extend(rest.into_iter().map(Ready::Value));
-        self.call_ready(
-            ready,
-            &modes,
-            signature.result,
-            &signature.ret,
-            |values, _| Instr::Call {
-                function: index,
-                args: values,
-            },
-        )
+        self.call_direct(index, signature, &modes, ready)
     }
 
     /// Calls an instance with evaluated values.

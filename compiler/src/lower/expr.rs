@@ -36,7 +36,7 @@ impl FnLowerer<'_, '_> {
                 Val::Held(self.b.hold(value))
             }
             ExprKind::Interpolate(pieces) => self.interpolate(pieces),
-            ExprKind::Local(local) => self.local(*local),
+            ExprKind::Local(local) => self.operand_local(*local),
             ExprKind::Const(id) => self.constant(*id),
             ExprKind::Tuple(parts) if parts.is_empty() => Val::Unit,
             ExprKind::Tuple(parts) | ExprKind::List(parts) => {
@@ -119,20 +119,6 @@ impl FnLowerer<'_, '_> {
         let ty = self.cx.type_id(&Ty::String);
         let value = self.b.emit_value(Instr::Const(constant), ty);
         self.fresh(value, ty)
-    }
-
-    fn local(&mut self, local: LocalId) -> Val {
-        let Some(slot) = self.b.env.get(&local).copied() else {
-            return Val::Unit;
-        };
-        let ty = self.b.type_of(slot.value);
-        if self.is_copy(ty) {
-            return Val::Copy(slot.value);
-        }
-        Val::Ref {
-            value: slot.value,
-            root: slot.owned.then_some(local),
-        }
     }
 
     fn constant(&mut self, id: ConstId) -> Val {
