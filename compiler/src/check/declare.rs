@@ -270,22 +270,9 @@ impl<'a> Checker<'a> {
         public: bool,
         imported: bool,
     ) {
-        let entry = Entry {
-            item,
-            span: name.span,
-            public,
-            imported,
-            used: Cell::new(false),
-        };
-        let first = self.scopes[module]
-            .types
-            .get(&name.text)
-            .map(|known| known.span);
-        match first {
-            Some(first) => self.twice(name, first),
-            None => {
-                self.scopes[module].types.insert(name.text.clone(), entry);
-            }
+        let entry = Entry::new(item, name, public, imported);
+        if let Some(first) = add(&mut self.scopes[module].types, name, entry) {
+            self.twice(name, first);
         }
     }
 
@@ -297,22 +284,9 @@ impl<'a> Checker<'a> {
         public: bool,
         imported: bool,
     ) {
-        let entry = Entry {
-            item,
-            span: name.span,
-            public,
-            imported,
-            used: Cell::new(false),
-        };
-        let first = self.scopes[module]
-            .values
-            .get(&name.text)
-            .map(|known| known.span);
-        match first {
-            Some(first) => self.twice(name, first),
-            None => {
-                self.scopes[module].values.insert(name.text.clone(), entry);
-            }
+        let entry = Entry::new(item, name, public, imported);
+        if let Some(first) = add(&mut self.scopes[module].values, name, entry) {
+            self.twice(name, first);
         }
     }
 
@@ -379,4 +353,27 @@ impl<T: Copy> Entry<T> {
 /// A name of the syntax tree for the typed tree.
 pub(super) fn rc(text: &str) -> Rc<str> {
     Rc::from(text)
+}
+
+/// Enters a name, unless it is there already: then where it was declared first.
+fn add<T>(table: &mut IndexMap<Arc<str>, Entry<T>>, name: &Name, entry: Entry<T>) -> Option<Span> {
+    match table.get(&name.text) {
+        Some(known) => Some(known.span),
+        None => {
+            table.insert(name.text.clone(), entry);
+            None
+        }
+    }
+}
+
+impl<T> Entry<T> {
+    fn new(item: T, name: &Name, public: bool, imported: bool) -> Entry<T> {
+        Entry {
+            item,
+            span: name.span,
+            public,
+            imported,
+            used: Cell::new(false),
+        }
+    }
 }

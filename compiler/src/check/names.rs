@@ -58,52 +58,31 @@ impl Checker<'_> {
 
     /// The item that a member of another module is, with a message if it is not there or private.
     pub(super) fn module_type(&mut self, target: usize, name: &Name) -> Option<TypeItem> {
-        let found = self.scopes[target]
-            .types
-            .get(&name.text)
-            .filter(|entry| entry.offered())
-            .map(|entry| {
-                entry.used.set(true);
-                (entry.item, entry.public, entry.span)
-            });
-        match found {
-            Some((item, public, span)) => {
-                if !public {
-                    let path = self.loaded[target].path.clone();
-                    self.private(name, span, &path);
-                }
-                Some(item)
-            }
-            None => {
-                self.not_in_module(target, name);
-                None
-            }
-        }
+        let found = seen(&self.scopes[target].types, name);
+        self.member(target, name, found)
     }
 
     /// The value that a member of another module is, with a message if it is not there or private.
     pub(super) fn module_value(&mut self, target: usize, name: &Name) -> Option<ValueItem> {
-        let found = self.scopes[target]
-            .values
-            .get(&name.text)
-            .filter(|entry| entry.offered())
-            .map(|entry| {
-                entry.used.set(true);
-                (entry.item, entry.public, entry.span)
-            });
-        match found {
-            Some((item, public, span)) => {
-                if !public {
-                    let path = self.loaded[target].path.clone();
-                    self.private(name, span, &path);
-                }
-                Some(item)
-            }
-            None => {
-                self.not_in_module(target, name);
-                None
-            }
+        let found = seen(&self.scopes[target].values, name);
+        self.member(target, name, found)
+    }
+
+    fn member<T>(
+        &mut self,
+        target: usize,
+        name: &Name,
+        found: Option<(T, bool, Span)>,
+    ) -> Option<T> {
+        let Some((item, public, span)) = found else {
+            self.not_in_module(target, name);
+            return None;
+        };
+        if !public {
+            let path = self.loaded[target].path.clone();
+            self.private(name, span, &path);
         }
+        Some(item)
     }
 
     /// The module that a name is bound to by an import. `Some(None)`: it could not be loaded, which was reported.
@@ -293,4 +272,11 @@ pub(super) fn listed(names: &[&str]) -> String {
         (Some((last, [])), 0) => last.clone(),
         (Some((last, before)), 0) => format!("{} and {last}", before.join(", ")),
     }
+}
+
+/// What a module offers under a name (which is used by that): the item, whether it is `pub`, and where it stands.
+fn seen<T: Copy>(table: &IndexMap<Arc<str>, Entry<T>>, name: &Name) -> Option<(T, bool, Span)> {
+    let entry = table.get(&name.text).filter(|entry| entry.offered())?;
+    entry.used.set(true);
+    Some((entry.item, entry.public, entry.span))
 }
