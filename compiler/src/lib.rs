@@ -27,8 +27,9 @@ pub mod compile;
 pub mod constants;
 pub mod lower;
 
-// The package around the files.
+// The package around the files, and those of others.
 pub mod manifest;
+pub mod package;
 
 // What programs import.
 pub mod stdlib;

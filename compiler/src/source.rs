@@ -3,6 +3,7 @@
 //! The compiler reads no files itself: it asks a [`Sources`], and keeps what it got in a [`SourceMap`] so that a
 //! [`Span`] can be turned into file, line and column when a message is written.
 
+use crate::package::{Package, PackageError};
 use std::fmt;
 use std::sync::Arc;
 
@@ -174,6 +175,17 @@ pub trait Sources {
     fn list(&self, folder: &str) -> Vec<String> {
         let _ = folder;
         Vec::new()
+    }
+
+    /// Another package: `html`, a dependency that the manifest of the importing package names, or `ADDRESS/html@3` and the
+    /// like. `from` is the prefix of the importing package, `""` for the one that is compiled; [`Sources::read`] and
+    /// [`Sources::list`] are then asked for paths that begin with the prefix that this gives.
+    ///
+    /// # Errors
+    /// There is no such package, or none that can be trusted.
+    fn package(&self, from: &str, wanted: &str) -> Result<Package, PackageError> {
+        let _ = (from, wanted);
+        Err(PackageError::NotNamed(Vec::new()))
     }
 }
 

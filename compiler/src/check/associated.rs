@@ -462,8 +462,8 @@ impl<'a> BodyCx<'_, 'a> {
         let declared = self.cx.program.fns[id.index()].span;
         let own = info.scope.module == self.module;
         if !info.public && !own && matches!(info.owner, Owner::Type(_)) {
-            let path = self.cx.loaded[info.scope.module].path.clone();
-            self.cx.private(name, declared, &path);
+            let module = info.scope.module;
+            self.cx.private(name, declared, module);
         }
         if let Some(why) = self.cx.fns[id.index()].deprecated.clone()
             && !self.cx.is_std(self.module)

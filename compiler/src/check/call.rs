@@ -295,19 +295,16 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// A trait with such a method that holds for the type but is not imported.
-    fn trait_out_of_sight(&self, ty: &Ty, name: &str) -> Option<(Rc<str>, Arc<str>)> {
+    fn trait_out_of_sight(&self, ty: &Ty, name: &str) -> Option<(Rc<str>, String)> {
         let head = Head::of(ty)?;
         (0..self.cx.traits.len()).find_map(|index| {
             let id = TraitId(index as u32);
             let has = self.cx.traits[index].methods.contains_key(name)
                 && self.cx.impls_of.contains_key(&(id, head.clone()));
             let module = self.cx.program.traits[index].module as usize;
-            (has && module != self.module).then(|| {
-                (
-                    self.cx.program.traits[index].name.clone(),
-                    self.cx.loaded[module].path.clone(),
-                )
-            })
+            let unseen = has && module != self.module;
+            let import = unseen.then(|| self.cx.import_string(self.module, module))??;
+            Some((self.cx.program.traits[index].name.clone(), import))
         })
     }
 

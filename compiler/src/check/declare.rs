@@ -37,24 +37,52 @@ impl<'a> Checker<'a> {
             }
         }
         // What is passed on first, so that the others find it.
-        for passing_on in [true, false] {
-            for (module, file) in loaded.iter().enumerate() {
-                let imports = file.ast.items.iter().filter_map(|item| match &item.kind {
-                    ItemKind::Import(import) => Some((item, import)),
-                    _ => None,
-                });
-                for ((item, import), target) in imports.zip(&file.imports) {
-                    if item.public.is_some() == passing_on {
-                        self.import(module, item, import, *target);
-                    }
-                }
-            }
+        let mut passed = vec![false; loaded.len()];
+        for module in 0..loaded.len() {
+            self.pass_on(module, &mut passed);
+        }
+        for module in 0..loaded.len() {
+            self.imports(module, false);
         }
         for module in 0..loaded.len() {
             self.gather_variants(module);
         }
         self.fill_prelude();
         self.find_known();
+    }
+
+    /// Enters what a module passes on with `pub import`, and before it what the modules pass on that it is from.
+    fn pass_on(&mut self, module: usize, passed: &mut [bool]) {
+        if std::mem::replace(&mut passed[module], true) {
+            return;
+        }
+        let file = &self.loaded[module];
+        let imports = file.ast.items.iter().filter_map(|item| match item.kind {
+            ItemKind::Import(_) => Some(item.public.is_some()),
+            _ => None,
+        });
+        let targets: Vec<usize> = imports
+            .zip(&file.imports)
+            .filter_map(|(public, target)| target.filter(|_| public))
+            .collect();
+        for target in targets {
+            self.pass_on(target, passed);
+        }
+        self.imports(module, true);
+    }
+
+    /// Enters the names that a module imports: those that it passes on, or the others.
+    fn imports(&mut self, module: usize, passing_on: bool) {
+        let file = &self.loaded[module];
+        let imports = file.ast.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Import(import) => Some((item, import)),
+            _ => None,
+        });
+        for ((item, import), target) in imports.zip(&file.imports) {
+            if item.public.is_some() == passing_on {
+                self.import(module, item, import, *target);
+            }
+        }
     }
 
     fn declare_item(&mut self, module: usize, item: &'a Item) {

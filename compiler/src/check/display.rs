@@ -6,16 +6,44 @@ impl Checker<'_> {
     /// A type as it is written in source; an open variable is `?`.
     pub(super) fn show(&self, ty: &Ty, generics: &[hir::Generic]) -> String {
         let mut text = String::new();
-        self.write(&mut text, ty, generics, 6);
+        self.write(&mut text, ty, generics, 6, false);
         text
     }
 
-    fn write(&self, out: &mut String, ty: &Ty, generics: &[hir::Generic], depth: usize) {
+    /// Two types that differ. If they would look the same, those of other packages are written with their packages:
+    /// `html@2/Tag`.
+    pub(super) fn show_both(
+        &self,
+        one: &Ty,
+        other: &Ty,
+        generics: &[hir::Generic],
+    ) -> (String, String) {
+        let (first, second) = (self.show(one, generics), self.show(other, generics));
+        if first != second {
+            return (first, second);
+        }
+        let whole = |ty| {
+            let mut text = String::new();
+            self.write(&mut text, ty, generics, 6, true);
+            text
+        };
+        (whole(one), whole(other))
+    }
+
+    /// `whole` writes the packages of types too.
+    fn write(
+        &self,
+        out: &mut String,
+        ty: &Ty,
+        generics: &[hir::Generic],
+        depth: usize,
+        whole: bool,
+    ) {
         if depth == 0 {
             out.push('…');
             return;
         }
-        let part = |out: &mut String, part: &Ty| self.write(out, part, generics, depth - 1);
+        let part = |out: &mut String, part: &Ty| self.write(out, part, generics, depth - 1, whole);
         let list = |out: &mut String, parts: &[Ty]| {
             for (index, ty) in parts.iter().enumerate() {
                 if index > 0 {
@@ -86,7 +114,13 @@ impl Checker<'_> {
                 out.push_str(if nested { ")?" } else { "?" });
             }
             Ty::Adt(id, args) => {
-                out.push_str(&self.program.adts[id.index()].name);
+                let adt = &self.program.adts[id.index()];
+                let package = self.loaded[adt.module as usize].package;
+                if whole && ![PackageId::OWN, PackageId::LIBRARY].contains(&package) {
+                    out.push_str(self.whole.package_name(package));
+                    out.push('/');
+                }
+                out.push_str(&adt.name);
                 if !args.is_empty() {
                     out.push('[');
                     list(out, args);

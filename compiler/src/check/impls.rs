@@ -24,9 +24,10 @@ impl Checker<'_> {
             return;
         };
         if !self.may_stand_here(index, &of, &head) {
+            let homes = self.homes(&of, &head);
             self.report(
                 Diagnostic::error("E0710", format!("`{shown_trait}` for `{shown_type}` belongs elsewhere"))
-                    .at(decl.of.span, "neither the trait nor the type is of this package")
+                    .at(decl.of.span, format!("neither the trait nor the type is of this package{homes}"))
                     .help(format!("wrap the value: `struct Mine {{ value: {shown_type} }}`, and write the `impl` for that")),
             );
             self.impls[index].good = false;
@@ -79,12 +80,36 @@ impl Checker<'_> {
         if self.is_std(self.impls[index].module) {
             return true;
         }
-        let trait_here = !self.is_std(self.program.traits[of.id.index()].module as usize);
+        let here = self.loaded[self.impls[index].module].package;
+        let is_here = |module: u32| self.loaded[module as usize].package == here;
         let type_here = match head {
-            Head::Adt(id) => !self.is_std(self.program.adts[id.index()].module as usize),
+            Head::Adt(id) => is_here(self.program.adts[id.index()].module),
             _ => false,
         };
-        trait_here || type_here
+        type_here || is_here(self.program.traits[of.id.index()].module)
+    }
+
+    /// Which packages of others trait and type are of, for a message.
+    fn homes(&self, of: &TraitRef, head: &Head) -> String {
+        let name = |module: u32| {
+            let package = self.loaded[module as usize].package;
+            let foreign = ![PackageId::OWN, PackageId::LIBRARY].contains(&package);
+            foreign.then(|| self.whole.package_name(package))
+        };
+        let of = name(self.program.traits[of.id.index()].module);
+        let ty = match head {
+            Head::Adt(id) => name(self.program.adts[id.index()].module),
+            _ => None,
+        };
+        match (of, ty) {
+            (None, None) => String::new(),
+            (Some(of), Some(ty)) if of != ty => {
+                format!(": the trait is of `{of}`, the type of `{ty}`")
+            }
+            (Some(of), Some(_)) => format!(": both are of `{of}`"),
+            (Some(of), None) => format!(": the trait is of `{of}`"),
+            (None, Some(ty)) => format!(": the type is of `{ty}`"),
+        }
     }
 
     fn no_second_impl(&mut self, index: usize, of: &TraitRef, ty: &Ty, head: &Head) {
@@ -306,11 +331,8 @@ impl Checker<'_> {
                 return;
             }
             if want.1 != have.1 && !broken {
-                let label = format!(
-                    "a `{}`, wanted `{}`",
-                    self.show(&have.1, &generics),
-                    self.show(&want.1, &generics)
-                );
+                let (have, want) = self.show_both(&have.1, &want.1, &generics);
+                let label = format!("a `{have}`, wanted `{want}`");
                 fail(self, at, label);
                 return;
             }
@@ -319,11 +341,8 @@ impl Checker<'_> {
             || infer::any_part(&want_ret, &mut |part| *part == Ty::Error);
         if want_ret != have_ret && !broken {
             let at = self.fns[mine.index()].result.unwrap_or(span);
-            let label = format!(
-                "gives `{}`, wanted `{}`",
-                self.show(&have_ret, &generics),
-                self.show(&want_ret, &generics)
-            );
+            let (have, want) = self.show_both(&have_ret, &want_ret, &generics);
+            let label = format!("gives `{have}`, wanted `{want}`");
             fail(self, at, label);
             return;
         }

@@ -43,24 +43,14 @@ impl<'a> Checker<'a> {
         import: &Import,
         target: Option<usize>,
     ) {
-        let public = item.public.filter(|_| !self.is_std(module));
-        if let Some(public) = public {
-            self.report(
-                Diagnostic::error(
-                    "E0902",
-                    "not yet: passing imported names on with `pub import`",
-                )
-                .at(public, "")
-                .help("declare a function or `type` of your own that stands for the other"),
-            );
-        }
         match &import.what {
             ImportWhat::Module(name) => {
-                self.add_value(module, name, ValueItem::Module(target), false, true);
+                let public = item.public.is_some();
+                self.add_value(module, name, ValueItem::Module(target), public, true);
             }
             ImportWhat::Names(names) => {
                 for name in names {
-                    self.import_name(module, name, import, target, item.public.is_some());
+                    self.import_name(module, name, target, item.public.is_some());
                 }
             }
         }
@@ -70,7 +60,6 @@ impl<'a> Checker<'a> {
         &mut self,
         module: usize,
         name: &ImportName,
-        import: &Import,
         target: Option<usize>,
         public: bool,
     ) {
@@ -82,7 +71,7 @@ impl<'a> Checker<'a> {
                     .get(&name.name.text)
                     .filter(|entry| entry.offered())
                     .map(|entry| (entry.item, entry.public, entry.span));
-                self.importable(found, name, import, target)
+                self.importable(found, name, target)
                     .unwrap_or(TypeItem::Broken)
             });
             self.add_type(module, &local, item, public, true);
@@ -93,7 +82,7 @@ impl<'a> Checker<'a> {
                     .get(&name.name.text)
                     .filter(|entry| entry.offered())
                     .map(|entry| (entry.item, entry.public, entry.span));
-                self.importable(found, name, import, target)
+                self.importable(found, name, target)
                     .unwrap_or(ValueItem::Broken)
             });
             self.add_value(module, &local, item, public, true);
@@ -104,13 +93,12 @@ impl<'a> Checker<'a> {
         &mut self,
         found: Option<(T, bool, Span)>,
         name: &ImportName,
-        import: &Import,
         target: usize,
     ) -> Option<T> {
         match found {
             Some((item, true, _)) => Some(item),
             Some((item, false, span)) => {
-                self.private(&name.name, span, &import.path);
+                self.private(&name.name, span, target);
                 Some(item)
             }
             None => {
@@ -120,12 +108,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn private(&mut self, name: &Name, declared: Span, module: &str) {
+    /// Says that a name is private to the module that declares it.
+    pub(super) fn private(&mut self, name: &Name, declared: Span, module: usize) {
+        let path = &self.loaded[module].path;
         let mut message =
-            Diagnostic::error("E0706", format!("`{}` is private to `{module}`", name.text))
+            Diagnostic::error("E0706", format!("`{}` is private to `{path}`", name.text))
                 .at(name.span, "not visible here")
                 .also(declared, "declared without `pub`");
-        message = message.help("write `pub` before its declaration if other files may use it");
+        let here = self.module_of(name.span);
+        let foreign = self.loaded[here].package != self.loaded[module].package;
+        message = message.help(if foreign {
+            "use what the package offers, or ask its author to offer this"
+        } else {
+            "write `pub` before its declaration if other files may use it"
+        });
         self.report(message);
     }
 

@@ -3,18 +3,67 @@
 use super::names;
 use super::suggest::nearest;
 use crate::ast::{self, ItemKind};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::package::{self, Foreign, MAX_CHAIN, MAX_PACKAGES, Package, PackageError};
 use crate::source::{SourceError, SourceMap, Sources, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The most files in one program, those of the library included.
 const MAX_MODULES: usize = 1000;
 
+/// A package, by its position among those of the program.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct PackageId(u32);
+
+impl PackageId {
+    /// The one that is compiled.
+    pub(super) const OWN: PackageId = PackageId(0);
+    /// The core and `std`.
+    pub(super) const LIBRARY: PackageId = PackageId(u32::MAX);
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A package of the program.
+pub(super) struct KnownPackage {
+    package: Package,
+    /// How many imports of packages lead to it.
+    depth: usize,
+    /// The packages that it imports.
+    imports: BTreeSet<PackageId>,
+}
+
+/// All that a program is made of.
+pub(super) struct Whole {
+    /// The root file first.
+    pub modules: Vec<Loaded>,
+    /// The own one first; the library is none of them.
+    pub packages: Vec<KnownPackage>,
+}
+
+impl Whole {
+    /// How messages name a package.
+    pub(super) fn package_name(&self, id: PackageId) -> &str {
+        match self.packages.get(id.index()) {
+            _ if id == PackageId::OWN => "this package",
+            Some(known) => &known.package.name,
+            None => "std",
+        }
+    }
+}
+
 /// A module with its syntax tree.
 pub(super) struct Loaded {
-    /// As messages and the source map name it: `main.cop`, `views/list.cop`, `std/web`, `core/list`.
+    /// As messages and the source map name it: `main.cop`, `views/list.cop`, `std/web`, `core/list`, and of other packages
+    /// `../shapes/main.cop`, `cop1…/html@3/main.cop`.
     pub path: Arc<str>,
+    /// The package that it belongs to.
+    pub package: PackageId,
+    /// How files of other packages import it.
+    pub called: Vec<(PackageId, Arc<str>)>,
     /// Whether it belongs to the core or to `std`.
     pub is_std: bool,
     /// Whether it belongs to the core.
@@ -32,7 +81,10 @@ struct Loader<'l> {
     diagnostics: &'l mut Diagnostics,
     modules: Vec<Loaded>,
     /// Path to module; `None` for what could not be loaded.
-    by_path: BTreeMap<String, Option<usize>>,
+    by_path: BTreeMap<(PackageId, String), Option<usize>>,
+    packages: Vec<KnownPackage>,
+    /// What packages call others, to what that is; `None` for what could not be had.
+    named: BTreeMap<(PackageId, String), Option<PackageId>>,
 }
 
 /// Loads the root and, breadth first, all that it needs; the core comes last. `None` if there is no root file.
@@ -42,7 +94,7 @@ pub(super) fn load(
     library: &[(&str, &str)],
     files: &mut SourceMap,
     diagnostics: &mut Diagnostics,
-) -> Option<Vec<Loaded>> {
+) -> Option<Whole> {
     let text = match sources.read(root) {
         Ok(text) => text,
         Err(error) => {
@@ -61,32 +113,59 @@ pub(super) fn load(
         diagnostics,
         modules: Vec::new(),
         by_path: BTreeMap::new(),
+        packages: vec![KnownPackage {
+            package: Package {
+                prefix: String::new(),
+                name: String::new(),
+                offers: Vec::new(),
+            },
+            depth: 0,
+            imports: BTreeSet::new(),
+        }],
+        named: BTreeMap::new(),
     };
-    loader.add(root, &text);
+    loader.add(PackageId::OWN, root, &text);
     let mut next = 0;
     loader.follow(&mut next);
     for (path, text) in library.iter().filter(|(path, _)| path.starts_with("core/")) {
-        if !loader.by_path.contains_key(*path) {
-            loader.add(path, text);
+        let key = (PackageId::LIBRARY, path.to_string());
+        if !loader.by_path.contains_key(&key) {
+            loader.add(PackageId::LIBRARY, path, text);
         }
     }
     loader.follow(&mut next);
-    Some(loader.modules)
+    Some(Whole {
+        modules: loader.modules,
+        packages: loader.packages,
+    })
 }
 
 impl Loader<'_> {
-    fn add(&mut self, path: &str, text: &str) -> usize {
+    fn add(&mut self, package: PackageId, path: &str, text: &str) -> usize {
         let file = self.files.add(path, text);
-        let ast = crate::parser::parse(file, text, self.diagnostics);
+        let ast = if package == PackageId::OWN {
+            crate::parser::parse(file, text, self.diagnostics)
+        } else {
+            // What others should mend is not told to those who use it.
+            let mut found = Diagnostics::new();
+            let ast = crate::parser::parse(file, text, &mut found);
+            let errors = found.iter().filter(|one| one.severity == Severity::Error);
+            self.diagnostics.extend(errors.cloned());
+            ast
+        };
         let index = self.modules.len();
+        let is_std = package == PackageId::LIBRARY;
         self.modules.push(Loaded {
             path: path.into(),
-            is_std: !path.ends_with(".cop"),
-            is_core: path.starts_with("core/"),
+            package,
+            called: Vec::new(),
+            is_std,
+            is_core: is_std && path.starts_with("core/"),
             ast,
             imports: Vec::new(),
         });
-        self.by_path.insert(path.to_string(), Some(index));
+        self.by_path
+            .insert((package, path.to_string()), Some(index));
         index
     }
 
@@ -117,7 +196,8 @@ impl Loader<'_> {
                 return self.library(import, span);
             }
             let path = self.relative(from, import, span)?;
-            return self.file(from, &path, import, span);
+            let package = self.modules[from].package;
+            return self.file(from, package, &path, import, span);
         }
         if import.starts_with("std/")
             || import.starts_with("host/")
@@ -125,32 +205,190 @@ impl Loader<'_> {
         {
             return self.library(import, span);
         }
-        let first = import.split(['/', '@', '#']).next().unwrap_or("");
-        let named = !first.is_empty()
-            && first
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-        if !named {
-            self.diagnostics.push(
-                Diagnostic::error("E0702", format!("`{import}` is no import path"))
-                    .at(span, "names neither a file nor a library")
-                    .help("write `\"./file\"` for a file of this package, `\"std/json\"` for the standard library, `\"host/kv\"` for a capability"),
-            );
-            return None;
+        match Foreign::read(import) {
+            Some(Ok(foreign)) => self.foreign(from, &foreign, import, span),
+            Some(Err((title, help))) => {
+                self.diagnostics
+                    .push(Diagnostic::error("E0702", title).at(span, "").help(help));
+                None
+            }
+            None => {
+                self.diagnostics.push(
+                    Diagnostic::error("E0702", format!("`{import}` is no import path"))
+                        .at(span, "names neither a file nor a library")
+                        .help("write `\"./file\"` for a file of this package, `\"std/json\"` for the standard library, `\"html\"` for a package that `cop.toml` names"),
+                );
+                None
+            }
         }
-        let mut message = Diagnostic::error("E0901", "not yet: importing packages")
-            .at(span, format!("`{import}` is another package"));
-        let sibling = self.neighbour(from, import);
-        message = match sibling {
-            Some(path) => message
-                .help(format!(
-                    "there is a file `{path}` in this package: put `./` before the name"
+    }
+
+    /// A file of another package.
+    fn foreign(
+        &mut self,
+        from: usize,
+        foreign: &Foreign,
+        import: &str,
+        span: Span,
+    ) -> Option<usize> {
+        let importing = self.modules[from].package;
+        let package = self.package(from, foreign, import, span)?;
+        let known = &self.packages[package.index()].package;
+        let stem = match &foreign.file {
+            None => None,
+            Some(file) if known.offers.contains(file) => Some(file.as_str()),
+            Some(file) => {
+                let title = format!("`{}` does not offer `{file}`", known.name);
+                let message = Diagnostic::error("E0811", title).at(span, "");
+                let offers: Vec<&str> = known.offers.iter().map(String::as_str).collect();
+                let message = match nearest(file, offers.iter().copied()) {
+                    Some(near) => message
+                        .help(format!("there is `{near}`"))
+                        .edit(span, format!("\"{}/{near}\"", foreign.wanted)),
+                    None if offers.is_empty() => message.help(format!(
+                        "it offers what its root file marks `pub`: `\"{}\"`",
+                        foreign.wanted
+                    )),
+                    None => message.help(format!("it offers {}", names::listed(&offers))),
+                };
+                self.diagnostics.push(message);
+                return None;
+            }
+        };
+        let path = match stem {
+            None => format!("{}{}", known.prefix, package::ROOT),
+            Some(stem) => format!("{}{stem}.cop", known.prefix),
+        };
+        let found = self.file(from, package, &path, import, span)?;
+        let called = &mut self.modules[found].called;
+        if !called.iter().any(|(by, _)| *by == importing) {
+            called.push((importing, import.into()));
+        }
+        Some(found)
+    }
+
+    /// The package that an import names.
+    fn package(
+        &mut self,
+        from: usize,
+        foreign: &Foreign,
+        import: &str,
+        span: Span,
+    ) -> Option<PackageId> {
+        let importing = self.modules[from].package;
+        let key = (importing, foreign.wanted.clone());
+        if let Some(known) = self.named.get(&key) {
+            return *known;
+        }
+        let prefix = &self.packages[importing.index()].package.prefix;
+        let found = match self.sources.package(prefix, &foreign.wanted) {
+            Ok(package) => self.enter(importing, package, span),
+            Err(PackageError::Fault(message)) => {
+                self.diagnostics.push(message.at(span, "imported here"));
+                None
+            }
+            Err(PackageError::NotNamed(known)) => {
+                let mut message = package::not_named(&foreign.wanted, &known).at(span, "");
+                if let Some(path) = self.neighbour(from, import) {
+                    message = message
+                        .help(format!(
+                            "there is a file `{path}` in this package: put `./` before the name"
+                        ))
+                        .edit(span, format!("\"./{import}\""));
+                } else if let Some(near) =
+                    nearest(&foreign.wanted, known.iter().map(String::as_str))
+                {
+                    let rest = &import[foreign.wanted.len()..];
+                    message = message.edit(span, format!("\"{near}{rest}\""));
+                }
+                self.diagnostics.push(message);
+                None
+            }
+        };
+        self.named.insert(key, found);
+        found
+    }
+
+    /// The number of a package that another one imports, unless that leads round in a circle or too far.
+    fn enter(&mut self, importing: PackageId, package: Package, span: Span) -> Option<PackageId> {
+        let mut known = self
+            .packages
+            .iter()
+            .map(|known| &*known.package.prefix)
+            .position(|prefix| prefix == package.prefix);
+        if let Some(found) = known {
+            let found = PackageId(found as u32);
+            if let Some(chain) = self.chain(found, importing) {
+                self.circle(&chain, span);
+                return None;
+            }
+        }
+        if known.is_none() {
+            let depth = self.packages[importing.index()].depth + 1;
+            let limit = if depth > MAX_CHAIN {
+                Some(format!(
+                    "packages that import each other in a row of more than {MAX_CHAIN}"
                 ))
-                .edit(span, format!("\"./{import}\"")),
-            None => message.help("for now a program can use its own files, `std/…` and `host/…`"),
+            } else if self.packages.len() >= MAX_PACKAGES {
+                Some(format!("a program has at most {MAX_PACKAGES} packages"))
+            } else {
+                None
+            };
+            if let Some(title) = limit {
+                self.diagnostics
+                    .push(Diagnostic::error("E0809", title).at(span, "one more"));
+                return None;
+            }
+            known = Some(self.packages.len());
+            self.packages.push(KnownPackage {
+                package,
+                depth,
+                imports: BTreeSet::new(),
+            });
+        }
+        let found = PackageId(known? as u32);
+        self.packages[importing.index()].imports.insert(found);
+        Some(found)
+    }
+
+    /// The packages from one to another, each of which imports the next.
+    fn chain(&self, from: PackageId, to: PackageId) -> Option<Vec<PackageId>> {
+        let mut ways = vec![vec![from]];
+        let mut seen = BTreeSet::from([from]);
+        while let Some(way) = ways.pop() {
+            let last = *way.last()?;
+            if last == to {
+                return Some(way);
+            }
+            for next in &self.packages[last.index()].imports {
+                if seen.insert(*next) {
+                    let mut longer = way.clone();
+                    longer.push(*next);
+                    ways.push(longer);
+                }
+            }
+        }
+        None
+    }
+
+    /// Says that packages import each other: the first of the chain is imported by the last.
+    fn circle(&mut self, chain: &[PackageId], span: Span) {
+        let name = |id: &PackageId| match *id {
+            PackageId::OWN => "this package".to_owned(),
+            id => format!("`{}`", self.packages[id.index()].package.name),
+        };
+        let mut steps: Vec<String> = chain.iter().map(name).collect();
+        steps.extend(chain.first().map(name));
+        let message = match chain {
+            [_] => Diagnostic::error("E0808", "a package imports itself")
+                .at(span, "")
+                .help("import the file: `\"./file\"`"),
+            _ => Diagnostic::error("E0808", "packages import each other in a circle")
+                .at(span, "this import closes it")
+                .note(steps.join(" → "))
+                .help("move what both need into a package of its own"),
         };
         self.diagnostics.push(message);
-        None
     }
 
     /// A file of the package that has this name, seen from another.
@@ -162,7 +400,11 @@ impl Loader<'_> {
 
     /// The path, from the root of the package, of an import that is relative to a file.
     fn relative(&mut self, from: usize, import: &str, span: Span) -> Option<String> {
-        let mut parts: Vec<&str> = folder(&self.modules[from].path)
+        let prefix = &self.packages[self.modules[from].package.index()]
+            .package
+            .prefix;
+        let within = &self.modules[from].path[prefix.len()..];
+        let mut parts: Vec<&str> = folder(within)
             .split('/')
             .filter(|part| !part.is_empty())
             .collect();
@@ -186,12 +428,7 @@ impl Loader<'_> {
                 }
                 _ => {
                     started = true;
-                    let plain = !part.is_empty()
-                        && part
-                            .chars()
-                            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.')
-                        && !part.starts_with('.');
-                    if !plain {
+                    if !package::is_file_part(part) {
                         refuse(
                             format!("`{import}` is no import path"),
                             "folders and files are named by letters, digits, `_` and `-`",
@@ -213,10 +450,17 @@ impl Loader<'_> {
             );
             return None;
         }
-        Some(format!("{}.cop", parts.join("/")))
+        Some(format!("{prefix}{}.cop", parts.join("/")))
     }
 
-    fn file(&mut self, from: usize, path: &str, import: &str, span: Span) -> Option<usize> {
+    fn file(
+        &mut self,
+        from: usize,
+        package: PackageId,
+        path: &str,
+        import: &str,
+        span: Span,
+    ) -> Option<usize> {
         if *self.modules[from].path == *path {
             self.diagnostics.push(
                 Diagnostic::error("E0704", "a file imports itself")
@@ -225,16 +469,17 @@ impl Loader<'_> {
             );
             return None;
         }
-        if let Some(known) = self.by_path.get(path) {
+        let key = (package, path.to_string());
+        if let Some(known) = self.by_path.get(&key) {
             return *known;
         }
         if self.too_many(span) {
             return None;
         }
         match self.sources.read(path) {
-            Ok(text) => Some(self.add(path, &text)),
+            Ok(text) => Some(self.add(package, path, &text)),
             Err(error) => {
-                self.by_path.insert(path.to_string(), None);
+                self.by_path.insert(key, None);
                 self.missing(path, import, span, &error);
                 None
             }
@@ -284,7 +529,7 @@ impl Loader<'_> {
     fn names_beside(&self, path: &str) -> Vec<String> {
         let folder = folder(path);
         let listed = self.sources.list(folder.trim_end_matches('/'));
-        let loaded = self.by_path.keys().cloned();
+        let loaded = self.by_path.keys().map(|(_, path)| path.clone());
         let mut names: Vec<String> = listed
             .into_iter()
             .map(|name| format!("{folder}{name}"))
@@ -301,13 +546,14 @@ impl Loader<'_> {
     }
 
     fn library(&mut self, import: &str, span: Span) -> Option<usize> {
-        if let Some(known) = self.by_path.get(import) {
+        let key = (PackageId::LIBRARY, import.to_string());
+        if let Some(known) = self.by_path.get(&key) {
             return *known;
         }
         if let Some((path, text)) = self.library.iter().find(|(path, _)| *path == import) {
-            return Some(self.add(path, text));
+            return Some(self.add(PackageId::LIBRARY, path, text));
         }
-        self.by_path.insert(import.to_string(), None);
+        self.by_path.insert(key, None);
         if matches!(import, "host/files" | "host/messages") {
             self.diagnostics.push(
                 Diagnostic::error("E0910", format!("not yet: `{import}`"))

@@ -167,7 +167,7 @@ impl BodyCx<'_, '_> {
     pub(super) fn mismatch(&mut self, value: &Expr, wanted: &Ty, why: &Why) {
         let found = self.table.deep(&value.ty);
         let wanted = self.table.deep(wanted);
-        let (shown, want) = (self.shown(&found), self.shown(&wanted));
+        let (shown, want) = self.cx.show_both(&found, &wanted, &self.generics);
         let title = if shown == want {
             format!("this `{shown}` is another type than the `{want}` that is expected")
         } else {

@@ -72,7 +72,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use declare::rc;
-use load::Loaded;
+use load::{Loaded, PackageId, Whole};
 
 /// What to check besides the program itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,8 +110,8 @@ pub(crate) fn check_with(
     options: &CheckOptions,
     diagnostics: &mut Diagnostics,
 ) -> Option<hir::Program> {
-    let loaded = load::load(root, sources, library, files, diagnostics)?;
-    let mut checker = Checker::new(files, &loaded);
+    let whole = load::load(root, sources, library, files, diagnostics)?;
+    let mut checker = Checker::new(files, &whole);
     checker.declare();
     checker.items();
     checker.derive();
@@ -129,10 +129,17 @@ pub(crate) fn check_with(
     let errors = diagnostics.has_errors() || found.iter().any(is_error);
     // Who has errors to mend does not want to hear yet of names that are not used.
     let unused = |message: &Diagnostic| matches!(message.code, "W0302" | "W0303" | "W0304");
+    // Nor does anybody want to hear of what others should mend.
+    let of_others = |message: &Diagnostic| {
+        let file = message.primary.as_ref().map(|label| label.span.file);
+        let mut modules = whole.modules.iter();
+        !is_error(message)
+            && modules.any(|one| Some(one.ast.file) == file && one.package != PackageId::OWN)
+    };
     diagnostics.extend(
         found
             .into_iter()
-            .filter(|message| !(errors && unused(message))),
+            .filter(|message| !(of_others(message) || errors && unused(message))),
     );
     if diagnostics.has_errors() {
         return None;
@@ -146,6 +153,7 @@ pub(crate) fn check_with(
 /// Everything known about the modules at hand.
 struct Checker<'a> {
     files: &'a SourceMap,
+    whole: &'a Whole,
     loaded: &'a [Loaded],
     /// By module.
     scopes: Vec<Scope>,
@@ -403,10 +411,11 @@ struct TypeScope {
 }
 
 impl<'a> Checker<'a> {
-    fn new(files: &'a SourceMap, loaded: &'a [Loaded]) -> Self {
+    fn new(files: &'a SourceMap, whole: &'a Whole) -> Self {
         Checker {
             files,
-            loaded,
+            whole,
+            loaded: &whole.modules,
             scopes: Vec::new(),
             core: Scope::default(),
             prelude: Scope::default(),
@@ -450,6 +459,11 @@ impl<'a> Checker<'a> {
     /// Whether a module belongs to the core or to `std`.
     fn is_std(&self, module: usize) -> bool {
         self.loaded[module].is_std
+    }
+
+    /// Whether a module belongs to the package that is compiled.
+    fn is_own(&self, module: usize) -> bool {
+        self.loaded[module].package == PackageId::OWN
     }
 
     /// `T?`.

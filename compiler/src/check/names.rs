@@ -79,8 +79,7 @@ impl Checker<'_> {
             return None;
         };
         if !public {
-            let path = self.loaded[target].path.clone();
-            self.private(name, span, &path);
+            self.private(name, span, target);
         }
         Some(item)
     }
@@ -181,21 +180,25 @@ impl Checker<'_> {
                     .get(name)
                     .is_some_and(|entry| entry.public && entry.offered())
         };
-        let from = self
-            .scopes
-            .iter()
-            .zip(self.loaded)
-            .enumerate()
-            .find(|(index, (scope, file))| *index != module && !file.is_core && offers(scope));
-        from.map(|(index, _)| self.import_string(module, index))
+        let mut others = self.scopes.iter().zip(self.loaded).enumerate();
+        others.find_map(|(index, (scope, file))| {
+            let offered = index != module && !file.is_core && offers(scope);
+            offered.then(|| self.import_string(module, index))?
+        })
     }
 
-    /// How one module imports another.
-    fn import_string(&self, from: usize, target: usize) -> String {
+    /// How one module imports another; `None` for a file of a package that the importing one has no name for.
+    pub(super) fn import_string(&self, from: usize, target: usize) -> Option<String> {
         let path = &*self.loaded[target].path;
         let Some(path) = path.strip_suffix(".cop") else {
-            return path.to_string();
+            return Some(path.to_string());
         };
+        let package = self.loaded[from].package;
+        if self.loaded[target].package != package {
+            let called = &self.loaded[target].called;
+            let known = called.iter().find(|(by, _)| *by == package);
+            return known.map(|(_, import)| import.to_string());
+        }
         let mut here: Vec<&str> = self.loaded[from].path.split('/').collect();
         here.pop();
         let mut there: Vec<&str> = path.split('/').collect();
@@ -212,27 +215,25 @@ impl Checker<'_> {
         } else {
             "../".repeat(up)
         };
-        format!("{start}{}", there.join("/"))
+        Some(format!("{start}{}", there.join("/")))
     }
 
     /// The enum of another file that has a variant of that name, and how to import it.
     pub(super) fn variant_elsewhere(&self, module: usize, name: &str) -> Option<(Rc<str>, String)> {
-        let found = self.program.adts.iter().find(|adt| {
+        self.program.adts.iter().find_map(|adt| {
             let home = adt.module as usize;
             let offered = self.scopes[home]
                 .types
                 .get(&*adt.name)
                 .is_some_and(|entry| entry.public);
-            home != module
+            let has = home != module
                 && offered
                 && !adt.is_struct
                 && !self.loaded[home].is_core
-                && adt.variants.iter().any(|variant| *variant.name == *name)
-        })?;
-        Some((
-            found.name.clone(),
-            self.import_string(module, found.module as usize),
-        ))
+                && adt.variants.iter().any(|variant| *variant.name == *name);
+            let import = has.then(|| self.import_string(module, home))??;
+            Some((adt.name.clone(), import))
+        })
     }
 
     /// Whether a member of a type that is not found may have been lost to a syntax error.

@@ -7,7 +7,7 @@ impl Checker<'_> {
     pub(super) fn unused(&mut self) {
         let mut out = Vec::new();
         for (module, scope) in self.scopes.iter().enumerate() {
-            if self.is_std(module) || !self.complete(module) {
+            if !self.is_own(module) || !self.complete(module) {
                 continue;
             }
             let root_entry = |name: &str| module == 0 && matches!(name, "main" | "handle");
@@ -44,7 +44,7 @@ impl Checker<'_> {
         }
         for (info, function) in self.fns.iter().zip(&self.program.fns) {
             let method = matches!(info.owner, Owner::Type(_));
-            if method && !info.public && !info.used.get() && !self.is_std(info.scope.module) {
+            if method && !info.public && !info.used.get() && self.is_own(info.scope.module) {
                 let name = impls::last_part(&function.name);
                 out.extend(unused_name(
                     name,
@@ -90,7 +90,7 @@ impl BodyCx<'_, '_> {
     /// Warns of variables and parameters that are never read. The first `params` locals are the function's parameters,
     /// which are looked at only if the function could do without them.
     pub(super) fn unused_locals(&mut self, params: usize, free: bool) {
-        if self.cx.is_std(self.module) {
+        if !self.cx.is_own(self.module) {
             return;
         }
         let mut out = Vec::new();

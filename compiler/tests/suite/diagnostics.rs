@@ -1,8 +1,10 @@
 //! Programs that must not compile, with all the rendered messages beside them: a file by itself, or a folder with a
-//! `main.cop`.
+//! `main.cop`. The folders in its folder `packages` are the packages that it can import by their names; a file `offers`
+//! there lists the files that they offer.
 
 use crate::golden;
 use cop_compiler::compile::{Compilation, CompileOptions, compile};
+use cop_compiler::package::{Package, PackageError};
 use cop_compiler::render;
 use cop_compiler::source::{SourceError, Sources};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,25 @@ impl Sources for Folder {
             Some(entry.ok()?.file_name().to_string_lossy().into_owned())
         };
         entries.filter_map(name).collect()
+    }
+
+    fn package(&self, _: &str, wanted: &str) -> Result<Package, PackageError> {
+        let prefix = format!("packages/{wanted}/");
+        if !self.0.join(&prefix).is_dir() {
+            let mut known = self.list("packages");
+            known.sort();
+            return Err(PackageError::NotNamed(known));
+        }
+        let offers = std::fs::read_to_string(self.0.join(&prefix).join("offers"));
+        Ok(Package {
+            prefix,
+            name: wanted.to_owned(),
+            offers: offers
+                .unwrap_or_default()
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+        })
     }
 }
 

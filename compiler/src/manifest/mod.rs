@@ -6,7 +6,15 @@
 //! description = "Says hello"
 //! fuel = 1_000_000_000        # of one run
 //! memory_mib = 64             # of one run
+//! offers = ["tags"]           # files besides `main.cop` that other packages may import
+//!
+//! [dependencies]
+//! shapes = "../shapes"        # a package beside this one
+//! html = "cop1…/html@3"       # what that publisher released under that name and number
+//! text = "cop1…/text#k5…"     # the same, by the hash of its bundle
 //! ```
+
+mod dependencies;
 
 use crate::check::suggest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -14,6 +22,8 @@ use crate::source::{FileId, Span};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+pub use dependencies::{Dependency, Target};
 
 /// The most fuel that a manifest may ask for.
 pub const MAX_FUEL: u64 = 1_000_000_000_000;
@@ -32,6 +42,10 @@ pub struct Manifest {
     pub fuel: Option<u64>,
     /// The memory that a run may use, in MiB, if the author chose.
     pub memory_mib: Option<u64>,
+    /// The files, besides the root, that other packages may import: as in import strings, without `.cop`.
+    pub offers: Vec<String>,
+    /// The packages that its files import by name, in order of those names.
+    pub dependencies: Vec<Dependency>,
 }
 
 /// What kind of program a package is.
@@ -51,7 +65,15 @@ const KINDS: &[(&str, Kind)] = &[
     ("library", Kind::Library),
 ];
 
-const KEYS: &[&str] = &["description", "fuel", "kind", "memory_mib", "name"];
+const KEYS: &[&str] = &[
+    "dependencies",
+    "description",
+    "fuel",
+    "kind",
+    "memory_mib",
+    "name",
+    "offers",
+];
 
 /// Reads a manifest. What is wrong with it goes to `diagnostics`; `None` only if it says no usable name.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<Manifest> {
@@ -81,6 +103,8 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
     let kind = reader.kind(&table);
     let fuel = reader.number(&table, "fuel", MAX_FUEL);
     let memory_mib = reader.number(&table, "memory_mib", MAX_MEMORY_MIB);
+    let offers = reader.offers(&table);
+    let dependencies = reader.dependencies(&table);
     let name = reader.name(&table)?;
     Some(Manifest {
         name,
@@ -88,6 +112,8 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
         description,
         fuel,
         memory_mib,
+        offers,
+        dependencies,
     })
 }
 
@@ -253,6 +279,8 @@ mod tests {
             description: "Says hello".into(),
             fuel: Some(5000),
             memory_mib: Some(8),
+            offers: vec![],
+            dependencies: vec![],
         };
         assert_eq!((manifest, titles), (Some(expected), vec![]));
     }
