@@ -7,6 +7,9 @@
 //! What did not parse is there as [`StmtKind::Error`] or [`ExprKind::Error`], or is left out (items, members, arms); the
 //! file then says so in [`File::complete`]. Trees are at most [`MAX_DEPTH`] levels deep, so they may be walked by
 //! recursion.
+//!
+//! The parser's stack holds whatever may be a part of something, so what is large and not everywhere is boxed: then
+//! everything on it is small.
 
 use crate::source::{FileId, Span};
 use std::sync::Arc;
@@ -376,7 +379,7 @@ pub struct Type {
 #[derive(Clone, Debug)]
 pub enum TypeKind {
     /// `Int`, `List[T]`, `json.DecodeError`.
-    Named(NamedType),
+    Named(Box<NamedType>),
     /// `T?`.
     Option(Box<Type>),
     /// `Self`.
@@ -446,37 +449,37 @@ pub struct Stmt {
 #[derive(Clone, Debug)]
 pub enum StmtKind {
     /// `let pattern: Type = value else {...}`.
-    Let(Let),
+    Let(Box<Let>),
     /// `while condition {...}`.
     While {
         /// Asked before each round.
-        condition: Expr,
+        condition: Box<Expr>,
         /// The round.
         body: Block,
     },
     /// `for pattern in values {...}`.
     For {
         /// What is bound in each round.
-        pattern: Pattern,
+        pattern: Box<Pattern>,
         /// What is walked.
-        values: Expr,
+        values: Box<Expr>,
         /// The round.
         body: Block,
     },
     /// An expression; the value of the block if it is the last.
     Expr(Expr),
     /// An `if` whose chain ends without `else`.
-    If(If),
+    If(Box<If>),
     /// `place = value`, `place += value`. The parser has not checked that the left side is a place.
     Assign {
         /// The left side.
-        place: Expr,
+        place: Box<Expr>,
         /// `None` for `=`, else the operator before it.
         op: Option<BinaryOp>,
         /// Where the operator stands.
         op_span: Span,
         /// The right side.
-        value: Expr,
+        value: Box<Expr>,
     },
     /// `return`, `return value`.
     Return(Option<Expr>),
@@ -689,7 +692,7 @@ pub enum ArgumentKind {
     /// `mut place`.
     Mut(Expr),
     /// `name: value`.
-    Named(Name, Expr),
+    Named(Name, Box<Expr>),
     /// `..value`: the other fields; only first, and only in a call that builds a struct.
     Rest(Expr),
 }
@@ -833,7 +836,7 @@ pub enum PatternKind {
     /// `a..=b`; both ends of the same kind is for the checker to see.
     Range(RangeEnd, RangeEnd),
     /// `Some(x)`, `Shape.Circle(radius)`, `json.Text(t)`, `None`.
-    Path(PatternPath),
+    Path(Box<PatternPath>),
     /// `()`.
     Unit,
     /// `(p)`.

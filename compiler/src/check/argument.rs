@@ -9,18 +9,12 @@ use crate::hir::{Arg, ExprKind};
 impl<'a> BodyCx<'_, 'a> {
     pub(super) fn look_at(&mut self, arguments: &'a [Argument]) {
         for argument in arguments {
-            match &argument.kind {
-                ArgumentKind::Value(value)
-                | ArgumentKind::Mut(value)
-                | ArgumentKind::Named(_, value)
-                | ArgumentKind::Rest(value) => {
-                    if !is_lambda(value) {
-                        self.expr(value, Want::Any);
-                    } else {
-                        // Its parameters have no types that could be relied on.
-                        self.expr(value, Want::Hint(&Ty::Error));
-                    }
-                }
+            let value = argument.kind.value();
+            if !is_lambda(value) {
+                self.expr(value, Want::Any);
+            } else {
+                // Its parameters have no types that could be relied on.
+                self.expr(value, Want::Hint(&Ty::Error));
             }
         }
     }
@@ -171,12 +165,8 @@ impl<'a> BodyCx<'_, 'a> {
         param: &TargetParam,
     ) -> Arg {
         let why = Why::Argument(target.what.clone(), param.name.clone(), param.declared);
-        let (value, marked) = match &argument.kind {
-            ArgumentKind::Mut(value) => (value, true),
-            ArgumentKind::Value(value)
-            | ArgumentKind::Named(_, value)
-            | ArgumentKind::Rest(value) => (value, false),
-        };
+        let value = argument.kind.value();
+        let marked = matches!(argument.kind, ArgumentKind::Mut(_));
         if !param.mutable {
             if marked {
                 let shown = if param.name.is_empty() {

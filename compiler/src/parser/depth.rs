@@ -51,8 +51,10 @@ impl ArgumentKind {
     /// The expression in it.
     pub fn value(&self) -> &Expr {
         match self {
-            ArgumentKind::Value(value) | ArgumentKind::Mut(value) => value,
-            ArgumentKind::Named(_, value) | ArgumentKind::Rest(value) => value,
+            ArgumentKind::Value(value) | ArgumentKind::Mut(value) | ArgumentKind::Rest(value) => {
+                value
+            }
+            ArgumentKind::Named(_, value) => value,
         }
     }
 }

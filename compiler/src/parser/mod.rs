@@ -43,6 +43,11 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 /// A file is parsed at most this often. The rest of one with more errors is given up.
 const MAX_ROUNDS: usize = 40;
 
+/// How many tokens a file has: reading without parsing, for measurements.
+pub fn count_tokens(file: FileId, text: &str) -> usize {
+    lexer::lex(file, text).tokens.len()
+}
+
 /// Parses a file. Always gives a tree; what is wrong goes to `diagnostics`, and what is missing for it is left out.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
     let missing = |docs| File {

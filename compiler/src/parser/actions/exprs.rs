@@ -37,22 +37,23 @@ impl Context {
         pattern: Pattern,
         ty: Option<Type>,
         end: usize,
-    ) -> LambdaParameter {
-        LambdaParameter {
+    ) -> Box<LambdaParameter> {
+        Box::new(LambdaParameter {
             span: self.span(start, end),
             mutable,
             pattern,
             ty,
-        }
+        })
     }
 
     pub fn lambda(
         &mut self,
         start: usize,
-        parameters: Vec<LambdaParameter>,
+        parameters: Vec<Box<LambdaParameter>>,
         body: Expr,
         end: usize,
     ) -> Expr {
+        let parameters = parameters.into_iter().map(|parameter| *parameter).collect();
         self.expr(
             start,
             ExprKind::Lambda {
@@ -184,6 +185,11 @@ impl Context {
         self.expr(start, ExprKind::Tuple(rest), end)
     }
 
+    pub fn map(&mut self, start: usize, entries: Vec<Box<(Expr, Expr)>>, end: usize) -> Expr {
+        let entries = entries.into_iter().map(|entry| *entry).collect();
+        self.expr(start, ExprKind::Map(entries), end)
+    }
+
     pub fn field_of(&mut self, base: Expr, name: Name) -> Expr {
         let span = base.span.to(name.span);
         self.expr_at(
@@ -255,10 +261,10 @@ impl Context {
         &mut self,
         start: usize,
         value: Expr,
-        arms: Vec<Option<Arm>>,
+        arms: Vec<Option<Box<Arm>>>,
         end: usize,
     ) -> Expr {
-        let arms = arms.into_iter().flatten().collect();
+        let arms = arms.into_iter().flatten().map(|arm| *arm).collect();
         self.expr(
             start,
             ExprKind::Match {
@@ -276,16 +282,16 @@ impl Context {
         guard: Option<Expr>,
         body: Stmt,
         end: usize,
-    ) -> Option<Arm> {
-        Some(Arm {
+    ) -> Option<Box<Arm>> {
+        Some(Box::new(Arm {
             span: self.span(start, end),
             pattern,
             guard,
             body,
-        })
+        }))
     }
 
-    pub fn broken_arm(&mut self) -> Option<Arm> {
+    pub fn broken_arm(&mut self) -> Option<Box<Arm>> {
         self.complete = false;
         None
     }

@@ -29,8 +29,8 @@ impl Context {
         }
     }
 
-    pub fn present(&self, items: Vec<Option<Item>>) -> Vec<Item> {
-        items.into_iter().flatten().collect()
+    pub fn present(&self, items: Vec<Option<Box<Item>>>) -> Vec<Item> {
+        items.into_iter().flatten().map(|item| *item).collect()
     }
 
     pub fn item(
@@ -38,20 +38,20 @@ impl Context {
         start: usize,
         attributes: Vec<Attribute>,
         public: Option<Span>,
-        kind: Option<ItemKind>,
+        kind: Option<Box<ItemKind>>,
         end: usize,
-    ) -> Option<Item> {
+    ) -> Option<Box<Item>> {
         let docs = self.docs_at(start);
-        Some(Item {
+        Some(Box::new(Item {
             span: self.span(start, end),
             docs,
             attributes,
             public,
-            kind: kind?,
-        })
+            kind: *kind?,
+        }))
     }
 
-    pub fn broken_item(&mut self) -> Option<ItemKind> {
+    pub fn broken_item(&mut self) -> Option<Box<ItemKind>> {
         self.complete = false;
         None
     }
@@ -74,24 +74,24 @@ impl Context {
         &self,
         name: Name,
         (path, path_span): (Arc<str>, Span),
-    ) -> Option<ItemKind> {
-        Some(ItemKind::Import(Import {
+    ) -> Option<Box<ItemKind>> {
+        Some(Box::new(ItemKind::Import(Import {
             what: ImportWhat::Module(name),
             path,
             path_span,
-        }))
+        })))
     }
 
     pub fn import_names(
         &self,
         names: Vec<ImportName>,
         (path, path_span): (Arc<str>, Span),
-    ) -> Option<ItemKind> {
-        Some(ItemKind::Import(Import {
+    ) -> Option<Box<ItemKind>> {
+        Some(Box::new(ItemKind::Import(Import {
             what: ImportWhat::Names(names),
             path,
             path_span,
-        }))
+        })))
     }
 
     pub fn import_name(&self, name: Name, alias: Option<Name>) -> ImportName {
@@ -102,14 +102,14 @@ impl Context {
         Generic { name, bounds }
     }
 
-    pub fn function(&mut self, mut function: Function) -> Option<ItemKind> {
+    pub fn function(&mut self, mut function: Box<Function>) -> Option<Box<ItemKind>> {
         if let Some(receiver) = function.signature.receiver.take() {
             self.misplaced_self(
                 receiver.span,
                 "a function at the top of a file has no `self`",
             );
         }
-        Some(ItemKind::Function(function))
+        Some(Box::new(ItemKind::Function(*function)))
     }
 
     pub fn structure(
@@ -117,16 +117,16 @@ impl Context {
         opaque: Option<Span>,
         name: Name,
         generics: Vec<Generic>,
-        members: Vec<Member>,
-    ) -> Option<ItemKind> {
+        members: Vec<Box<Member>>,
+    ) -> Option<Box<ItemKind>> {
         let (fields, _, methods) = self.sort_members(members);
-        Some(ItemKind::Struct(Struct {
+        Some(Box::new(ItemKind::Struct(Struct {
             opaque,
             name,
             generics,
             fields,
             methods,
-        }))
+        })))
     }
 
     pub fn enumeration(
@@ -134,79 +134,82 @@ impl Context {
         opaque: Option<Span>,
         name: Name,
         generics: Vec<Generic>,
-        members: Vec<Member>,
-    ) -> Option<ItemKind> {
+        members: Vec<Box<Member>>,
+    ) -> Option<Box<ItemKind>> {
         let (_, variants, methods) = self.sort_members(members);
-        Some(ItemKind::Enum(Enum {
+        Some(Box::new(ItemKind::Enum(Enum {
             opaque,
             name,
             generics,
             variants,
             methods,
-        }))
+        })))
     }
 
     pub fn interface(
         &self,
         name: Name,
         generics: Vec<Generic>,
-        functions: Vec<Option<TraitFunction>>,
-    ) -> Option<ItemKind> {
-        Some(ItemKind::Trait(Trait {
+        functions: Vec<Option<Box<TraitFunction>>>,
+    ) -> Option<Box<ItemKind>> {
+        Some(Box::new(ItemKind::Trait(Trait {
             name,
             generics,
-            functions: functions.into_iter().flatten().collect(),
-        }))
+            functions: functions.into_iter().flatten().map(|f| *f).collect(),
+        })))
     }
 
     pub fn implementation(
         &mut self,
         generics: Vec<Generic>,
-        of: NamedType,
+        of: Box<NamedType>,
         target: Type,
-        members: Vec<Member>,
-    ) -> Option<ItemKind> {
+        members: Vec<Box<Member>>,
+    ) -> Option<Box<ItemKind>> {
         let (_, _, functions) = self.sort_members(members);
-        Some(ItemKind::Impl(Impl {
+        Some(Box::new(ItemKind::Impl(Impl {
             generics,
-            of,
+            of: *of,
             target,
             functions,
-        }))
+        })))
     }
 
-    pub fn constant(&self, name: Name, ty: Option<Type>, value: Expr) -> Option<ItemKind> {
-        Some(ItemKind::Const(Const { name, ty, value }))
+    pub fn constant(&self, name: Name, ty: Option<Type>, value: Expr) -> Option<Box<ItemKind>> {
+        Some(Box::new(ItemKind::Const(Const { name, ty, value })))
     }
 
-    pub fn alias(&self, name: Name, generics: Vec<Generic>, ty: Type) -> Option<ItemKind> {
-        Some(ItemKind::Alias(Alias { name, generics, ty }))
+    pub fn alias(&self, name: Name, generics: Vec<Generic>, ty: Type) -> Option<Box<ItemKind>> {
+        Some(Box::new(ItemKind::Alias(Alias { name, generics, ty })))
     }
 
     pub fn test(
         &mut self,
         (name, name_span): (Arc<str>, Span),
-        parameters: Option<Vec<RawParameter>>,
+        parameters: Option<Vec<Box<RawParameter>>>,
         body: Block,
-    ) -> Option<ItemKind> {
+    ) -> Option<Box<ItemKind>> {
         let (receiver, parameters) = self.sort_parameters(parameters.unwrap_or_default());
         if let Some(receiver) = receiver {
             self.misplaced_self(receiver.span, "a test has no `self`");
         }
-        Some(ItemKind::Test(Test {
+        Some(Box::new(ItemKind::Test(Test {
             name,
             name_span,
             parameters,
             body,
-        }))
+        })))
     }
 
     // ---- members
 
-    fn sort_members(&mut self, members: Vec<Member>) -> (Vec<Field>, Vec<Variant>, Vec<Method>) {
+    fn sort_members(
+        &mut self,
+        members: Vec<Box<Member>>,
+    ) -> (Vec<Field>, Vec<Variant>, Vec<Method>) {
         let (mut fields, mut variants, mut methods) = (Vec::new(), Vec::new(), Vec::new());
         for member in members {
-            match member {
+            match *member {
                 Member::Field(field) => fields.push(field),
                 Member::Variant(variant) => variants.push(variant),
                 Member::Method(method) => methods.push(method),
@@ -224,16 +227,16 @@ impl Context {
         ty: Type,
         default: Option<Expr>,
         end: usize,
-    ) -> Member {
+    ) -> Box<Member> {
         let docs = self.docs_at(start);
-        Member::Field(Field {
+        Box::new(Member::Field(Field {
             span: self.span(start, end),
             docs,
             attributes,
             name,
             ty,
             default,
-        })
+        }))
     }
 
     pub fn variant(
@@ -243,16 +246,16 @@ impl Context {
         name: Name,
         parts: Option<Vec<(Option<Name>, Type)>>,
         end: usize,
-    ) -> Member {
+    ) -> Box<Member> {
         let docs = self.docs_at(start);
         let payload = parts.map_or(Payload::None, |parts| self.payload(parts));
-        Member::Variant(Variant {
+        Box::new(Member::Variant(Variant {
             span: self.span(start, end),
             docs,
             attributes,
             name,
             payload,
-        })
+        }))
     }
 
     /// Names for all parts or for none.
@@ -279,43 +282,43 @@ impl Context {
         start: usize,
         attributes: Vec<Attribute>,
         public: Option<Span>,
-        function: Function,
+        function: Box<Function>,
         end: usize,
-    ) -> Member {
+    ) -> Box<Member> {
         let docs = self.docs_at(start);
-        Member::Method(Method {
+        Box::new(Member::Method(Method {
             span: self.span(start, end),
             docs,
             attributes,
             public,
-            function,
-        })
+            function: *function,
+        }))
     }
 
-    pub fn broken_member(&mut self) -> Member {
+    pub fn broken_member(&mut self) -> Box<Member> {
         self.complete = false;
-        Member::Broken
+        Box::new(Member::Broken)
     }
 
     pub fn trait_function(
         &mut self,
         start: usize,
         attributes: Vec<Attribute>,
-        signature: Signature,
+        signature: Box<Signature>,
         default: Option<Block>,
         end: usize,
-    ) -> Option<TraitFunction> {
+    ) -> Option<Box<TraitFunction>> {
         let docs = self.docs_at(start);
-        Some(TraitFunction {
+        Some(Box::new(TraitFunction {
             span: self.span(start, end),
             docs,
             attributes,
-            signature,
+            signature: *signature,
             default,
-        })
+        }))
     }
 
-    pub fn broken_trait_function(&mut self) -> Option<TraitFunction> {
+    pub fn broken_trait_function(&mut self) -> Option<Box<TraitFunction>> {
         self.complete = false;
         None
     }
@@ -327,26 +330,29 @@ impl Context {
         start: usize,
         name: Name,
         generics: Vec<Generic>,
-        parameters: Vec<RawParameter>,
+        parameters: Vec<Box<RawParameter>>,
         result: Option<Type>,
         end: usize,
-    ) -> Signature {
+    ) -> Box<Signature> {
         let (receiver, parameters) = self.sort_parameters(parameters);
-        Signature {
+        Box::new(Signature {
             span: self.span(start, end),
             name,
             generics,
             receiver,
             parameters,
             result,
-        }
+        })
     }
 
-    fn sort_parameters(&mut self, raw: Vec<RawParameter>) -> (Option<Receiver>, Vec<Parameter>) {
+    fn sort_parameters(
+        &mut self,
+        raw: Vec<Box<RawParameter>>,
+    ) -> (Option<Receiver>, Vec<Parameter>) {
         let mut first = None;
         let mut parameters = Vec::new();
         for (index, parameter) in raw.into_iter().enumerate() {
-            match parameter {
+            match *parameter {
                 RawParameter::Receiver(receiver) if index == 0 => first = Some(receiver),
                 RawParameter::Receiver(receiver) => {
                     self.misplaced_self(
@@ -367,11 +373,11 @@ impl Context {
         self.found.push(error);
     }
 
-    pub fn receiver(&self, start: usize, mutable: Option<Span>, end: usize) -> RawParameter {
-        RawParameter::Receiver(Receiver {
+    pub fn receiver(&self, start: usize, mutable: Option<Span>, end: usize) -> Box<RawParameter> {
+        Box::new(RawParameter::Receiver(Receiver {
             span: self.span(start, end),
             mutable,
-        })
+        }))
     }
 
     pub fn parameter(
@@ -381,12 +387,12 @@ impl Context {
         name: Name,
         ty: Type,
         end: usize,
-    ) -> RawParameter {
-        RawParameter::Named(Parameter {
+    ) -> Box<RawParameter> {
+        Box::new(RawParameter::Named(Parameter {
             span: self.span(start, end),
             mutable,
             name,
             ty,
-        })
+        }))
     }
 }

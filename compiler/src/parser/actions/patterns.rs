@@ -67,19 +67,19 @@ impl Context {
         })
     }
 
-    pub fn path(&self, module: Option<Name>, parent: Option<Name>, name: Name) -> PatternPath {
-        PatternPath {
+    pub fn path(&self, module: Option<Name>, parent: Option<Name>, name: Name) -> Box<PatternPath> {
+        Box::new(PatternPath {
             module,
             parent,
             name,
             arguments: None,
-        }
+        })
     }
 
     pub fn path_pattern(
         &mut self,
         start: usize,
-        mut path: PatternPath,
+        mut path: Box<PatternPath>,
         arguments: Vec<PatternArgument>,
         end: usize,
     ) -> Pattern {

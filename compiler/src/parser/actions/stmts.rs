@@ -54,13 +54,13 @@ impl Context {
         );
         self.stmt(
             start,
-            StmtKind::Let(Let {
+            StmtKind::Let(Box::new(Let {
                 mutable,
                 pattern,
                 ty,
                 value,
                 otherwise,
-            }),
+            })),
             end,
         )
     }
@@ -77,8 +77,8 @@ impl Context {
         self.stmt(
             start,
             StmtKind::For {
-                pattern,
-                values,
+                pattern: Box::new(pattern),
+                values: Box::new(values),
                 body,
             },
             end,
@@ -97,16 +97,16 @@ impl Context {
         self.stmt(
             start,
             StmtKind::Assign {
-                place,
+                place: Box::new(place),
                 op,
                 op_span,
-                value,
+                value: Box::new(value),
             },
             end,
         )
     }
 
-    pub fn if_chain(&mut self, condition: Expr, then: Block, otherwise: Option<Else>) -> If {
+    pub fn if_chain(&mut self, condition: Expr, then: Block, otherwise: Option<Else>) -> Box<If> {
         let below = match &otherwise {
             None => 0,
             Some(Else::Block(block)) => block.depth,
@@ -115,18 +115,18 @@ impl Context {
         let depth = condition.depth.max(then.depth).max(below) + 1;
         if depth > MAX_DEPTH {
             self.report_depth(condition.span);
-            return If {
+            return Box::new(If {
                 condition: self.error_at(condition.span),
                 then,
                 otherwise: None,
                 depth: 0,
-            };
+            });
         }
-        If {
+        Box::new(If {
             condition,
             then,
             otherwise,
             depth,
-        }
+        })
     }
 }

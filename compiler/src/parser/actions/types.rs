@@ -59,12 +59,12 @@ impl Context {
         name: Name,
         arguments: Option<Vec<Type>>,
         end: usize,
-    ) -> NamedType {
-        NamedType {
+    ) -> Box<NamedType> {
+        Box::new(NamedType {
             span: self.span(start, end),
             module,
             name,
             arguments: arguments.unwrap_or_default(),
-        }
+        })
     }
 }
