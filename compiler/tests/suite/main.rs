@@ -1,5 +1,6 @@
 //! The compiler, tested from outside.
 
+mod codes;
 mod diagnostics;
 mod fuzz;
 mod fuzz_types;

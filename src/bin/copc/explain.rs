@@ -20,10 +20,7 @@ pub fn explain(options: &ExplainOptions) -> Result<Ended, Complaint> {
         return Err(unknown(asked, &code));
     };
     say::out(&format!("{}\n\n", say::bold(&format!("{code}: {title}"))));
-    say::out(&match codes::explain::page(&code) {
-        Some(page) => for_terminal(page),
-        None => "no longer explanation yet\n".to_owned(),
-    });
+    say::out(&codes::explain::page(&code).map_or_else(String::new, for_terminal));
     Ok(Ended::Well)
 }
 
