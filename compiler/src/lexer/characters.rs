@@ -71,6 +71,13 @@ impl Scanner<'_> {
                 at += character.len_utf8();
             }
         }
+        // What is wrong with an escape was said already: the rest up to the quote belongs to it.
+        if value.is_none()
+            && line.starts_with('\\')
+            && let Some(rest) = self.text[at..end].find('\'')
+        {
+            at += rest;
+        }
         if at > mark.end && self.text[at..end].starts_with('\'') {
             self.logos.bump(at + 1 - mark.end);
             let character = value.unwrap_or('\0');
