@@ -10,6 +10,7 @@ use cop_compiler::compile::{
 };
 use cop_compiler::manifest::Kind;
 use cop_runtime::bundle::{BundleError, source_hash};
+use cop_runtime::host::{HostCall, Source};
 use cop_runtime::release::ReleaseError;
 use cop_runtime::{
     Bundle, BundleParts, Manifest, ProgramKind, ProgramName, Release, SecretKey, SignedRelease,
@@ -43,6 +44,8 @@ pub enum BuildError {
         /// What it is.
         is: &'static str,
     },
+    /// Outside its tests it calls this function, which sets what stands for the world in a test.
+    OnlyForTests(String),
     /// The compiler made something that is no package: its own defect.
     Package(EncodeError),
     /// The package does not fit into a bundle.
@@ -57,6 +60,11 @@ impl fmt::Display for BuildError {
                 out,
                 "the manifest says that this is a {said} program, but its {ROOT} makes it a {is} program: `fn main` is the entry point \
                  of a command, `fn handle` of a web program; change `kind`, or leave it out"
+            ),
+            BuildError::OnlyForTests(function) => write!(
+                out,
+                "outside its tests it calls `{function}`, by a function of std/test that sets the time, the random numbers or the \
+                 store of a test; call such functions in `test` blocks only"
             ),
             BuildError::Package(error) => write!(
                 out,
@@ -83,6 +91,15 @@ pub fn build(project: &Project) -> Result<Built, BuildError> {
     let report = Report::of(project, diagnostics, &files);
     match compiled {
         Some(compiled) if !report.diagnostics.has_errors() => {
+            let calls = compiled.package.host_functions.iter();
+            let mut doubles = calls.filter(|call| {
+                HostCall::find(&call.interface, &call.name)
+                    .is_some_and(|known| known.source() == Source::Double)
+            });
+            if let Some(call) = doubles.next() {
+                let name = format!("{}.{}", call.interface, call.name);
+                return Err(BuildError::OnlyForTests(name));
+            }
             let bundle = pack(project, &compiled, reading.files())?;
             Ok(Built { bundle, report })
         }

@@ -11,24 +11,57 @@ use crate::host::request::RequestView;
 use crate::host::world::{Input, Randomness, SystemRandomness, World};
 use crate::run::{EntryKind, RunRecord, run};
 use crate::store::StoreError;
-use crate::store::state::{StateView, Writes, get_answer};
+use crate::store::state::{StateView, get_answer};
+use crate::store::writes::{Misfit, Write, Writes};
 use crate::transcript::Identity;
 
 /// State in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryState {
     values: BTreeMap<String, Vec<u8>>,
+    /// When those that do not stay are gone, in milliseconds since 1970.
+    due_ms: BTreeMap<String, i64>,
 }
 
 impl MemoryState {
-    /// Applies the writes of a run.
-    pub fn apply(&mut self, writes: &Writes) {
-        for (key, value) in writes {
-            match value {
-                Some(value) => self.values.insert(key.clone(), value.clone()),
-                None => self.values.remove(key),
+    /// Removes what is gone by now.
+    pub fn expire(&mut self, now_ms: i64) {
+        let values = &mut self.values;
+        self.due_ms.retain(|key, due_ms| {
+            let stays = *due_ms > now_ms;
+            if !stays {
+                values.remove(key);
+            }
+            stays
+        });
+    }
+
+    /// Applies the writes of a run, or none of them: the key whose value a change does not fit, and why.
+    pub fn apply(&mut self, writes: &Writes, now_ms: i64) -> Result<(), (String, Misfit)> {
+        self.expire(now_ms);
+        let mut next = self.clone();
+        for (key, write) in writes {
+            let before = next.values.get(key).map(Vec::as_slice);
+            match write.applied(before).map_err(|why| (key.clone(), why))? {
+                Some(value) => next.values.insert(key.clone(), value),
+                None => next.values.remove(key),
             };
+            match write {
+                Write::Put {
+                    seconds: Some(seconds),
+                    ..
+                } => {
+                    let due_ms = now_ms.saturating_add(seconds.saturating_mul(1_000));
+                    next.due_ms.insert(key.clone(), due_ms);
+                }
+                Write::Put { seconds: None, .. } | Write::Remove => {
+                    next.due_ms.remove(key);
+                }
+                Write::Add(_) | Write::Append(_) => {}
+            }
         }
+        *self = next;
+        Ok(())
     }
 }
 
@@ -55,6 +88,16 @@ impl StateView for MemoryState {
             .filter(|key| after.is_none_or(|after| key.as_str() > after));
         Ok(keys.take(limit).cloned().collect())
     }
+}
+
+/// How a blind change that does not fit is told.
+pub fn misfit_failure(key: &str, misfit: Misfit) -> Failure {
+    Failure::new(
+        FailureCode::Conflict,
+        "what the program changes has another type than it says",
+        format!("`{key}`: {misfit}"),
+    )
+    .hint("nothing was written; `kv.add` is for values that are an `Int`, `kv.append` for texts")
 }
 
 /// The clock of a double.
@@ -147,6 +190,7 @@ impl Doubles {
             DoubleClock::System => system_now_ms(),
             DoubleClock::Fixed(now_ms) => now_ms,
         };
+        self.state.expire(now_ms);
         let world = World {
             input,
             state: Some(&self.state),
@@ -160,8 +204,10 @@ impl Doubles {
             },
         };
         let record = run(program, entry, kind, limits, world)?;
-        self.state.apply(&record.writes);
-        Ok(record)
+        match self.state.apply(&record.writes, now_ms) {
+            Ok(()) => Ok(record),
+            Err((key, misfit)) => Err(misfit_failure(&key, misfit)),
+        }
     }
 
     /// Runs `main` of a command.

@@ -2,7 +2,7 @@
 //!
 //! What comes out is a pure function of program, entry point, limits and transcript; [`RunRecord::outcome_hash`] names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -15,8 +15,9 @@ use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
 use crate::host::response::{BadResponse, Response};
 use crate::host::world::{NoAnswer, World, given_up};
-use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv};
-use crate::store::state::Writes;
+use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv, random};
+use crate::store::state::get_answer;
+use crate::store::writes::{Write, Writes};
 use crate::transcript::{Question, Transcript};
 
 /// What kind of result an entry point has.
@@ -97,11 +98,9 @@ impl RunRecord {
         writer
             .texts(self.log.lines())
             .count(self.writes.len() as u64);
-        for (key, value) in &self.writes {
-            writer.text(key).flag(value.is_some());
-            if let Some(value) = value {
-                writer.bytes(value);
-            }
+        for (key, write) in &self.writes {
+            writer.text(key);
+            write.write_into(&mut writer);
         }
         writer.count(self.fuel_used).count(self.peak_memory_bytes);
         Hash::tagged("cop outcome 1", &[&writer.finish()])
@@ -121,7 +120,7 @@ impl RunRecord {
         let writes: usize = self
             .writes
             .iter()
-            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
+            .map(|(key, write)| key.len() + write.size_bytes())
             .sum();
         size_of::<RunRecord>()
             + self.transcript.memory_bytes()
@@ -156,6 +155,7 @@ pub fn run(
         overlay: kv::Overlay::default(),
         log: Log::default(),
         calls: 0,
+        double: (kind == EntryKind::Test).then(Double::default),
         stopped: None,
         refusal: None,
     };
@@ -243,6 +243,8 @@ struct Recorder<'a> {
     log: Log,
     /// Host calls so far, without those of the log.
     calls: u64,
+    /// What a test has said about the world; `None` in any other run.
+    double: Option<Double>,
     stopped: Option<Result<Response, BadResponse>>,
     refusal: Option<Failure>,
 }
@@ -260,6 +262,40 @@ impl From<NoAnswer> for Ended {
             NoAnswer::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
             NoAnswer::Refused(failure) => Ended::Refused(failure),
         }
+    }
+}
+
+impl From<kv::ScanError> for Ended {
+    fn from(error: kv::ScanError) -> Ended {
+        match error {
+            kv::ScanError::Malformed => MALFORMED,
+            kv::ScanError::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
+        }
+    }
+}
+
+/// What a test has said about the world it is in.
+#[derive(Default)]
+struct Double {
+    /// How often it has set the clock.
+    times_set: u32,
+    /// The next random bytes, before those that nobody chose.
+    given: VecDeque<u8>,
+    /// What each write is answered with.
+    refusal: Option<String>,
+    /// When what it has stored for a time is gone.
+    due_ms: BTreeMap<String, i64>,
+}
+
+impl Double {
+    /// The answer to a question for random bytes, if the test has given as many.
+    fn given(&mut self, argument: &[u8]) -> Option<Vec<u8>> {
+        let count = random::count(argument).ok()?;
+        if self.given.is_empty() || self.given.len() < count {
+            return None;
+        }
+        let bytes: Vec<u8> = self.given.drain(..count).collect();
+        Some(random::answer(&bytes))
     }
 }
 
@@ -311,11 +347,23 @@ impl Recorder<'_> {
             }
             HostCall::KvSet => {
                 let (key, value) = kv::set_arguments(argument).map_err(|_| MALFORMED)?;
-                self.write(key, Some(value))
+                self.write(key, Write::put(value))
             }
+            HostCall::KvSetFor => self.set_for(argument),
             HostCall::KvRemove => {
                 let key = kv::key_argument(argument).map_err(|_| MALFORMED)?;
-                self.write(key, None)
+                self.write(key, Write::Remove)
+            }
+            HostCall::KvAdd => {
+                let (key, delta) = kv::add_arguments(argument).map_err(|_| MALFORMED)?;
+                self.write(key, Write::Add(delta))
+            }
+            HostCall::KvAppend => {
+                let (key, text) = kv::append_arguments(argument).map_err(|_| MALFORMED)?;
+                self.write(key, Write::Append(text.to_owned()))
+            }
+            HostCall::ClockSet | HostCall::RandomGive | HostCall::KvRefuse => {
+                self.change_double(call, argument)
             }
             HostCall::KvGet => self.get(argument),
             HostCall::KvKeys => self.keys(argument),
@@ -334,6 +382,8 @@ impl Recorder<'_> {
                 *count += 1;
                 *count - 1
             }
+            // A test that sets the clock asks anew.
+            Source::Outside => self.double.as_ref().map_or(0, |double| double.times_set),
             _ => 0,
         };
         let question = Question {
@@ -344,7 +394,14 @@ impl Recorder<'_> {
         if let Some(known) = self.transcript.answer(&question) {
             return Ok(known.bytes.clone());
         }
-        let answer = self.world.answer(&question)?;
+        let given = match &mut self.double {
+            Some(double) if kind == HostCall::RandomBytes => double.given(&question.argument),
+            _ => None,
+        };
+        let answer = match given {
+            Some(given) => given,
+            None => self.world.answer(&question)?,
+        };
         let bytes = self.transcript.content_bytes() + question.argument.len() + answer.len();
         if bytes > TRANSCRIPT_BYTES {
             return Err(Ended::Trap(
@@ -370,33 +427,123 @@ impl Recorder<'_> {
         }
     }
 
-    fn write(&mut self, key: &str, value: Option<&[u8]>) -> Result<Vec<u8>, Ended> {
-        if let Some(refusal) = kv::refusal(key, value) {
+    fn write(&mut self, key: &str, write: Write) -> Result<Vec<u8>, Ended> {
+        let refused = self.double.as_ref().and_then(|d| d.refusal.clone());
+        if let Some(refusal) = refused.or_else(|| kv::refusal(key, &write)) {
             return Ok(kv::write_answer(Some(&refusal)));
         }
-        self.overlay
-            .put(key, value.map(<[u8]>::to_vec))
-            .map_err(|limit| Ended::Trap(TrapKind::WriteLimit, limit.0))?;
-        Ok(kv::write_answer(None))
+        let put = self.overlay.put(key, write);
+        match put.map_err(|limit| Ended::Trap(TrapKind::WriteLimit, limit.0))? {
+            Ok(()) => Ok(kv::write_answer(None)),
+            Err(misfit) => Ok(kv::write_answer(Some(&format!("`{key}`: {misfit}")))),
+        }
+    }
+
+    fn set_for(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let (key, value, seconds) = kv::set_for_arguments(argument)?;
+        let value = value.to_vec();
+        if let Some(double) = &mut self.double {
+            let lifetime_ms = seconds.saturating_mul(1_000);
+            let due_ms = self.world.now_ms.saturating_add(lifetime_ms);
+            double.due_ms.insert(key.to_owned(), due_ms);
+        }
+        let seconds = Some(seconds);
+        self.write(key, Write::Put { value, seconds })
+    }
+
+    /// Changes what a test is told from here on.
+    fn change_double(&mut self, call: HostCall, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let Some(double) = &mut self.double else {
+            return Err(Ended::Refused(
+                Failure::new(
+                    FailureCode::Denied,
+                    "the program may not run like this",
+                    "it sets what stands for the world in tests, which only a test may do",
+                )
+                .hint("call those functions of `std/test` in `test` blocks only"),
+            ));
+        };
+        let mut reader = Reader::new(argument);
+        match call {
+            HostCall::ClockSet => {
+                self.world.now_ms = reader.int().map_err(|_| MALFORMED)?;
+                double.times_set += 1;
+                self.drop_what_is_over()?;
+            }
+            HostCall::RandomGive => {
+                let bytes = reader.bytes().map_err(|_| MALFORMED)?;
+                double.given.extend(bytes);
+            }
+            _ => {
+                let why = reader.optional_text().map_err(|_| MALFORMED)?;
+                double.refusal = why.map(str::to_owned);
+            }
+        }
+        reader.end().map_err(|_| MALFORMED)?;
+        Ok(Vec::new())
+    }
+
+    /// Removes what the test itself has stored for a time that is over by its clock.
+    fn drop_what_is_over(&mut self) -> Result<(), Ended> {
+        let Some(double) = &mut self.double else {
+            return Ok(());
+        };
+        let now_ms = self.world.now_ms;
+        let over: Vec<String> = double
+            .due_ms
+            .iter()
+            .filter(|(_, due_ms)| **due_ms <= now_ms)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in over {
+            double.due_ms.remove(&key);
+            let is_still_to_go = |write: &Write| {
+                matches!(
+                    write,
+                    Write::Put {
+                        seconds: Some(_),
+                        ..
+                    }
+                )
+            };
+            if self.overlay.get(&key).is_some_and(is_still_to_go) {
+                let _ = self
+                    .overlay
+                    .put(&key, Write::Remove)
+                    .map_err(|limit| Ended::Trap(TrapKind::WriteLimit, limit.0))?;
+            }
+        }
+        Ok(())
     }
 
     fn get(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
         let key = kv::key_argument(argument).map_err(|_| MALFORMED)?;
-        if let Some(own) = self.overlay.get(key) {
-            return Ok(crate::store::state::get_answer(own));
-        }
+        let change = match self.overlay.get(key) {
+            Some(Write::Put { value, .. }) => return Ok(get_answer(Some(value))),
+            Some(Write::Remove) => return Ok(get_answer(None)),
+            change => change.cloned(),
+        };
         // No such key can be stored, so the answer depends on nothing and is no question.
         if key.len() > KEY_BYTES {
-            return Ok(crate::store::state::get_answer(None));
+            return Ok(get_answer(None));
         }
-        self.ask(HostCall::KvGet, argument.to_vec())
+        let answer = self.ask(HostCall::KvGet, argument.to_vec())?;
+        let Some(change) = change else {
+            return Ok(answer);
+        };
+        let mut reader = Reader::new(&answer);
+        let is_there = reader.flag().map_err(|_| MALFORMED)?;
+        let stored = is_there.then(|| reader.bytes()).transpose();
+        let stored = stored.map_err(|_| MALFORMED)?;
+        // What does not fit is shown as it is: the commit will refuse it.
+        Ok(match change.applied(stored) {
+            Ok(changed) => get_answer(changed.as_deref()),
+            Err(_) => answer,
+        })
     }
 
     fn keys(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
-        let scan = kv::Scan::from_leaves(argument).map_err(|error| match error {
-            kv::ScanError::Malformed => MALFORMED,
-            kv::ScanError::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
-        })?;
+        let scan = kv::Scan::from_leaves(argument)?;
         let widened = self.overlay.widen(&scan);
         let answer = self.ask(HostCall::KvKeys, widened.to_leaves())?;
         let mut reader = Reader::new(&answer);

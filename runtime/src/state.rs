@@ -3,21 +3,28 @@
 //! One thread commits for the whole node. While one transaction is being synced to disk the next batch gathers, so many runs
 //! share one sync. Within a batch each run sees those before it: the order of validation is the order of commits is the order on
 //! disk. An answer with writes leaves only after its commit is on disk.
+//!
+//! When keys that were stored for a time are due, the same thread removes them, in commits of their own.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::host::clock::system_now_ms;
 use crate::host::world::still_valid;
 use crate::run::RunRecord;
 use crate::store::state::{Change, Changed, Namespace, StateView};
+use crate::store::writes::Write;
 use crate::store::{Store, StoreError};
 
 const BATCH_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 16 << 20;
 const WAITING_MAX: usize = 1_024;
+/// Longest sleep of the thread: nothing is due that late by its own clock, but the system's may be set.
+const SLEEP_MAX_MS: i64 = 60_000;
 
 /// The committer of a node.
 #[derive(Debug)]
@@ -92,7 +99,22 @@ impl Drop for Committer {
 }
 
 fn commit_all(store: &Store, receiver: &Receiver<Job>, quota_bytes: u64) {
-    while let Ok(first) = receiver.recv() {
+    // When the next key is due. A store that cannot say so says so to those who ask it for more.
+    let mut due_ms = store.next_due_ms().unwrap_or(None);
+    loop {
+        let sleep_ms = match due_ms {
+            Some(due_ms) => due_ms.saturating_sub(system_now_ms()),
+            None => SLEEP_MAX_MS,
+        };
+        if sleep_ms <= 0 {
+            due_ms = expire(store);
+        }
+        let sleep = Duration::from_millis(sleep_ms.clamp(0, SLEEP_MAX_MS).unsigned_abs());
+        let first = match receiver.recv_timeout(sleep) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let mut batch = vec![first];
         let mut bytes = batch[0].record.memory_bytes();
         while batch.len() < BATCH_MAX && bytes < BATCH_BYTES_MAX {
@@ -102,11 +124,40 @@ fn commit_all(store: &Store, receiver: &Receiver<Job>, quota_bytes: u64) {
             bytes += job.record.memory_bytes();
             batch.push(job);
         }
-        commit(store, batch, quota_bytes);
+        let now_ms = system_now_ms();
+        let due_first = batch
+            .iter()
+            .filter_map(|job| due_first_ms(job, now_ms))
+            .min();
+        due_ms = due_ms.into_iter().chain(due_first).min();
+        commit(store, batch, quota_bytes, now_ms);
     }
 }
 
-fn commit(store: &Store, batch: Vec<Job>, quota_bytes: u64) {
+/// When the first of the keys that a run stores for a time is due.
+fn due_first_ms(job: &Job, now_ms: i64) -> Option<i64> {
+    let lifetimes = job.record.writes.values().filter_map(|write| match write {
+        Write::Put { seconds, .. } => *seconds,
+        _ => None,
+    });
+    let seconds = lifetimes.min()?;
+    Some(now_ms.saturating_add(seconds.saturating_mul(1_000)))
+}
+
+/// Removes what is due; says when the next key is.
+fn expire(store: &Store) -> Option<i64> {
+    let now_ms = system_now_ms();
+    match store.expire(now_ms).and_then(|()| store.next_due_ms()) {
+        // A namespace whose clock was ahead keeps its keys until the system's is there too.
+        Ok(next) => next.map(|next| next.max(now_ms + 1)),
+        Err(error) => {
+            eprintln!("copd: keys whose time is over could not be removed: {error}");
+            Some(now_ms.saturating_add(SLEEP_MAX_MS))
+        }
+    }
+}
+
+fn commit(store: &Store, batch: Vec<Job>, quota_bytes: u64, now_ms: i64) {
     let mut checks: Vec<_> = batch
         .iter()
         .map(|job| |view: &dyn StateView| still_valid(&job.record.transcript, view))
@@ -120,7 +171,7 @@ fn commit(store: &Store, batch: Vec<Job>, quota_bytes: u64) {
             writes: &job.record.writes,
         })
         .collect();
-    let result = store.commit_batch(&mut changes, quota_bytes);
+    let result = store.commit_batch(&mut changes, quota_bytes, now_ms);
     drop(changes);
     drop(checks);
     match result {

@@ -327,3 +327,14 @@ fn bytecode_is_shown() {
     let with_fuel = copc(folder.path(), &["disasm", "--fuel", "hello.cop"]);
     assert!(with_fuel.well().len() > plain.output.len());
 }
+
+#[test]
+fn only_tests_set_the_time() {
+    let source = "import { Clock } from \"host/clock\"\nimport { set_time } from \"std/test\"\n\n\
+                  fn main(mut clock: Clock) {\n    set_time(mut clock, 1)\n    print(clock.now())\n}\n\n\
+                  test \"then\" (mut clock: Clock) {\n    set_time(mut clock, 7)\n    assert_eq(clock.now(), 7)\n}\n";
+    let folder = folder_with(&[("then.cop", source)]);
+    copc(folder.path(), &["test", "then.cop"]).well();
+    let says = &["clock.set", "`test` blocks only"][..];
+    copc(folder.path(), &["run", "then.cop"]).refused(1, says);
+}

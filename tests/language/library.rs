@@ -9,7 +9,7 @@ use crate::section::sections;
 use crate::{cop_files, folder, for_each, run};
 
 /// The examples in the doc comments of a module as a file: a test for each block fenced as `cop`, whose imports move to
-/// the top.
+/// the top. A block that begins with `test "` is one already: that is how it gets capabilities.
 fn examples_of(module: &str, source: &str) -> String {
     let mut modules = BTreeSet::new();
     let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -24,7 +24,11 @@ fn examples_of(module: &str, source: &str) -> String {
         ) {
             (Some("```cop"), None) => block = Some(String::new()),
             (Some("```"), Some(body)) => {
-                let _ = writeln!(tests, "test \"line {}\" {{\n{body}}}", index + 1);
+                let line = index + 1;
+                let _ = match body.strip_prefix("    test \"") {
+                    Some(rest) => writeln!(tests, "test \"line {line}: {rest}"),
+                    None => writeln!(tests, "test \"line {line}\" {{\n{body}}}"),
+                };
                 block = None;
             }
             (Some(text), Some(_)) if text.starts_with("import ") => {

@@ -12,6 +12,7 @@ use crate::host::HostCall;
 use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
 use crate::host::world::{Input, NoAnswer, SystemRandomness, World, store_failure};
+use crate::local::misfit_failure;
 use crate::report::{trap_hint, trap_report};
 use crate::run::{EntryKind, RunEnd, RunRecord, run};
 use crate::runs::{KeptRun, new_run_id};
@@ -206,6 +207,7 @@ async fn commit(
             ),
         )
         .hint("nothing was written; remove what is no longer needed")),
+        Ok(Changed::Misfit { key, misfit }) => Err(misfit_failure(&key, misfit)),
         Err(CommitError::Busy) => {
             count(&shared.figures.refused);
             Err(overloaded("too many changes wait to be written"))
@@ -362,7 +364,13 @@ fn dependence(transcript: &Transcript) -> Dependence {
             | HostCall::LogAppend
             | HostCall::RunAbort
             | HostCall::KvSet
-            | HostCall::KvRemove => {}
+            | HostCall::KvSetFor
+            | HostCall::KvRemove
+            | HostCall::KvAdd
+            | HostCall::KvAppend
+            | HostCall::KvRefuse
+            | HostCall::ClockSet
+            | HostCall::RandomGive => {}
         }
     }
     depends.headers.sort();

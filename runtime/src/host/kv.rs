@@ -2,15 +2,16 @@
 //!
 //! A run reads at one snapshot. Its own writes lie over it: a key that it has written is answered from there and is no question;
 //! a scan asks the snapshot for as many more keys as the run has removed in its range, and the run's own keys are woven in.
-//! Nothing reaches the store before the run has ended well.
+//! A key that it has only changed blindly is asked for, and the change made to the answer. Nothing reaches the store before the
+//! run has ended well.
 
 use cop_bytecode::limits::{KEY_BYTES, SCAN_ENTRIES, VALUE_BYTES, WRITE_BYTES, WRITES};
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::store::state::Writes;
+use crate::store::writes::{Misfit, Write, Writes};
 
 /// The writes of a run, as they would be committed now. Their number and size are limited: a key that is written twice counts
-/// once, with what is written last.
+/// once, with what both writes come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlay {
     writes: Writes,
@@ -22,16 +23,24 @@ pub struct Overlay {
 pub struct TooManyWrites(pub i64);
 
 impl Overlay {
-    /// What this run has written under a key: a value, or that it removed it.
-    pub fn get(&self, key: &str) -> Option<Option<&[u8]>> {
-        self.writes.get(key).map(Option::as_deref)
+    /// What this run has written under a key.
+    pub fn get(&self, key: &str) -> Option<&Write> {
+        self.writes.get(key)
     }
 
-    /// Buffers a write.
-    pub fn put(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<(), TooManyWrites> {
-        let size = |value: &Option<Vec<u8>>| key.len() + value.as_ref().map_or(0, Vec::len);
-        let before = self.writes.get(key).map(size);
-        let bytes = self.bytes - before.unwrap_or(0) + size(&value);
+    /// Buffers a write, on top of what was written there before. One that does not fit that is not made.
+    pub fn put(&mut self, key: &str, write: Write) -> Result<Result<(), Misfit>, TooManyWrites> {
+        let size = |write: &Write| key.len() + write.size_bytes();
+        let known = self.writes.get(key);
+        let before = known.map(size);
+        let write = match known.cloned() {
+            None => write,
+            Some(known) => match known.then(write) {
+                Ok(both) => both,
+                Err(misfit) => return Ok(Err(misfit)),
+            },
+        };
+        let bytes = self.bytes - before.unwrap_or(0) + size(&write);
         if before.is_none() && self.writes.len() == WRITES {
             return Err(TooManyWrites(WRITES as i64));
         }
@@ -39,8 +48,8 @@ impl Overlay {
             return Err(TooManyWrites(WRITE_BYTES as i64));
         }
         self.bytes = bytes;
-        self.writes.insert(key.to_owned(), value);
-        Ok(())
+        self.writes.insert(key.to_owned(), write);
+        Ok(Ok(()))
     }
 
     /// The writes.
@@ -52,7 +61,7 @@ impl Overlay {
     pub fn widen(&self, scan: &Scan) -> Scan {
         let removed = self
             .in_range(scan)
-            .filter(|(_, value)| value.is_none())
+            .filter(|(_, write)| **write == Write::Remove)
             .count();
         Scan {
             limit: scan.limit + removed,
@@ -69,19 +78,16 @@ impl Overlay {
         };
         let mut keys: std::collections::BTreeSet<String> = found
             .into_iter()
-            .filter(|key| !matches!(self.get(key), Some(None)))
+            .filter(|key| self.get(key) != Some(&Write::Remove))
             .collect();
-        let own = self
-            .in_range(scan)
-            .filter(|(key, value)| value.is_some() && end.as_ref().is_none_or(|end| *key <= end));
+        let own = self.in_range(scan).filter(|(key, write)| {
+            **write != Write::Remove && end.as_ref().is_none_or(|end| *key <= end)
+        });
         keys.extend(own.map(|(key, _)| key.clone()));
         keys.into_iter().take(scan.limit).collect()
     }
 
-    fn in_range<'a>(
-        &'a self,
-        scan: &'a Scan,
-    ) -> impl Iterator<Item = (&'a String, &'a Option<Vec<u8>>)> {
+    fn in_range<'a>(&'a self, scan: &'a Scan) -> impl Iterator<Item = (&'a String, &'a Write)> {
         self.writes.iter().filter(|(key, _)| scan.covers(key))
     }
 }
@@ -97,12 +103,12 @@ pub struct Scan {
     pub limit: usize,
 }
 
-/// Why a scan is not asked.
+/// Why a call is not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanError {
-    /// The leaves are not those of a scan.
+    /// The leaves are not those of its arguments.
     Malformed,
-    /// Prefix or `after` is longer than any key, or the limit is negative.
+    /// Prefix or `after` is longer than any key, the limit is negative, or the seconds are below 1.
     Argument(i64),
 }
 
@@ -168,6 +174,33 @@ pub fn set_arguments(argument: &[u8]) -> Result<(&str, &[u8]), CodecError> {
     Ok(arguments)
 }
 
+/// The arguments of `kv.set_for`; the seconds are at least 1.
+pub fn set_for_arguments(argument: &[u8]) -> Result<(&str, &[u8], i64), ScanError> {
+    let mut reader = Reader::new(argument);
+    let (key, value, seconds) = (reader.text()?, reader.bytes()?, reader.int()?);
+    reader.end()?;
+    if seconds < 1 {
+        return Err(ScanError::Argument(seconds));
+    }
+    Ok((key, value, seconds))
+}
+
+/// The arguments of `kv.add`.
+pub fn add_arguments(argument: &[u8]) -> Result<(&str, i64), CodecError> {
+    let mut reader = Reader::new(argument);
+    let arguments = (reader.text()?, reader.int()?);
+    reader.end()?;
+    Ok(arguments)
+}
+
+/// The arguments of `kv.append`.
+pub fn append_arguments(argument: &[u8]) -> Result<(&str, &str), CodecError> {
+    let mut reader = Reader::new(argument);
+    let arguments = (reader.text()?, reader.text()?);
+    reader.end()?;
+    Ok(arguments)
+}
+
 /// The one key that `kv.get` and `kv.remove` take.
 pub fn key_argument(argument: &[u8]) -> Result<&str, CodecError> {
     let mut reader = Reader::new(argument);
@@ -177,14 +210,14 @@ pub fn key_argument(argument: &[u8]) -> Result<&str, CodecError> {
 }
 
 /// Why a write is answered with `Err`; `None` if nothing speaks against it.
-pub fn refusal(key: &str, value: Option<&[u8]>) -> Option<String> {
+pub fn refusal(key: &str, write: &Write) -> Option<String> {
     if key.len() > KEY_BYTES {
         return Some(format!(
             "a key of the store has at most {KEY_BYTES} bytes, this one has {}",
             key.len()
         ));
     }
-    let value_bytes = value.map_or(0, <[u8]>::len);
+    let value_bytes = write.size_bytes();
     if value_bytes > VALUE_BYTES {
         return Some(format!(
             "a value of the store has at most {VALUE_BYTES} bytes, this one has {value_bytes}"
@@ -208,26 +241,33 @@ mod tests {
     fn the_limits_of_writes_are_exact() {
         let mut overlay = Overlay::default();
         for number in 0..WRITES {
-            assert_eq!(overlay.put(&number.to_string(), None), Ok(()));
+            assert_eq!(overlay.put(&number.to_string(), Write::Remove), Ok(Ok(())));
         }
-        assert_eq!(overlay.put("0", Some(vec![1])), Ok(()));
-        assert_eq!(overlay.put("x", None), Err(TooManyWrites(WRITES as i64)));
+        assert_eq!(overlay.put("0", Write::put([1])), Ok(Ok(())));
+        let beyond = Err(TooManyWrites(WRITES as i64));
+        assert_eq!(overlay.put("x", Write::Remove), beyond);
+        assert_eq!(overlay.put("x", Write::Add(1)), beyond);
+        assert_eq!(overlay.put("1", Write::Add(1)), Ok(Ok(())));
+        assert_eq!(
+            overlay.put("1", Write::Append(String::new())),
+            Ok(Err(Misfit::NoString))
+        );
 
         let mut overlay = Overlay::default();
         for number in 0..7 {
             assert_eq!(
-                overlay.put(&number.to_string(), Some(vec![0; VALUE_BYTES])),
-                Ok(())
+                overlay.put(&number.to_string(), Write::put(vec![0; VALUE_BYTES])),
+                Ok(Ok(()))
             );
         }
         let rest = WRITE_BYTES - 7 * (VALUE_BYTES + 1) - 1;
-        assert_eq!(overlay.put("7", Some(vec![0; rest])), Ok(()));
+        assert_eq!(overlay.put("7", Write::put(vec![0; rest])), Ok(Ok(())));
         assert_eq!(
-            overlay.put("8", None),
+            overlay.put("8", Write::Remove),
             Err(TooManyWrites(WRITE_BYTES as i64))
         );
-        assert_eq!(overlay.put("7", None), Ok(()));
-        assert_eq!(overlay.put("8", None), Ok(()));
+        assert_eq!(overlay.put("7", Write::Remove), Ok(Ok(())));
+        assert_eq!(overlay.put("8", Write::Remove), Ok(Ok(())));
     }
 
     /// A scan over writes gives what a scan of the store would give after them, whatever the limits.
@@ -235,16 +275,16 @@ mod tests {
     fn scans_see_the_runs_own_writes() {
         let stored: Vec<String> = ["a1", "a3", "a5", "a7", "b1"].map(str::to_owned).to_vec();
         let mut overlay = Overlay::default();
-        for (key, value) in [
-            ("a0", Some(vec![])),
-            ("a3", None),
-            ("a4", Some(vec![])),
-            ("a5", Some(vec![1])),
-            ("a7", None),
-            ("a9", Some(vec![])),
-            ("b0", Some(vec![])),
+        for (key, write) in [
+            ("a0", Write::put([])),
+            ("a3", Write::Remove),
+            ("a4", Write::Add(1)),
+            ("a5", Write::put([1])),
+            ("a7", Write::Remove),
+            ("a9", Write::put([])),
+            ("b0", Write::Append("x".to_owned())),
         ] {
-            overlay.put(key, value).unwrap();
+            overlay.put(key, write).unwrap().unwrap();
         }
         let after_writes = ["a0", "a1", "a4", "a5", "a9", "b0", "b1"];
         for prefix in ["", "a", "b", "c"] {
@@ -284,9 +324,15 @@ mod tests {
         assert_eq!(scan("", -1), Err(ScanError::Argument(-1)));
         assert_eq!(scan(&"x".repeat(1_025), 1), Err(ScanError::Argument(1_025)));
         assert_eq!(Scan::from_leaves(b"x"), Err(ScanError::Malformed));
-        assert!(refusal(&"x".repeat(KEY_BYTES), None).is_none());
-        assert!(refusal(&"x".repeat(KEY_BYTES + 1), None).is_some());
-        assert!(refusal("x", Some(&[0; VALUE_BYTES])).is_none());
-        assert!(refusal("x", Some(&[0; VALUE_BYTES + 1])).is_some());
+        assert!(refusal(&"x".repeat(KEY_BYTES), &Write::Remove).is_none());
+        assert!(refusal(&"x".repeat(KEY_BYTES + 1), &Write::Remove).is_some());
+        assert!(refusal("x", &Write::put(vec![0; VALUE_BYTES])).is_none());
+        assert!(refusal("x", &Write::put(vec![0; VALUE_BYTES + 1])).is_some());
+        let mut writer = Writer::new();
+        writer.text("k").bytes(b"v").int(0);
+        assert_eq!(
+            set_for_arguments(&writer.finish()),
+            Err(ScanError::Argument(0))
+        );
     }
 }

@@ -32,6 +32,8 @@ pub enum Source {
     OutsideEachTime,
     /// A write to the program's state, buffered until the run ends well.
     Write,
+    /// A change of what stands for the world in a test. Nothing else may make one.
+    Double,
     /// A line of the log.
     Log,
     /// The end of the run, with an answer and without writes.
@@ -92,10 +94,16 @@ host_calls! {
     KvSet,           "kv",      "set",       true,  Write;
     KvRemove,        "kv",      "remove",    true,  Write;
     KvKeys,          "kv",      "keys",      true,  State;
+    KvAdd,           "kv",      "add",       true,  Write;
+    KvAppend,        "kv",      "append",    true,  Write;
+    KvSetFor,        "kv",      "set_for",   true,  Write;
+    KvRefuse,        "kv",      "refuse",    true,  Double;
     ClockNow,        "clock",   "now",       true,  Outside;
     ClockMinute,     "clock",   "minute",    true,  Outside;
     ClockToday,      "clock",   "today",     true,  Outside;
+    ClockSet,        "clock",   "set",       true,  Double;
     RandomBytes,     "random",  "bytes",     true,  OutsideEachTime;
+    RandomGive,      "random",  "give",      true,  Double;
 }
 
 impl HostCall {
@@ -119,7 +127,7 @@ mod tests {
             assert_eq!(HostCall::find(interface, function), Some(call));
             assert_eq!(call.needs_capability(), CAPABILITIES.contains(&interface));
         }
-        assert_eq!(HostCall::find("kv", "add"), None);
+        assert_eq!(HostCall::find("kv", "swap"), None);
         assert!(CAPABILITIES.is_sorted());
     }
 }

@@ -122,7 +122,9 @@ impl World<'_> {
                     None => self.outside_answer(question),
                 }
             }
-            Source::Write | Source::Log | Source::Stop => Err(NoAnswer::Argument(0)),
+            Source::Write | Source::Double | Source::Log | Source::Stop => {
+                Err(NoAnswer::Argument(0))
+            }
         }
     }
 

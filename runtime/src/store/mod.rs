@@ -11,6 +11,9 @@
 //! | `records` | kind, address, name | a signed latest, successor or revocation |
 //! | `state` | address, name, key | hash of the answer if it is long, else zeros; then the value ([`state`]) |
 //! | `namespaces` | address, name | number of the last commit, bytes of all keys and values |
+//! | `times` | address, name | time of the last commit, in milliseconds since 1970 |
+//! | `expiries` | address, name, key | when the key is gone, in milliseconds since 1970 |
+//! | `due` | address, name, when, key | nothing: the rows of `expiries` in the order of their time |
 //!
 //! Every write is one transaction with two-phase commit: it is on disk whole when it is acknowledged, and not at all otherwise,
 //! at whatever instant the process ends. After an error of the disk redb refuses everything, and so does the store: nothing is
@@ -21,6 +24,7 @@
 mod lock;
 pub mod programs;
 pub mod state;
+pub mod writes;
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -49,6 +53,9 @@ const RECORDS: TableDefinition<(Name, Address20, Name), Bytes> = TableDefinition
 const STATE: TableDefinition<(Address20, Name, Bytes), Bytes> = TableDefinition::new("state");
 const NAMESPACES: TableDefinition<(Address20, Name), (u64, u64)> =
     TableDefinition::new("namespaces");
+const TIMES: TableDefinition<(Address20, Name), i64> = TableDefinition::new("times");
+const EXPIRIES: TableDefinition<(Address20, Name, Bytes), i64> = TableDefinition::new("expiries");
+const DUE: TableDefinition<(Address20, Name, i64, Bytes), ()> = TableDefinition::new("due");
 
 /// Version of the tables. A store with a greater one is not opened.
 const VERSION: u32 = 1;
@@ -195,6 +202,9 @@ impl Store {
             write.open_table(RECORDS)?;
             write.open_table(STATE)?;
             write.open_table(NAMESPACES)?;
+            write.open_table(TIMES)?;
+            write.open_table(EXPIRIES)?;
+            write.open_table(DUE)?;
             Ok(Ok(()))
         };
         match prepared().map_err(refuse)? {

@@ -2,13 +2,17 @@
 //!
 //! Beside each value stands the hash of the *answer* that `kv.get` gives for it, if that is long, so that the identity of an
 //! answer is known without reading the value ([`Identity`]).
+//!
+//! **Time.** Each commit of a namespace has a time, never earlier than that of the one before. A key whose expiry is not after
+//! it is gone: its removal is a commit of its own, right before. So what a snapshot shows depends on its number alone, and a run
+//! that read a key that has gone meets a conflict like any other. [`Store::expire`] does the same for namespaces that nobody writes.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use redb::{ReadOnlyTable, ReadableTable, WriteTransaction};
+use redb::{ReadOnlyTable, ReadableTable, Table, WriteTransaction};
 
-use super::{Address20, Bytes, NAMESPACES, Name, STATE, Store, StoreError};
+use super::writes::{Misfit, Write, Writes};
+use super::{Address20, Bytes, DUE, EXPIRIES, NAMESPACES, Name, STATE, Store, StoreError, TIMES};
 use crate::address::{Address, ProgramName};
 use crate::codec::Writer;
 use crate::transcript::Identity;
@@ -23,9 +27,6 @@ pub struct Namespace {
     /// The name.
     pub name: ProgramName,
 }
-
-/// Writes of one run: for each key its new value, or `None` where it is removed.
-pub type Writes = BTreeMap<String, Option<Vec<u8>>>;
 
 /// What `kv.get` and `kv.keys` are answered from.
 pub trait StateView {
@@ -191,7 +192,7 @@ pub struct Change<'a> {
 }
 
 /// What became of one run's part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// It is commit number so and so of its namespace.
     Committed(u64),
@@ -201,6 +202,13 @@ pub enum Changed {
     Quota {
         /// Bytes that it would have.
         bytes: u64,
+    },
+    /// A blind change does not fit what is stored: nothing of it was applied.
+    Misfit {
+        /// Where.
+        key: String,
+        /// Why.
+        misfit: Misfit,
     },
 }
 
@@ -213,64 +221,245 @@ impl Store {
         })
     }
 
-    /// Validates and applies the changes in order, all in one transaction: each sees those before it.
+    /// Validates and applies the changes in order, all in one transaction: each sees those before it. `now_ms` is what the
+    /// clock says, in milliseconds since 1970.
     pub fn commit_batch(
         &self,
         changes: &mut [Change<'_>],
         quota_bytes: u64,
+        now_ms: i64,
     ) -> Result<Vec<Changed>, StoreError> {
         let bytes: usize = changes
             .iter()
             .flat_map(|change| change.writes)
-            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
+            .map(|(key, write)| key.len() + write.size_bytes())
             .sum();
         self.check_room(bytes as u64)?;
         self.write(|write| {
             changes
                 .iter_mut()
-                .map(|change| apply(write, change, quota_bytes))
+                .map(|change| apply(write, change, quota_bytes, now_ms))
                 .collect()
         })
     }
+
+    /// When the next key of any namespace is gone, in milliseconds since 1970. It looks at each namespace that has such keys.
+    pub fn next_due_ms(&self) -> Result<Option<i64>, StoreError> {
+        let firsts = self.first_due()?;
+        Ok(firsts.into_iter().map(|(_, due_ms)| due_ms).min())
+    }
+
+    /// Removes the keys whose time is over: for each namespace concerned one commit.
+    pub fn expire(&self, now_ms: i64) -> Result<(), StoreError> {
+        let mut firsts = self.first_due()?;
+        firsts.retain(|(_, due_ms)| *due_ms <= now_ms);
+        if firsts.is_empty() {
+            return Ok(());
+        }
+        self.write(|write| {
+            for (namespace, _) in &firsts {
+                Tables::of(write, namespace, now_ms)?.expire()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The namespaces that have keys which will be gone, each with the time of its first one.
+    fn first_due(&self) -> Result<Vec<(Namespace, i64)>, StoreError> {
+        let due = self.begin_read()?.open_table(DUE)?;
+        let mut firsts: Vec<(Namespace, i64)> = Vec::new();
+        loop {
+            let row = match firsts.last() {
+                None => due.first()?.map(|(row, _)| row_of_due(row.value())),
+                Some((Namespace { address, name }, _)) => {
+                    let behind = (address.as_bytes(), name.as_str(), i64::MAX, &[0xff; 1][..]);
+                    let mut rest = due.range::<(&[u8; 20], &str, i64, &[u8])>(behind..)?;
+                    match rest.next() {
+                        None => None,
+                        Some(row) => Some(row_of_due(row?.0.value())),
+                    }
+                }
+            };
+            match row {
+                None => return Ok(firsts),
+                Some(row) => firsts.push(row?),
+            }
+        }
+    }
+}
+
+/// Whose key is gone when.
+fn row_of_due(
+    (address, name, due_ms, _): (&[u8; 20], &str, i64, &[u8]),
+) -> Result<(Namespace, i64), StoreError> {
+    let name = name
+        .parse()
+        .map_err(|_| StoreError::Failed("a name in the state is none".to_owned()))?;
+    let address = Address::from_bytes(*address);
+    Ok((Namespace { address, name }, due_ms))
 }
 
 fn apply(
     write: &WriteTransaction,
     change: &mut Change<'_>,
     quota_bytes: u64,
+    now_ms: i64,
 ) -> Result<Changed, StoreError> {
     let namespace = change.namespace;
-    let mut table = write.open_table(STATE)?;
+    let mut tables = Tables::of(write, namespace, now_ms)?;
+    tables.expire()?;
     let pending = Pending {
-        table: &table,
+        table: &tables.state,
         namespace,
     };
     if !(change.still_valid)(&pending)? {
         return Ok(Changed::Conflict);
     }
-    let mut namespaces = write.open_table(NAMESPACES)?;
-    let at = (namespace.address.as_bytes(), namespace.name.as_str());
-    let (number, mut bytes) = namespaces.get(at)?.map_or((0, 0), |found| found.value());
-    let before = bytes;
-    for (key, value) in change.writes {
-        if let Some(row) = table.get(place(namespace, key))? {
-            let size = key.len() + row.value().len().saturating_sub(HASH_LENGTH);
-            bytes = bytes.saturating_sub(size as u64);
+    let (number, before) = tables.head()?;
+    let mut bytes = before;
+    let mut values = Vec::with_capacity(change.writes.len());
+    for (key, write) in change.writes {
+        let stored = read_get(&tables.state, namespace, key)?;
+        let value = match write.applied(stored.as_deref()) {
+            Ok(value) => value,
+            Err(misfit) => {
+                return Ok(Changed::Misfit {
+                    key: key.clone(),
+                    misfit,
+                });
+            }
+        };
+        if let Some(stored) = stored {
+            bytes = bytes.saturating_sub((key.len() + stored.len()) as u64);
         }
-        if let Some(value) = value {
+        if let Some(value) = &value {
             bytes += (key.len() + value.len()) as u64;
         }
+        values.push((key, write, value));
     }
     // A program that is over its quota may still shrink.
     if bytes > quota_bytes && bytes > before {
         return Ok(Changed::Quota { bytes });
     }
-    for (key, value) in change.writes {
-        match value {
-            Some(value) => table.insert(place(namespace, key), row(value).as_slice())?,
-            None => table.remove(place(namespace, key))?,
-        };
+    for (key, write, value) in values {
+        tables.set(key, value.as_deref())?;
+        match write {
+            Write::Put {
+                seconds: Some(seconds),
+                ..
+            } => tables.set_expiry(key, Some(*seconds))?,
+            Write::Put { seconds: None, .. } | Write::Remove => tables.set_expiry(key, None)?,
+            // What changes a value does not change how long it stays.
+            Write::Add(_) | Write::Append(_) => {}
+        }
     }
-    namespaces.insert(at, (number + 1, bytes))?;
+    tables.finish(number + 1, bytes)?;
     Ok(Changed::Committed(number + 1))
+}
+
+/// The tables of a namespace in a transaction, and the time of the commit that is made.
+struct Tables<'t> {
+    namespace: &'t Namespace,
+    state: Table<'t, (Address20, Name, Bytes), Bytes>,
+    namespaces: Table<'t, (Address20, Name), (u64, u64)>,
+    times: Table<'t, (Address20, Name), i64>,
+    expiries: Table<'t, (Address20, Name, Bytes), i64>,
+    due: Table<'t, (Address20, Name, i64, Bytes), ()>,
+    time_ms: i64,
+}
+
+impl<'t> Tables<'t> {
+    fn of(
+        write: &'t WriteTransaction,
+        namespace: &'t Namespace,
+        now_ms: i64,
+    ) -> Result<Tables<'t>, StoreError> {
+        let times = write.open_table(TIMES)?;
+        let at = (namespace.address.as_bytes(), namespace.name.as_str());
+        let last_ms = times.get(at)?.map_or(now_ms, |found| found.value());
+        Ok(Tables {
+            namespace,
+            state: write.open_table(STATE)?,
+            namespaces: write.open_table(NAMESPACES)?,
+            times,
+            expiries: write.open_table(EXPIRIES)?,
+            due: write.open_table(DUE)?,
+            time_ms: now_ms.max(last_ms),
+        })
+    }
+
+    /// Number of the last commit, and bytes of all keys and values.
+    fn head(&self) -> Result<(u64, u64), StoreError> {
+        let at = (
+            self.namespace.address.as_bytes(),
+            self.namespace.name.as_str(),
+        );
+        Ok(self
+            .namespaces
+            .get(at)?
+            .map_or((0, 0), |found| found.value()))
+    }
+
+    fn finish(&mut self, number: u64, bytes: u64) -> Result<(), StoreError> {
+        let at = (
+            self.namespace.address.as_bytes(),
+            self.namespace.name.as_str(),
+        );
+        self.namespaces.insert(at, (number, bytes))?;
+        self.times.insert(at, self.time_ms)?;
+        Ok(())
+    }
+
+    fn set(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+        let place = place(self.namespace, key);
+        match value {
+            Some(value) => self.state.insert(place, row(value).as_slice())?,
+            None => self.state.remove(place)?,
+        };
+        Ok(())
+    }
+
+    /// Says when a key is gone: in so many seconds from the time of this commit, or never.
+    fn set_expiry(&mut self, key: &str, seconds: Option<i64>) -> Result<(), StoreError> {
+        let (address, name, key) = place(self.namespace, key);
+        let before = self.expiries.remove((address, name, key))?;
+        if let Some(before) = before.map(|found| found.value()) {
+            self.due.remove((address, name, before, key))?;
+        }
+        if let Some(seconds) = seconds {
+            let due_ms = self.time_ms.saturating_add(seconds.saturating_mul(1_000));
+            self.expiries.insert((address, name, key), due_ms)?;
+            self.due.insert((address, name, due_ms, key), ())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is gone by now, in a commit of its own.
+    fn expire(&mut self) -> Result<(), StoreError> {
+        let mut over = Vec::new();
+        let (address, name, _) = place(self.namespace, "");
+        let from = (address, name, i64::MIN, &[][..]);
+        for row in self.due.range::<(&[u8; 20], &str, i64, &[u8])>(from..)? {
+            let row = row?;
+            let (found_address, found_name, due_ms, key) = row.0.value();
+            let is_over = due_ms <= self.time_ms;
+            if !is_over || found_address != address || found_name != name {
+                break;
+            }
+            let key = std::str::from_utf8(key)
+                .map_err(|_| StoreError::Failed("a key of the state is not UTF-8".to_owned()))?;
+            over.push(key.to_owned());
+        }
+        if over.is_empty() {
+            return Ok(());
+        }
+        let (number, mut bytes) = self.head()?;
+        for key in over {
+            let stored = read_get(&self.state, self.namespace, &key)?;
+            bytes = bytes.saturating_sub((key.len() + stored.map_or(0, |v| v.len())) as u64);
+            self.set(&key, None)?;
+            self.set_expiry(&key, None)?;
+        }
+        self.finish(number + 1, bytes)
+    }
 }

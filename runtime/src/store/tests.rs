@@ -9,7 +9,8 @@ use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
 use super::programs::PublishError;
-use super::state::{Change, Changed, Namespace, StateView, Writes};
+use super::state::{Change, Changed, Namespace, StateView};
+use super::writes::{Misfit, Write, Writes};
 use super::{Store, StoreError};
 use crate::bundle::{Bundle, BundleParts, source_hash};
 use crate::execution::OpenError;
@@ -149,7 +150,10 @@ fn namespace() -> Namespace {
 fn writes(pairs: &[(&str, Option<&[u8]>)]) -> Writes {
     pairs
         .iter()
-        .map(|(key, value)| ((*key).to_owned(), value.map(<[u8]>::to_vec)))
+        .map(|(key, value)| {
+            let write = value.map_or(Write::Remove, Write::put);
+            ((*key).to_owned(), write)
+        })
         .collect()
 }
 
@@ -159,7 +163,7 @@ fn commit(store: &Store, writes: &Writes) -> Result<Changed, StoreError> {
         still_valid: &mut |_| Ok(true),
         writes,
     }];
-    Ok(store.commit_batch(&mut changes, 1 << 20)?[0])
+    Ok(store.commit_batch(&mut changes, 1 << 20, 0)?.remove(0))
 }
 
 /// Wherever the disk fails while something is published, opening it again shows all of it or nothing.
@@ -353,7 +357,7 @@ fn changes_of_a_batch_see_each_other() {
             writes: &two,
         },
     ];
-    let changed = store.commit_batch(&mut changes, 1 << 20).unwrap();
+    let changed = store.commit_batch(&mut changes, 1 << 20, 0).unwrap();
     assert_eq!(changed, [Changed::Committed(1), Changed::Conflict]);
     let snapshot = store.snapshot(&namespace).unwrap();
     assert_eq!(snapshot.get("n").unwrap(), Some(b"1".to_vec()));
@@ -396,7 +400,10 @@ fn state_is_bounded_but_may_shrink() {
             still_valid: &mut |_| Ok(true),
             writes: changes,
         }];
-        store.commit_batch(&mut changes, quota).unwrap()[0]
+        store
+            .commit_batch(&mut changes, quota, 0)
+            .unwrap()
+            .remove(0)
     };
     let big = writes(&[("a", Some(&[0; 99])), ("b", Some(&[0; 99]))]);
     assert_eq!(quota(&big, 199), Changed::Quota { bytes: 200 });
@@ -425,7 +432,7 @@ fn scans_stay_inside_their_namespace() {
         still_valid: &mut |_| Ok(true),
         writes: &more,
     }];
-    store.commit_batch(&mut changes, 1 << 20).unwrap();
+    store.commit_batch(&mut changes, 1 << 20, 0).unwrap();
     let snapshot = store.snapshot(&namespace()).unwrap();
     let keys = |prefix, after, limit| snapshot.keys(prefix, after, limit).unwrap();
     assert_eq!(keys("", None, 9), ["a1", "a2", "b"]);
@@ -478,4 +485,117 @@ fn folders_that_cannot_be_used_are_named() {
     }
     let error = Store::open(&read_only).map(|_| ()).unwrap_err();
     assert!(matches!(error, OpenError::Folder { .. }), "{error:?}");
+}
+
+fn commit_at(store: &Store, now_ms: i64, pairs: &[(&str, Write)]) -> Changed {
+    let writes = pairs
+        .iter()
+        .map(|(key, write)| ((*key).to_owned(), write.clone()))
+        .collect();
+    let mut changes = [Change {
+        namespace: &namespace(),
+        still_valid: &mut |_| Ok(true),
+        writes: &writes,
+    }];
+    let done = store.commit_batch(&mut changes, 1 << 20, now_ms);
+    done.unwrap().remove(0)
+}
+
+fn put_for(value: &[u8], seconds: i64) -> Write {
+    Write::Put {
+        value: value.to_vec(),
+        seconds: Some(seconds),
+    }
+}
+
+#[test]
+fn keys_go_when_their_time_is_over() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let get = |key: &str| store.snapshot(&namespace()).unwrap().get(key).unwrap();
+    assert_eq!(store.next_due_ms().unwrap(), None);
+    let first = [
+        ("a", put_for(b"1", 10)),
+        ("b", put_for(b"2", 20)),
+        ("c", Write::put(*b"3")),
+        ("d", put_for(b"4", i64::MAX)),
+    ];
+    assert_eq!(commit_at(&store, 1_000, &first), Changed::Committed(1));
+    assert_eq!(store.next_due_ms().unwrap(), Some(11_000));
+
+    // To the millisecond, and in commits of their own.
+    store.expire(10_999).unwrap();
+    assert_eq!(get("a"), Some(b"1".to_vec()));
+    store.expire(11_000).unwrap();
+    assert_eq!((get("a"), get("b")), (None, Some(b"2".to_vec())));
+    assert_eq!(store.next_due_ms().unwrap(), Some(21_000));
+    let keep = [("b", Write::put(*b"kept"))];
+    assert_eq!(commit_at(&store, 12_000, &keep), Changed::Committed(3));
+    assert_eq!(store.next_due_ms().unwrap(), Some(i64::MAX));
+
+    // Whoever writes later than a key is due does not meet it; a clock that went back changes nothing.
+    let again = [("e", put_for(b"5", 1))];
+    assert_eq!(commit_at(&store, 5_000, &again), Changed::Committed(4));
+    assert_eq!(store.next_due_ms().unwrap(), Some(13_000));
+    let later = [("f", Write::put(*b"6"))];
+    assert_eq!(commit_at(&store, 13_000, &later), Changed::Committed(6));
+    assert_eq!((get("e"), get("b")), (None, Some(b"kept".to_vec())));
+}
+
+#[test]
+fn a_run_that_read_a_key_that_has_gone_meets_a_conflict() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    commit_at(&store, 0, &[("a", put_for(b"1", 1))]);
+    let writes = writes(&[("b", Some(b"2"))]);
+    let mut changes = [Change {
+        namespace: &namespace(),
+        still_valid: &mut |view| Ok(view.get("a")?.is_some()),
+        writes: &writes,
+    }];
+    let done = store.commit_batch(&mut changes, 1 << 20, 1_000).unwrap();
+    assert_eq!(done, [Changed::Conflict]);
+}
+
+#[test]
+fn blind_changes_are_applied_to_what_is_there() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let get = |key: &str| store.snapshot(&namespace()).unwrap().get(key).unwrap();
+    let one = [("n", Write::Add(2)), ("t", Write::Append("a".to_owned()))];
+    assert_eq!(commit_at(&store, 0, &one), Changed::Committed(1));
+    assert_eq!(commit_at(&store, 0, &one), Changed::Committed(2));
+    assert_eq!(get("n"), Write::Add(4).applied(None).unwrap());
+    let text = Write::Append("aa".to_owned()).applied(None).unwrap();
+    assert_eq!(get("t"), text);
+    // Of a run whose change does not fit nothing is applied.
+    let bad = [("n", Write::Add(1)), ("t", Write::Add(1))];
+    let misfit = Changed::Misfit {
+        key: "t".to_owned(),
+        misfit: Misfit::NoInt,
+    };
+    assert_eq!(commit_at(&store, 0, &bad), misfit);
+    assert_eq!(get("n"), Write::Add(4).applied(None).unwrap());
+    // A change does not make a key stay longer.
+    let number = get("n").unwrap();
+    commit_at(&store, 0, &[("m", put_for(&number, 1))]);
+    commit_at(&store, 500, &[("m", Write::Add(1))]);
+    assert_eq!(get("m"), Write::Add(5).applied(None).unwrap());
+    store.expire(1_000).unwrap();
+    assert_eq!(get("m"), None);
+    // Two namespaces are due by themselves.
+    let mut other = namespace();
+    other.name = "q".parse().unwrap();
+    let writes = [("m".to_owned(), put_for(b"1", 3))].into_iter().collect();
+    let mut changes = [Change {
+        namespace: &other,
+        still_valid: &mut |_| Ok(true),
+        writes: &writes,
+    }];
+    store.commit_batch(&mut changes, 1 << 20, 1_000).unwrap();
+    commit_at(&store, 1_000, &[("m", put_for(b"1", 2))]);
+    assert_eq!(store.next_due_ms().unwrap(), Some(3_000));
+    store.expire(3_000).unwrap();
+    assert_eq!(get("m"), None);
+    assert_eq!(store.next_due_ms().unwrap(), Some(4_000));
 }

@@ -9,7 +9,7 @@ use cop_runtime::codec::{Reader, Writer};
 use cop_runtime::{Cache, Failure, FailureCode, ProgramRef, WebAnswer, WebRequest};
 
 use crate::samples;
-use crate::scripted::{Node, config, program, response, trap};
+use crate::scripted::{Ask, Node, config, program, response, trap};
 
 async fn get(node: &Node, program: &ProgramRef, target: &str) -> Result<WebAnswer, Failure> {
     node.execution
@@ -167,6 +167,89 @@ async fn concurrent_changes_lose_nothing() {
         seen.len().to_string(),
         "every acknowledged change is there, and no other"
     );
+}
+
+#[tokio::test]
+async fn changes_that_read_nothing_meet_no_conflict() {
+    let node = Arc::new(Node::new());
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = runs.clone();
+    let counter = node
+        .publish("counter", &["kv"], move |ask| {
+            let path = ask.path()?;
+            if path == "/read" {
+                let stored = ask.get("n")?.unwrap();
+                let number = i64::from_le_bytes(stored[8..].try_into().unwrap());
+                return Ok(response(200, &number.to_string()));
+            }
+            if path == "/text" {
+                ask.set("n", b"no number")?;
+                return Ok(response(200, ""));
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+            ask.add("n", 2)?;
+            std::thread::sleep(Duration::from_millis(2));
+            ask.add("n", -1)?;
+            Ok(response(200, ""))
+        })
+        .await;
+    let mut tasks = Vec::new();
+    for _ in 0..40 {
+        let (node, counter) = (node.clone(), counter.clone());
+        tasks.push(tokio::spawn(async move { get(&node, &counter, "/").await }));
+    }
+    for task in tasks {
+        assert!(task.await.unwrap().unwrap().info.wrote);
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 40, "none was repeated");
+    assert_eq!(body(&node, &counter, "/read").await, "40");
+    get(&node, &counter, "/text").await.unwrap();
+    let misfit = get(&node, &counter, "/").await.unwrap_err();
+    assert_eq!(misfit.code, FailureCode::Conflict);
+    assert!(misfit.detail.contains("`n`"), "{}", misfit.detail);
+}
+
+#[tokio::test]
+async fn values_for_a_time_go_by_themselves_and_over_a_restart() {
+    let node = Node::new();
+    let script = |ask: &mut Ask<'_>| {
+        let path = ask.path()?;
+        if path == "/set" {
+            ask.set_for("short", b"1", 1)?;
+            ask.set_for("long", b"1", 1_000)?;
+            return Ok(response(200, ""));
+        }
+        Ok(response(200, &ask.keys("", 9)?.join(" ")))
+    };
+    let program = node.publish("p", &["kv"], script).await;
+    get(&node, &program, "/set").await.unwrap();
+    assert_eq!(body(&node, &program, "/").await, "long short");
+    assert_eq!(
+        get(&node, &program, "/").await.unwrap().info.cache,
+        Cache::Hit
+    );
+    // Nobody asks meanwhile, and what is remembered is not told any more.
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    assert_eq!(body(&node, &program, "/").await, "long");
+
+    get(&node, &program, "/set").await.unwrap();
+    let node = node.restart().await;
+    assert_eq!(body(&node, &program, "/").await, "long short");
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    assert_eq!(body(&node, &program, "/").await, "long");
+}
+
+/// Only a test may say what the time is.
+#[tokio::test]
+async fn a_program_cannot_set_the_world() {
+    let node = Node::new();
+    let program = node
+        .publish("p", &["clock"], |ask| {
+            ask.path()?;
+            ask.call("clock", "set", &0i64.to_le_bytes())
+        })
+        .await;
+    assert_eq!(code(&node, &program, "/").await, FailureCode::Denied);
 }
 
 #[tokio::test]

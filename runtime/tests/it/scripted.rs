@@ -83,6 +83,20 @@ impl Ask<'_> {
             .map(str::to_owned))
     }
 
+    pub fn set_for(&mut self, key: &str, value: &[u8], seconds: i64) -> Result<(), End> {
+        let mut writer = Writer::new();
+        writer.text(key).bytes(value).int(seconds);
+        self.call("kv", "set_for", &writer.finish())?;
+        Ok(())
+    }
+
+    pub fn add(&mut self, key: &str, delta: i64) -> Result<(), End> {
+        let mut writer = Writer::new();
+        writer.text(key).int(delta);
+        self.call("kv", "add", &writer.finish())?;
+        Ok(())
+    }
+
     pub fn keys(&mut self, prefix: &str, limit: i64) -> Result<Vec<String>, End> {
         let mut writer = Writer::new();
         writer.text(prefix).optional_text(None).int(limit);
