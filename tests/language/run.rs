@@ -188,11 +188,17 @@ fn run(
     if !matches!(record.end, RunEnd::Trapped(_)) && live_cells != 0 {
         let _ = writeln!(wrong, "{title}: {live_cells} cells are left");
     }
-    if record.log.lines() != entry.output {
+    // What is printed at once may be several lines.
+    let in_lines = |texts: &[String]| -> Vec<String> {
+        let whole = texts.iter().flat_map(|text| text.split('\n'));
+        whole.map(str::to_owned).collect()
+    };
+    let (expected, printed) = (in_lines(&entry.output), in_lines(record.log.lines()));
+    if printed != expected {
         let _ = writeln!(
             wrong,
             "{title}: printed{}",
-            difference(&entry.output, record.log.lines())
+            difference(&expected, &printed)
         );
     }
     let mut figure = |what: &str, expected: Option<u64>, found: u64| {
