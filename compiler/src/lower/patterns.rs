@@ -66,21 +66,34 @@ impl FnLowerer<'_, '_> {
                 let fields: Vec<(u32, &Pattern)> = fields.iter().map(|(i, p)| (*i, p)).collect();
                 self.bind_parts(*variant, &fields, val);
             }
-            PatternKind::Or(parts) => {
-                if let Some(first) = parts.first() {
-                    self.bind_pattern(first, val);
-                }
-            }
-            PatternKind::List { .. } => {
-                // Only `[..]` and `[..rest]` always match.
-                let never = self.b.open_block(None);
-                self.test(pattern, val, &[], never);
-                self.b.exit(never, None, &mut self.cx.layouts);
-                self.b.close(&mut self.cx.layouts);
-                self.release(val);
-            }
+            PatternKind::Or(_) => self.bind_alternatives(pattern, val),
+            // Only `[..]` and `[..rest]` always match.
+            PatternKind::List {
+                rest: Some(Some(rest)),
+                ..
+            } => self.bind_local(*rest, val, &pattern.ty),
             _ => self.release(val),
         }
+    }
+
+    /// Binds a pattern of which some alternative always matches, though not each alone does; the value is used up.
+    fn bind_alternatives(&mut self, pattern: &Pattern, val: Val) {
+        let mut locals = vec![];
+        liveness::bound(pattern, &mut locals);
+        if locals.is_empty() {
+            return self.release(val);
+        }
+        let whole = self.b.open_block(None);
+        self.b.export(whole, locals);
+        let fail = self.b.open_block(None);
+        self.test(pattern, val, &[], fail);
+        self.release(val);
+        self.b.exit(whole, None, &mut self.cx.layouts);
+        self.b.close(&mut self.cx.layouts);
+        if !self.b.dead {
+            self.b.trap(TrapKind::Unreachable, None, None);
+        }
+        self.b.close(&mut self.cx.layouts);
     }
 
     fn bind_local(&mut self, local: LocalId, val: Val, ty: &Ty) {
