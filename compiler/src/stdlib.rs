@@ -66,6 +66,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/test"
     "std/text"
     "std/time"
+    "std/unicode"
     "std/url"
     "std/uuid"
     "std/web"

@@ -11,6 +11,7 @@ mod library;
 mod programs;
 mod run;
 mod section;
+mod unicode;
 
 mod model;
 
