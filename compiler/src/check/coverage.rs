@@ -1,5 +1,6 @@
 //! Whether matches are exhaustive, every arm can be reached, and `let`, `for` and lambdas take what always matches.
 
+use super::alternatives::alternatives;
 use super::exhaust::{Exhaust, TooHard};
 use super::verify::*;
 use super::*;
@@ -40,7 +41,10 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 };
                 match question.reached(rows, alternative, &value.ty) {
                     Err(TooHard) => return self.too_hard(span),
-                    Ok(true) => reached = true,
+                    Ok(true) => {
+                        reached = true;
+                        self.inner_reached(rows, alternative, arm.guard.is_some());
+                    }
                     Ok(false) if alternatives.len() > 1 => self.out.push(
                         Diagnostic::error("E0608", "this alternative can never match")
                             .at(alternative.span, "what is before it takes everything")
@@ -117,20 +121,39 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
 
     /// Alternatives of one pattern that can never match.
     pub(super) fn parts_reached(&mut self, pattern: &Pattern) {
-        let PatternKind::Or(parts) = &pattern.kind else {
-            return;
-        };
-        if has_error_inside(pattern) {
-            return;
+        if !has_error_inside(pattern) {
+            self.inner_reached(&[], pattern, false);
         }
-        for (index, part) in parts.iter().enumerate() {
-            let before: Vec<&Pattern> = parts[..index].iter().collect();
-            if let Ok(false) = Exhaust::new(self.cx.cx).reached(&before, part, &pattern.ty) {
-                self.out.push(
-                    Diagnostic::error("E0608", "this alternative can never match")
-                        .at(part.span, "what is before it takes everything")
-                        .help("remove it"),
-                );
+    }
+
+    /// Reports the alternatives inside of a pattern that can never match because of the patterns before it, or, without a
+    /// guard, of alternatives before them. Where that takes too long to find out, nothing is reported.
+    fn inner_reached(&mut self, before: &[&Pattern], pattern: &Pattern, guarded: bool) {
+        let mut question = Exhaust::new(self.cx.cx);
+        let mut dead: Vec<Span> = Vec::new();
+        for alternative in alternatives(pattern) {
+            let within = |outer: &Span| {
+                outer.start <= alternative.span.start && alternative.span.end <= outer.end
+            };
+            if dead.iter().any(within) {
+                continue;
+            }
+            let earlier = if guarded { &[] } else { &alternative.earlier[..] };
+            let rows: Vec<&Pattern> = before.iter().copied().chain(earlier).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            match question.reached(&rows, &alternative.only, &pattern.ty) {
+                Err(TooHard) => return,
+                Ok(true) => {}
+                Ok(false) => {
+                    dead.push(alternative.span);
+                    self.out.push(
+                        Diagnostic::error("E0608", "this alternative can never match")
+                            .at(alternative.span, "what is before it takes everything")
+                            .help("remove it"),
+                    );
+                }
             }
         }
     }

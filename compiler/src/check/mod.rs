@@ -16,6 +16,7 @@
 //! An error in one place gives the type `Ty::Error` there, which fits everywhere, so that it is reported once.
 
 mod access;
+mod alternatives;
 mod argument;
 mod associated;
 mod attributes;
