@@ -16,6 +16,10 @@ use cop_compiler::source::{SourceError, SourceMap, Sources};
 use cop_compiler::{lower, parser};
 use coputer::constants::VmConstants;
 
+/// As in `copc`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Lines of the large package.
 const LARGE: usize = 100_000;
 /// Lines of the one whose time is compared with it.

@@ -35,6 +35,11 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use ended::{Complaint, Ended};
 
+/// The compiler makes and drops millions of small tree nodes on a thread of its own; the system's allocator spends a third of
+/// the time on that (see `docs/performance.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Native stack of each thread of `copc`, in bytes.
 const STACK_BYTES: usize = 64 << 20;
 /// Exit status of a defect of `copc` itself.
