@@ -84,6 +84,7 @@ fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> C
         &mut files,
         &CheckOptions {
             tests: options.tests,
+            library: false,
         },
         &mut diagnostics,
     );

@@ -195,11 +195,7 @@ fn run(
     };
     let (expected, printed) = (in_lines(&entry.output), in_lines(record.log.lines()));
     if printed != expected {
-        let _ = writeln!(
-            wrong,
-            "{title}: printed{}",
-            difference(&expected, &printed)
-        );
+        let _ = writeln!(wrong, "{title}: printed{}", difference(&expected, &printed));
     }
     let mut figure = |what: &str, expected: Option<u64>, found: u64| {
         if expected.is_some_and(|expected| expected != found) {

@@ -287,13 +287,19 @@ impl<'a> Checker<'a> {
             }
         }
         for index in 0..self.consts.len() {
-            let span = self.consts[index].decl.name.span;
-            self.check_const(ConstId(index as u32), span);
+            if !self.waits(self.consts[index].module) {
+                let span = self.consts[index].decl.name.span;
+                self.check_const(ConstId(index as u32), span);
+            }
         }
         for index in 0..self.fns.len() {
-            if self.fns[index].owner != Owner::Default {
+            let module = self.program.fns[index].module as usize;
+            if self.fns[index].owner != Owner::Default && !self.waits(module) {
                 self.check_function(FnId(index as u32));
             }
+        }
+        if !self.has_errors() {
+            self.reached_bodies();
         }
         self.place_defaults();
     }
@@ -312,7 +318,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_function(&mut self, id: FnId) {
+    pub(super) fn check_function(&mut self, id: FnId) {
         let info = &self.fns[id.index()];
         let source = info.source;
         let scope = info.scope.clone();

@@ -38,15 +38,28 @@ impl Checker<'_> {
         }
     }
 
+    /// What constants and defaults need, what that needs, and so on.
     fn needs(&self) -> BTreeMap<Need, Vec<Need>> {
+        let consts = (0..self.program.consts.len()).map(|index| Need::Const(ConstId(index as u32)));
+        let fns = (0..self.program.fns.len()).map(|index| Need::Fn(FnId(index as u32)));
+        let mut open: Vec<Need> = consts
+            .chain(fns.filter(|need| self.is_constant(*need)))
+            .collect();
         let mut needs = BTreeMap::new();
-        for (index, constant) in self.program.consts.iter().enumerate() {
-            needs.insert(Need::Const(ConstId(index as u32)), needed(&constant.body));
-        }
-        for (index, function) in self.program.fns.iter().enumerate() {
-            if let FnBody::Body(body) = &function.body {
-                needs.insert(Need::Fn(FnId(index as u32)), needed(body));
+        while let Some(need) = open.pop() {
+            if needs.contains_key(&need) {
+                continue;
             }
+            let body = match need {
+                Need::Const(id) => &self.program.consts[id.index()].body,
+                Need::Fn(id) => match &self.program.fns[id.index()].body {
+                    FnBody::Body(body) => body,
+                    _ => continue,
+                },
+            };
+            let needed = needed(body);
+            open.extend(&needed);
+            needs.insert(need, needed);
         }
         needs
     }

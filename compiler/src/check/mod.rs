@@ -5,7 +5,8 @@
 //! 2. `declare` gives every item an id and fills the scopes of the modules, `import`s included;
 //! 3. `items` resolves what items say about types: fields, `signature`s, bounds, `impls`;
 //! 4. `derive` finds out which built-in traits hold for which structs and enums;
-//! 5. `body` checks defaults, constants, functions and tests, one body at a time: `stmt`, `branch`, `loops`;
+//! 5. `body` checks defaults, constants, functions and tests, those of the library when something needs them (`library`),
+//!    one body at a time: `stmt`, `branch`, `loops`;
 //!    `expr`, `operator`, `access`, `tries`, `lambda`; `path`, `constructor` and `build`, `associated`,
 //!    `call` and `argument`; `pattern`. Unification variables (`infer`) never leave it, `finish` sees to that;
 //!    which `traits` hold is asked on the way, what is wrong with a type is said by `mismatch`;
@@ -41,6 +42,7 @@ mod infer;
 mod items;
 mod lambda;
 mod lending;
+mod library;
 mod load;
 mod loops;
 mod mismatch;
@@ -80,6 +82,9 @@ use load::{Loaded, PackageId, Whole};
 pub struct CheckOptions {
     /// Whether `test` blocks become functions of the program. They are checked in any case.
     pub tests: bool,
+    /// Whether all bodies of the core and of `std` are checked that are there, not only those that the program reaches: for
+    /// the tests of the library itself.
+    pub library: bool,
 }
 
 /// Checks the package whose root file is `root` (a path of `sources`, such as `main.cop`).
@@ -113,6 +118,7 @@ pub(crate) fn check_with(
 ) -> Option<hir::Program> {
     let whole = load::load(root, sources, library, files, diagnostics)?;
     let mut checker = Checker::new(files, &whole);
+    checker.whole_library = options.library;
     checker.declare();
     checker.items();
     checker.derive();
@@ -188,6 +194,8 @@ struct Checker<'a> {
     /// Constants that are being checked, the innermost last.
     const_stack: Vec<ConstId>,
     diagnostics: Vec<Diagnostic>,
+    /// Bodies of the library are checked whether or not they are needed.
+    whole_library: bool,
 }
 
 /// Items of the core that the language itself speaks of.
@@ -437,6 +445,7 @@ impl<'a> Checker<'a> {
             alias_stack: Vec::new(),
             const_stack: Vec::new(),
             diagnostics: Vec::new(),
+            whole_library: false,
         }
     }
 

@@ -38,7 +38,10 @@ fn check_files(files: &[(&'static str, &str)]) -> (Option<hir::Program>, Vec<Str
         files[0].0,
         &sources,
         &mut map,
-        &CheckOptions { tests: true },
+        &CheckOptions {
+            tests: true,
+            library: false,
+        },
         &mut diagnostics,
     );
     let messages = diagnostics
@@ -509,4 +512,29 @@ fn main() {
     );
     let found = messages("fn main() { print(Truth(true)) }");
     assert!(found[0].starts_with("E0301"), "{found:?}");
+}
+
+#[test]
+fn every_body_of_the_library_is_in_order() {
+    let imports: String = crate::stdlib::SOURCES
+        .iter()
+        .filter(|(path, _)| !path.starts_with("core/"))
+        .enumerate()
+        .map(|(index, (path, _))| format!("import m{index} from \"{path}\"\n"))
+        .collect();
+    let sources = Memory(BTreeMap::from([("main.cop", imports + "fn main() {}")]));
+    let mut diagnostics = Diagnostics::new();
+    let options = CheckOptions {
+        tests: true,
+        library: true,
+    };
+    check(
+        "main.cop",
+        &sources,
+        &mut SourceMap::new(),
+        &options,
+        &mut diagnostics,
+    );
+    let errors: Vec<_> = diagnostics.iter().filter(|one| is_error(one)).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
 }
