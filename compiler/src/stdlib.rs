@@ -40,6 +40,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "core/range"
     "core/result"
     "core/set"
+    "core/shape"
     "core/show"
     "core/string"
     "core/traits"

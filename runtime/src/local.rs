@@ -11,8 +11,8 @@ use crate::host::request::RequestView;
 use crate::host::world::{Input, Randomness, SystemRandomness, World};
 use crate::run::{EntryKind, RunRecord, run};
 use crate::store::StoreError;
-use crate::store::state::{StateView, get_answer};
-use crate::store::writes::{Misfit, Write, Writes};
+use crate::store::state::{Fingerprint, Shapes, StateView, get_answer};
+use crate::store::writes::{Misfit, Write};
 use crate::transcript::Identity;
 
 /// State in memory.
@@ -21,6 +21,7 @@ pub struct MemoryState {
     values: BTreeMap<String, Vec<u8>>,
     /// When those that do not stay are gone, in milliseconds since 1970.
     due_ms: BTreeMap<String, i64>,
+    shapes: Shapes,
 }
 
 impl MemoryState {
@@ -37,10 +38,11 @@ impl MemoryState {
     }
 
     /// Applies the writes of a run, or none of them: the key whose value a change does not fit, and why.
-    pub fn apply(&mut self, writes: &Writes, now_ms: i64) -> Result<(), (String, Misfit)> {
+    pub fn apply(&mut self, record: &RunRecord, now_ms: i64) -> Result<(), (String, Misfit)> {
         self.expire(now_ms);
         let mut next = self.clone();
-        for (key, write) in writes {
+        next.shapes.extend(record.shapes.clone());
+        for (key, write) in &record.writes {
             let before = next.values.get(key).map(Vec::as_slice);
             match write.applied(before).map_err(|why| (key.clone(), why))? {
                 Some(value) => next.values.insert(key.clone(), value),
@@ -73,6 +75,10 @@ impl StateView for MemoryState {
     fn get_identity(&self, key: &str) -> Result<Identity, StoreError> {
         let value = self.values.get(key).map(Vec::as_slice);
         Ok(Identity::of(&get_answer(value)))
+    }
+
+    fn shape(&self, fingerprint: &Fingerprint) -> Result<Option<String>, StoreError> {
+        Ok(self.shapes.get(fingerprint).cloned())
     }
 
     fn keys(
@@ -204,7 +210,7 @@ impl Doubles {
             },
         };
         let record = run(program, entry, kind, limits, world)?;
-        match self.state.apply(&record.writes, now_ms) {
+        match self.state.apply(&record, now_ms) {
             Ok(()) => Ok(record),
             Err((key, misfit)) => Err(misfit_failure(&key, misfit)),
         }

@@ -16,8 +16,8 @@ use crate::host::log::Log;
 use crate::host::response::{BadResponse, Response};
 use crate::host::world::{NoAnswer, World, given_up};
 use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv, random};
-use crate::store::state::get_answer;
-use crate::store::writes::{Write, Writes};
+use crate::store::state::{Shapes, get_answer};
+use crate::store::writes::{self, Write, Writes};
 use crate::transcript::{Question, Transcript};
 
 /// What kind of result an entry point has.
@@ -55,6 +55,8 @@ pub struct RunRecord {
     pub log: Log,
     /// What is to be written: empty unless it ended well.
     pub writes: Writes,
+    /// The shapes of the values that are to be written. They follow from the writes, so they are no part of the outcome.
+    pub shapes: Shapes,
     /// What it asked and was told.
     pub transcript: Transcript,
     /// Fuel used.
@@ -122,11 +124,13 @@ impl RunRecord {
             .iter()
             .map(|(key, write)| key.len() + write.size_bytes())
             .sum();
+        let shapes: usize = self.shapes.values().map(String::len).sum();
         size_of::<RunRecord>()
             + self.transcript.memory_bytes()
             + self.log.size_bytes()
             + body
             + writes
+            + shapes
     }
 }
 
@@ -180,14 +184,15 @@ pub fn run(
         Ok(end) => (end, None),
         Err(bad) => (RunEnd::Trapped(trap_at_start(&bad)), Some(bad.message)),
     };
-    let writes = match end {
+    let (writes, shapes) = match end {
         RunEnd::Done | RunEnd::Answered(_) => recorder.overlay.into_writes(),
-        _ => Writes::new(),
+        _ => (Writes::new(), Shapes::new()),
     };
     Ok(RunRecord {
         end,
         log: recorder.log,
         writes,
+        shapes,
         transcript: recorder.transcript,
         fuel_used: outcome.fuel_used,
         peak_memory_bytes: outcome.peak_memory_bytes,
@@ -346,8 +351,8 @@ impl Recorder<'_> {
                 Err(Ended::Stop)
             }
             HostCall::KvSet => {
-                let (key, value) = kv::set_arguments(argument).map_err(|_| MALFORMED)?;
-                self.write(key, Write::put(value))
+                let set = kv::set_arguments(argument).ok_or(MALFORMED)?;
+                self.put(&set, Write::put(set.value))
             }
             HostCall::KvSetFor => self.set_for(argument),
             HostCall::KvRemove => {
@@ -366,6 +371,7 @@ impl Recorder<'_> {
                 self.change_double(call, argument)
             }
             HostCall::KvGet => self.get(argument),
+            HostCall::KvShape => self.shape(argument),
             HostCall::KvKeys => self.keys(argument),
             _ => self.ask(call, argument.to_vec()),
         }
@@ -439,16 +445,27 @@ impl Recorder<'_> {
         }
     }
 
+    /// Buffers a value, and keeps the shape that was told of it.
+    fn put(&mut self, set: &kv::SetArguments<'_>, write: Write) -> Result<Vec<u8>, Ended> {
+        let answer = self.write(set.key, write)?;
+        if let Some((fingerprint, shape)) = set.shape
+            && answer == kv::write_answer(None)
+        {
+            self.overlay.describe(fingerprint, shape);
+        }
+        Ok(answer)
+    }
+
     fn set_for(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
-        let (key, value, seconds) = kv::set_for_arguments(argument)?;
-        let value = value.to_vec();
+        let (set, seconds) = kv::set_for_arguments(argument)?;
+        let value = set.value.to_vec();
         if let Some(double) = &mut self.double {
             let lifetime_ms = seconds.saturating_mul(1_000);
             let due_ms = self.world.now_ms.saturating_add(lifetime_ms);
-            double.due_ms.insert(key.to_owned(), due_ms);
+            double.due_ms.insert(set.key.to_owned(), due_ms);
         }
         let seconds = Some(seconds);
-        self.write(key, Write::Put { value, seconds })
+        self.put(&set, Write::Put { value, seconds })
     }
 
     /// Changes what a test is told from here on.
@@ -540,6 +557,15 @@ impl Recorder<'_> {
             Ok(changed) => get_answer(changed.as_deref()),
             Err(_) => answer,
         })
+    }
+
+    fn shape(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let fingerprint = kv::shape_argument(argument).ok_or(MALFORMED)?;
+        let blind = writes::blind_shape(&fingerprint);
+        match blind.or_else(|| self.overlay.shape(&fingerprint)) {
+            Some(own) => Ok(kv::shape_answer(Some(own))),
+            None => self.ask(HostCall::KvShape, argument.to_vec()),
+        }
     }
 
     fn keys(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {

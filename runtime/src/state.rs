@@ -169,6 +169,7 @@ fn commit(store: &Store, batch: Vec<Job>, quota_bytes: u64, now_ms: i64) {
             namespace: &job.namespace,
             still_valid: check,
             writes: &job.record.writes,
+            shapes: &job.record.shapes,
         })
         .collect();
     let result = store.commit_batch(&mut changes, quota_bytes, now_ms);

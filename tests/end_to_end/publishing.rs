@@ -191,6 +191,59 @@ async fn state_is_kept_over_a_restart_and_cookies_reach_their_own_origin_only() 
     );
 }
 
+/// What one release stored, the next reads as a type that has grown; and is told where it cannot.
+#[tokio::test]
+async fn a_new_release_reads_what_the_old_one_stored_by_name() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    let publish = |types: &str, handle: &str| {
+        let program = format!(
+            "import {{ Kv }} from \"host/kv\"\nimport {{ Request, Response }} from \"std/web\"\n\
+             {types}\nfn handle(req: Request, mut kv: Kv) -> Response {{\n    {handle}\n}}\n"
+        );
+        std::fs::write(home.path().join("notes.cop"), program).expect("it is written");
+        let told = published(home.path(), data.path(), &["notes.cop"]);
+        text(&told, "/urls/host").to_owned()
+    };
+    let url = publish(
+        "struct Note { title: String, kind: Kind }\nenum Kind { Plain, Loud(Int) }",
+        "kv.set(\"note\", [Note(title: \"a\", kind: Loud(3))]).expect(\"it is stored\")\n    Response.text(req.path)",
+    );
+    assert_eq!(get(node.http(), &url).await.body(), "/");
+    let read = "let notes: Result[List[Note]?, String] = kv.get(\"note\")\n    \
+                Response.text(match notes { Ok(notes) => \"${notes}\", Err(why) => why })";
+    publish(
+        "struct Note { stars: Int = 5, kind: Kind, title: String, by: String? }\nenum Kind { Loud(Int), Quiet, Plain }",
+        read,
+    );
+    assert_eq!(
+        get(node.http(), &url).await.body(),
+        "Some([Note(stars: 5, kind: Loud(3), title: \"a\", by: None)])"
+    );
+    // The store knows it after a restart, too.
+    assert_eq!(node.interrupt().0, Some(0));
+    let node = Daemon::start(data.path());
+    publish("@ignore_unknown\nstruct Note { title: String? }", read);
+    let path = url
+        .split_once("//")
+        .and_then(|(_, rest)| rest.split_once(':'));
+    let url = format!(
+        "http://{}:{}/",
+        path.expect("a host and a port").0,
+        node.http().port()
+    );
+    assert_eq!(
+        get(node.http(), &url).await.body(),
+        "Some([Note(title: Some(\"a\"))])"
+    );
+    publish("struct Note { title: String }", read);
+    assert_eq!(
+        get(node.http(), &url).await.body(),
+        "the value under `note` was stored as another type than the one asked for: \
+         the stored field `[].kind` is not in the type, and would be lost when the value is stored again"
+    );
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_told_in_the_readers_form() {
     let data = tempfile::tempdir().expect("a folder");

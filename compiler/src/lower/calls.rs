@@ -388,19 +388,13 @@ impl<'p> FnLowerer<'_, 'p> {
         if let Some(host) = name.strip_prefix("host ") {
             return self.host_call(host, args, ret);
         }
-        if name == "data.shape" {
+        if let Some(asked) = super::shape::Asked::of(name) {
             let of = fn_ref.args.first().cloned().unwrap_or(Ty::Error);
-            let shape = super::derive::shape_fingerprint(self.cx, &of);
-            let bytes = Expr {
-                kind: ExprKind::Bytes(shape.into()),
-                ty: Ty::Bytes,
-                span,
-            };
             for arg in Self::value_args(args) {
                 let val = self.expr(arg);
                 self.release(val);
             }
-            return self.expr(&bytes);
+            return self.shape(asked, &of, span);
         }
         self.cx.errors.push(
             Diagnostic::error("E0901", format!("not yet: the operation `{name}`"))

@@ -10,7 +10,7 @@ use super::instances::{Instance, Signature, show_type};
 use super::{Lowerer, loops};
 use crate::hir::{Adt, FnRef, LocalId, TraitFnRef, TraitId, Try, Ty};
 use crate::source::Span;
-use cop_bytecode::{Hash, Instr, Mode, Op, Step, UpdateOp, Value};
+use cop_bytecode::{Instr, Mode, Op, Step, UpdateOp, Value};
 use std::rc::Rc;
 
 /// A method that the compiler writes.
@@ -49,31 +49,31 @@ impl Derived {
 }
 
 /// A type taken to pieces: variants with their parts, over closed types.
-struct Pieces {
-    is_enum: bool,
-    variants: Vec<Piece>,
+pub(super) struct Pieces {
+    pub is_enum: bool,
+    pub variants: Vec<Piece>,
 }
 
 /// A variant, or a struct's or tuple's only row of parts.
-struct Piece {
+pub(super) struct Piece {
     name: String,
-    json: String,
+    pub json: String,
     /// Named fields; false for tuples and unnamed payloads.
     named: bool,
     is_tuple: bool,
-    parts: Vec<Part>,
+    pub parts: Vec<Part>,
 }
 
-struct Part {
+pub(super) struct Part {
     name: String,
-    json: String,
-    ty: Ty,
+    pub json: String,
+    pub ty: Ty,
     /// Where the default is: variant, field.
-    default: Option<(u32, u32)>,
+    pub default: Option<(u32, u32)>,
 }
 
 impl Lowerer<'_> {
-    fn pieces(&self, ty: &Ty) -> Pieces {
+    pub(super) fn pieces(&self, ty: &Ty) -> Pieces {
         match ty {
             Ty::Adt(id, args) => {
                 let adt: &Adt = self.adt(*id);
@@ -722,86 +722,4 @@ fn json_string(text: &str) -> String {
     }
     out.push('"');
     out
-}
-
-/// The fingerprint of a type's shape: names of fields and variants and their types, in order, not the names of
-/// types (EDITION.md, section 4). A type inside itself is written as how many types up it stands.
-pub(super) fn shape_fingerprint(lowerer: &Lowerer, ty: &Ty) -> [u8; 8] {
-    let mut text = String::new();
-    describe(lowerer, ty, &mut vec![], &mut text);
-    let hash = Hash::tagged("cop shape 1", &[text.as_bytes()]);
-    let mut short = [0; 8];
-    short.copy_from_slice(&hash.0[..8]);
-    short
-}
-
-fn describe(lowerer: &Lowerer, ty: &Ty, outer: &mut Vec<Ty>, out: &mut String) {
-    let list = |types: &[Ty], outer: &mut Vec<Ty>, out: &mut String| {
-        for (i, t) in types.iter().enumerate() {
-            if i > 0 {
-                out.push(',');
-            }
-            describe(lowerer, t, outer, out);
-        }
-    };
-    match ty {
-        Ty::Int => out.push_str("Int"),
-        Ty::Float => out.push_str("Float"),
-        Ty::Bool => out.push_str("Bool"),
-        Ty::Char => out.push_str("Char"),
-        Ty::String => out.push_str("String"),
-        Ty::Bytes => out.push_str("Bytes"),
-        Ty::Range => out.push_str("Range"),
-        Ty::List(t) => {
-            out.push_str("List[");
-            describe(lowerer, t, outer, out);
-            out.push(']');
-        }
-        Ty::Set(t) => {
-            out.push_str("Set[");
-            describe(lowerer, t, outer, out);
-            out.push(']');
-        }
-        Ty::Map(k, v) => {
-            out.push_str("Map[");
-            list(&[(**k).clone(), (**v).clone()], outer, out);
-            out.push(']');
-        }
-        Ty::Tuple(parts) => {
-            out.push('(');
-            list(parts, outer, out);
-            out.push(')');
-        }
-        Ty::Adt(id, args) if *id == lowerer.known.option => {
-            describe(lowerer, &args[0], outer, out);
-            out.push('?');
-        }
-        Ty::Adt(..) => {
-            if let Some(at) = outer.iter().rposition(|t| t == ty) {
-                out.push_str(&format!("^{}", outer.len() - at));
-                return;
-            }
-            outer.push(ty.clone());
-            let pieces = lowerer.pieces(ty);
-            out.push_str(if pieces.is_enum { "enum{" } else { "struct{" });
-            for variant in &pieces.variants {
-                if pieces.is_enum {
-                    out.push_str(&variant.json);
-                    out.push('(');
-                }
-                for part in &variant.parts {
-                    out.push_str(&part.json);
-                    out.push(':');
-                    describe(lowerer, &part.ty, outer, out);
-                    out.push(';');
-                }
-                if pieces.is_enum {
-                    out.push(')');
-                }
-            }
-            out.push('}');
-            outer.pop();
-        }
-        other => out.push_str(&show_type(lowerer, other)),
-    }
 }

@@ -22,6 +22,7 @@ mod liveness;
 mod loops;
 mod patterns;
 mod places;
+mod shape;
 mod types;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -354,7 +354,7 @@ fn dependence(transcript: &Transcript) -> Dependence {
             }
             HostCall::RequestCookie => depends.cookies = true,
             HostCall::RequestText | HostCall::RequestBody => depends.body = true,
-            HostCall::KvGet | HostCall::KvKeys => depends.state = true,
+            HostCall::KvGet | HostCall::KvShape | HostCall::KvKeys => depends.state = true,
             HostCall::ClockMinute | HostCall::ClockToday => depends.coarse_time = true,
             HostCall::ClockNow | HostCall::RandomBytes => depends.unrepeatable = true,
             HostCall::CommandArgs

@@ -5,16 +5,22 @@
 //! A key that it has only changed blindly is asked for, and the change made to the answer. Nothing reaches the store before the
 //! run has ended well.
 
+use cop_bytecode::Hash;
 use cop_bytecode::limits::{KEY_BYTES, SCAN_ENTRIES, VALUE_BYTES, WRITE_BYTES, WRITES};
 
 use crate::codec::{CodecError, Reader, Writer};
+use crate::store::state::{Fingerprint, Shapes};
 use crate::store::writes::{Misfit, Write, Writes};
+
+/// Most bytes of the text of a shape.
+const SHAPE_BYTES: usize = 64 << 10;
 
 /// The writes of a run, as they would be committed now. Their number and size are limited: a key that is written twice counts
 /// once, with what both writes come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlay {
     writes: Writes,
+    shapes: Shapes,
     bytes: usize,
 }
 
@@ -52,9 +58,21 @@ impl Overlay {
         Ok(Ok(()))
     }
 
-    /// The writes.
-    pub fn into_writes(self) -> Writes {
-        self.writes
+    /// Keeps the shape of a value that was put.
+    pub fn describe(&mut self, fingerprint: Fingerprint, shape: &str) {
+        self.shapes
+            .entry(fingerprint)
+            .or_insert_with(|| shape.to_owned());
+    }
+
+    /// The shape with this fingerprint, if this run has written a value of it.
+    pub fn shape(&self, fingerprint: &Fingerprint) -> Option<&str> {
+        self.shapes.get(fingerprint).map(String::as_str)
+    }
+
+    /// The writes, and the shapes of their values.
+    pub fn into_writes(self) -> (Writes, Shapes) {
+        (self.writes, self.shapes)
     }
 
     /// The scan that the snapshot must be asked, so that the answer can be completed with this run's writes.
@@ -167,22 +185,66 @@ impl Scan {
 }
 
 /// The arguments of `kv.set`.
-pub fn set_arguments(argument: &[u8]) -> Result<(&str, &[u8]), CodecError> {
-    let mut reader = Reader::new(argument);
-    let arguments = (reader.text()?, reader.bytes()?);
-    reader.end()?;
-    Ok(arguments)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetArguments<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// What is stored: the fingerprint of the shape, then the leaves.
+    pub value: &'a [u8],
+    /// The shape with its fingerprint, unless its text is left empty.
+    pub shape: Option<(Fingerprint, &'a str)>,
 }
 
-/// The arguments of `kv.set_for`; the seconds are at least 1.
-pub fn set_for_arguments(argument: &[u8]) -> Result<(&str, &[u8], i64), ScanError> {
+/// Reads the arguments of `kv.set`. A shape that has another fingerprint than the value is no argument.
+pub fn set_arguments(argument: &[u8]) -> Option<SetArguments<'_>> {
     let mut reader = Reader::new(argument);
-    let (key, value, seconds) = (reader.text()?, reader.bytes()?, reader.int()?);
+    let set = read_set(&mut reader)?;
+    reader.end().ok()?;
+    Some(set)
+}
+
+fn read_set<'a>(reader: &mut Reader<'a>) -> Option<SetArguments<'a>> {
+    let key = reader.text().ok()?;
+    let value = reader.bytes().ok()?;
+    let shape = match reader.text().ok()? {
+        "" => None,
+        shape => {
+            let fingerprint = *value.first_chunk()?;
+            let hash = Hash::tagged("cop shape 1", &[shape.as_bytes()]);
+            if shape.len() > SHAPE_BYTES || !hash.0.starts_with(&fingerprint) {
+                return None;
+            }
+            Some((fingerprint, shape))
+        }
+    };
+    Some(SetArguments { key, value, shape })
+}
+
+/// The fingerprint that `kv.shape` takes.
+pub fn shape_argument(argument: &[u8]) -> Option<Fingerprint> {
+    let mut reader = Reader::new(argument);
+    let bytes = reader.bytes().ok()?;
+    reader.end().ok()?;
+    bytes.try_into().ok()
+}
+
+/// The answer of `kv.shape`: a `String?`.
+pub fn shape_answer(shape: Option<&str>) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.optional_text(shape);
+    writer.finish()
+}
+
+/// The arguments of `kv.set_for`: those of `kv.set`, and the seconds, which are at least 1.
+pub fn set_for_arguments(argument: &[u8]) -> Result<(SetArguments<'_>, i64), ScanError> {
+    let mut reader = Reader::new(argument);
+    let set = read_set(&mut reader).ok_or(ScanError::Malformed)?;
+    let seconds = reader.int()?;
     reader.end()?;
     if seconds < 1 {
         return Err(ScanError::Argument(seconds));
     }
-    Ok((key, value, seconds))
+    Ok((set, seconds))
 }
 
 /// The arguments of `kv.add`.
@@ -329,10 +391,33 @@ mod tests {
         assert!(refusal("x", &Write::put(vec![0; VALUE_BYTES])).is_none());
         assert!(refusal("x", &Write::put(vec![0; VALUE_BYTES + 1])).is_some());
         let mut writer = Writer::new();
-        writer.text("k").bytes(b"v").int(0);
+        writer.text("k").bytes(b"v").text("").int(0);
         assert_eq!(
             set_for_arguments(&writer.finish()),
             Err(ScanError::Argument(0))
         );
+    }
+
+    #[test]
+    fn a_shape_has_the_fingerprint_of_its_value() {
+        let arguments = |value: &[u8], shape: &str| {
+            let mut writer = Writer::new();
+            writer.text("k").bytes(value).text(shape);
+            writer.finish()
+        };
+        let hash = Hash::tagged("cop shape 1", &[b"Int"]);
+        let stored = [&hash.0[..8], &[7; 8]].concat();
+        let fits = arguments(&stored, "Int");
+        let read = set_arguments(&fits).unwrap();
+        assert_eq!((read.key, read.value), ("k", &stored[..]));
+        let (fingerprint, shape) = read.shape.unwrap();
+        assert_eq!((&fingerprint[..], shape), (&hash.0[..8], "Int"));
+        assert_eq!(set_arguments(&arguments(&stored, "")).unwrap().shape, None);
+        assert_eq!(set_arguments(&arguments(&stored, "Float")), None);
+        assert_eq!(set_arguments(&arguments(b"short", "Int")), None);
+        assert_eq!(set_arguments(b"x"), None);
+        let long = "(".repeat(SHAPE_BYTES + 1);
+        let hash = Hash::tagged("cop shape 1", &[long.as_bytes()]);
+        assert_eq!(set_arguments(&arguments(&hash.0, &long)), None);
     }
 }

@@ -91,6 +91,7 @@ host_calls! {
     LogAppend,       "log",     "append",    false, Log;
     RunAbort,        "run",     "abort",     false, Stop;
     KvGet,           "kv",      "get",       true,  State;
+    KvShape,         "kv",      "shape",     true,  State;
     KvSet,           "kv",      "set",       true,  Write;
     KvRemove,        "kv",      "remove",    true,  Write;
     KvKeys,          "kv",      "keys",      true,  State;

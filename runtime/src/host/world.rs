@@ -191,6 +191,10 @@ pub fn state_answer(state: &dyn StateView, question: &Question) -> Result<Vec<u8
             let key = kv::key_argument(&question.argument).map_err(|_| malformed)?;
             Ok(get_answer(state.get(key)?.as_deref()))
         }
+        HostCall::KvShape => {
+            let fingerprint = kv::shape_argument(&question.argument).ok_or(malformed)?;
+            Ok(kv::shape_answer(state.shape(&fingerprint)?.as_deref()))
+        }
         HostCall::KvKeys => {
             let scan = kv::Scan::from_question(&question.argument).ok_or(malformed)?;
             let keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
@@ -209,6 +213,12 @@ pub fn still_valid(transcript: &Transcript, state: &dyn StateView) -> Result<boo
             HostCall::KvGet => match kv::key_argument(&question.argument) {
                 Ok(key) => state.get_identity(key)?,
                 Err(_) => return Ok(false),
+            },
+            HostCall::KvShape => match kv::shape_argument(&question.argument) {
+                Some(fingerprint) => {
+                    Identity::of(&kv::shape_answer(state.shape(&fingerprint)?.as_deref()))
+                }
+                None => return Ok(false),
             },
             HostCall::KvKeys => match kv::Scan::from_question(&question.argument) {
                 Some(scan) => {

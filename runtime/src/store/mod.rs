@@ -10,7 +10,8 @@
 //! | `evidence` | address, name, number | two releases of that number, signed by one key |
 //! | `records` | kind, address, name | a signed latest, successor or revocation |
 //! | `state` | address, name, key | hash of the answer if it is long, else zeros; then the value ([`state`]) |
-//! | `namespaces` | address, name | number of the last commit, bytes of all keys and values |
+//! | `shapes` | address, name, fingerprint | the shape of values that are or were in the state |
+//! | `namespaces` | address, name | number of the last commit, bytes of all keys, values and shapes |
 //! | `times` | address, name | time of the last commit, in milliseconds since 1970 |
 //! | `expiries` | address, name, key | when the key is gone, in milliseconds since 1970 |
 //! | `due` | address, name, when, key | nothing: the rows of `expiries` in the order of their time |
@@ -42,6 +43,7 @@ type Address20 = &'static [u8; 20];
 type Hash32 = &'static [u8; 32];
 type Bytes = &'static [u8];
 type Name = &'static str;
+type ShapeKey = (Address20, Name, &'static [u8; 8]);
 
 const META: TableDefinition<&str, Bytes> = TableDefinition::new("meta");
 const BLOBS: TableDefinition<Hash32, Bytes> = TableDefinition::new("blobs");
@@ -51,6 +53,7 @@ const SHARES: TableDefinition<Address20, u64> = TableDefinition::new("shares");
 const EVIDENCE: TableDefinition<(Address20, Name, u64), Bytes> = TableDefinition::new("evidence");
 const RECORDS: TableDefinition<(Name, Address20, Name), Bytes> = TableDefinition::new("records");
 const STATE: TableDefinition<(Address20, Name, Bytes), Bytes> = TableDefinition::new("state");
+const SHAPES: TableDefinition<ShapeKey, &str> = TableDefinition::new("shapes");
 const NAMESPACES: TableDefinition<(Address20, Name), (u64, u64)> =
     TableDefinition::new("namespaces");
 const TIMES: TableDefinition<(Address20, Name), i64> = TableDefinition::new("times");
@@ -201,6 +204,7 @@ impl Store {
             write.open_table(EVIDENCE)?;
             write.open_table(RECORDS)?;
             write.open_table(STATE)?;
+            write.open_table(SHAPES)?;
             write.open_table(NAMESPACES)?;
             write.open_table(TIMES)?;
             write.open_table(EXPIRIES)?;

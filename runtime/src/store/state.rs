@@ -7,12 +7,16 @@
 //! it is gone: its removal is a commit of its own, right before. So what a snapshot shows depends on its number alone, and a run
 //! that read a key that has gone meets a conflict like any other. [`Store::expire`] does the same for namespaces that nobody writes.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadableTable, Table, WriteTransaction};
 
 use super::writes::{Misfit, Write, Writes};
-use super::{Address20, Bytes, DUE, EXPIRIES, NAMESPACES, Name, STATE, Store, StoreError, TIMES};
+use super::{
+    Address20, Bytes, DUE, EXPIRIES, NAMESPACES, Name, SHAPES, STATE, ShapeKey, Store, StoreError,
+    TIMES,
+};
 use crate::address::{Address, ProgramName};
 use crate::codec::Writer;
 use crate::transcript::Identity;
@@ -28,6 +32,12 @@ pub struct Namespace {
     pub name: ProgramName,
 }
 
+/// The first bytes of the hash of a shape, with which stored values begin.
+pub type Fingerprint = [u8; 8];
+
+/// Shapes by their fingerprints: what the types of stored values are made of.
+pub type Shapes = BTreeMap<Fingerprint, String>;
+
 /// What `kv.get` and `kv.keys` are answered from.
 pub trait StateView {
     /// The value under a key.
@@ -35,6 +45,9 @@ pub trait StateView {
 
     /// The identity of the answer to `kv.get`, without the value.
     fn get_identity(&self, key: &str) -> Result<Identity, StoreError>;
+
+    /// The shape with this fingerprint, if a value of it was ever stored.
+    fn shape(&self, fingerprint: &Fingerprint) -> Result<Option<String>, StoreError>;
 
     /// At most `limit` keys that begin with `prefix` and come after `after`, in order of their bytes.
     fn keys(
@@ -49,6 +62,7 @@ pub trait StateView {
 pub struct Snapshot {
     namespace: Namespace,
     table: ReadOnlyTable<(Address20, Name, Bytes), Bytes>,
+    shapes: ReadOnlyTable<ShapeKey, &'static str>,
 }
 
 /// The canonical answer of `kv.get`: a `Bytes?`.
@@ -129,6 +143,26 @@ fn read_keys(
     Ok(keys)
 }
 
+fn read_shape(
+    table: &impl ReadableTable<ShapeKey, &'static str>,
+    namespace: &Namespace,
+    fingerprint: &Fingerprint,
+) -> Result<Option<String>, StoreError> {
+    let row = table.get(shape_place(namespace, fingerprint))?;
+    Ok(row.map(|row| row.value().to_owned()))
+}
+
+fn shape_place<'a>(
+    namespace: &'a Namespace,
+    fingerprint: &'a Fingerprint,
+) -> (&'a [u8; 20], &'a str, &'a [u8; 8]) {
+    (
+        namespace.address.as_bytes(),
+        namespace.name.as_str(),
+        fingerprint,
+    )
+}
+
 fn place<'a>(namespace: &'a Namespace, key: &'a str) -> (&'a [u8; 20], &'a str, &'a [u8]) {
     (
         namespace.address.as_bytes(),
@@ -146,6 +180,10 @@ impl StateView for Snapshot {
         read_identity(&self.table, &self.namespace, key)
     }
 
+    fn shape(&self, fingerprint: &Fingerprint) -> Result<Option<String>, StoreError> {
+        read_shape(&self.shapes, &self.namespace, fingerprint)
+    }
+
     fn keys(
         &self,
         prefix: &str,
@@ -157,18 +195,27 @@ impl StateView for Snapshot {
 }
 
 /// What is known of a namespace in a transaction that is being made.
-struct Pending<'a, T> {
+struct Pending<'a, T, S> {
     table: &'a T,
+    shapes: &'a S,
     namespace: &'a Namespace,
 }
 
-impl<T: ReadableTable<(Address20, Name, Bytes), Bytes>> StateView for Pending<'_, T> {
+impl<T, S> StateView for Pending<'_, T, S>
+where
+    T: ReadableTable<(Address20, Name, Bytes), Bytes>,
+    S: ReadableTable<ShapeKey, &'static str>,
+{
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         read_get(self.table, self.namespace, key)
     }
 
     fn get_identity(&self, key: &str) -> Result<Identity, StoreError> {
         read_identity(self.table, self.namespace, key)
+    }
+
+    fn shape(&self, fingerprint: &Fingerprint) -> Result<Option<String>, StoreError> {
+        read_shape(self.shapes, self.namespace, fingerprint)
     }
 
     fn keys(
@@ -189,6 +236,8 @@ pub struct Change<'a> {
     pub still_valid: &'a mut dyn FnMut(&dyn StateView) -> Result<bool, StoreError>,
     /// What it writes.
     pub writes: &'a Writes,
+    /// The shapes of the values among them.
+    pub shapes: &'a Shapes,
 }
 
 /// What became of one run's part.
@@ -215,9 +264,11 @@ pub enum Changed {
 impl Store {
     /// The state of a namespace at the last commit.
     pub fn snapshot(&self, namespace: &Namespace) -> Result<Snapshot, StoreError> {
+        let read = self.begin_read()?;
         Ok(Snapshot {
             namespace: namespace.clone(),
-            table: self.begin_read()?.open_table(STATE)?,
+            table: read.open_table(STATE)?,
+            shapes: read.open_table(SHAPES)?,
         })
     }
 
@@ -310,6 +361,7 @@ fn apply(
     tables.expire()?;
     let pending = Pending {
         table: &tables.state,
+        shapes: &tables.shapes,
         namespace,
     };
     if !(change.still_valid)(&pending)? {
@@ -337,6 +389,11 @@ fn apply(
         }
         values.push((key, write, value));
     }
+    for (fingerprint, shape) in change.shapes {
+        if read_shape(&tables.shapes, namespace, fingerprint)?.is_none() {
+            bytes += shape.len() as u64;
+        }
+    }
     // A program that is over its quota may still shrink.
     if bytes > quota_bytes && bytes > before {
         return Ok(Changed::Quota { bytes });
@@ -353,6 +410,11 @@ fn apply(
             Write::Add(_) | Write::Append(_) => {}
         }
     }
+    for (fingerprint, shape) in change.shapes {
+        tables
+            .shapes
+            .insert(shape_place(namespace, fingerprint), shape.as_str())?;
+    }
     tables.finish(number + 1, bytes)?;
     Ok(Changed::Committed(number + 1))
 }
@@ -361,6 +423,7 @@ fn apply(
 struct Tables<'t> {
     namespace: &'t Namespace,
     state: Table<'t, (Address20, Name, Bytes), Bytes>,
+    shapes: Table<'t, ShapeKey, &'static str>,
     namespaces: Table<'t, (Address20, Name), (u64, u64)>,
     times: Table<'t, (Address20, Name), i64>,
     expiries: Table<'t, (Address20, Name, Bytes), i64>,
@@ -380,6 +443,7 @@ impl<'t> Tables<'t> {
         Ok(Tables {
             namespace,
             state: write.open_table(STATE)?,
+            shapes: write.open_table(SHAPES)?,
             namespaces: write.open_table(NAMESPACES)?,
             times,
             expiries: write.open_table(EXPIRIES)?,

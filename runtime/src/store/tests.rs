@@ -9,7 +9,7 @@ use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
 use super::programs::PublishError;
-use super::state::{Change, Changed, Namespace, StateView};
+use super::state::{Change, Changed, Namespace, Shapes, StateView};
 use super::writes::{Misfit, Write, Writes};
 use super::{Store, StoreError};
 use crate::bundle::{Bundle, BundleParts, source_hash};
@@ -162,6 +162,7 @@ fn commit(store: &Store, writes: &Writes) -> Result<Changed, StoreError> {
         namespace: &namespace(),
         still_valid: &mut |_| Ok(true),
         writes,
+        shapes: &Shapes::new(),
     }];
     Ok(store.commit_batch(&mut changes, 1 << 20, 0)?.remove(0))
 }
@@ -350,11 +351,13 @@ fn changes_of_a_batch_see_each_other() {
             namespace: &namespace,
             still_valid: &mut first,
             writes: &one,
+            shapes: &Shapes::new(),
         },
         Change {
             namespace: &namespace,
             still_valid: &mut second,
             writes: &two,
+            shapes: &Shapes::new(),
         },
     ];
     let changed = store.commit_batch(&mut changes, 1 << 20, 0).unwrap();
@@ -399,6 +402,7 @@ fn state_is_bounded_but_may_shrink() {
             namespace: &namespace(),
             still_valid: &mut |_| Ok(true),
             writes: changes,
+            shapes: &Shapes::new(),
         }];
         store
             .commit_batch(&mut changes, quota, 0)
@@ -431,6 +435,7 @@ fn scans_stay_inside_their_namespace() {
         namespace: &other,
         still_valid: &mut |_| Ok(true),
         writes: &more,
+        shapes: &Shapes::new(),
     }];
     store.commit_batch(&mut changes, 1 << 20, 0).unwrap();
     let snapshot = store.snapshot(&namespace()).unwrap();
@@ -496,6 +501,7 @@ fn commit_at(store: &Store, now_ms: i64, pairs: &[(&str, Write)]) -> Changed {
         namespace: &namespace(),
         still_valid: &mut |_| Ok(true),
         writes: &writes,
+        shapes: &Shapes::new(),
     }];
     let done = store.commit_batch(&mut changes, 1 << 20, now_ms);
     done.unwrap().remove(0)
@@ -552,6 +558,7 @@ fn a_run_that_read_a_key_that_has_gone_meets_a_conflict() {
         namespace: &namespace(),
         still_valid: &mut |view| Ok(view.get("a")?.is_some()),
         writes: &writes,
+        shapes: &Shapes::new(),
     }];
     let done = store.commit_batch(&mut changes, 1 << 20, 1_000).unwrap();
     assert_eq!(done, [Changed::Conflict]);
@@ -591,6 +598,7 @@ fn blind_changes_are_applied_to_what_is_there() {
         namespace: &other,
         still_valid: &mut |_| Ok(true),
         writes: &writes,
+        shapes: &Shapes::new(),
     }];
     store.commit_batch(&mut changes, 1 << 20, 1_000).unwrap();
     commit_at(&store, 1_000, &[("m", put_for(b"1", 2))]);
@@ -598,4 +606,31 @@ fn blind_changes_are_applied_to_what_is_there() {
     store.expire(3_000).unwrap();
     assert_eq!(get("m"), None);
     assert_eq!(store.next_due_ms().unwrap(), Some(4_000));
+}
+
+#[test]
+fn a_shape_is_kept_once_and_counted() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let store_of = |writes: &Writes| {
+        let shapes = Shapes::from([([7; 8], "Int".to_owned())]);
+        let mut changes = [Change {
+            namespace: &namespace(),
+            still_valid: &mut |_| Ok(true),
+            writes,
+            shapes: &shapes,
+        }];
+        store.commit_batch(&mut changes, 10, 0).unwrap().remove(0)
+    };
+    let one = |key| writes(&[(key, Some(b"12".as_slice()))]);
+    assert_eq!(
+        store.snapshot(&namespace()).unwrap().shape(&[7; 8]),
+        Ok(None)
+    );
+    assert_eq!(store_of(&one("a")), Changed::Committed(1));
+    assert_eq!(store_of(&one("b")), Changed::Committed(2));
+    assert_eq!(store_of(&one("c")), Changed::Quota { bytes: 12 });
+    let snapshot = store.snapshot(&namespace()).unwrap();
+    assert_eq!(snapshot.shape(&[7; 8]), Ok(Some("Int".to_owned())));
+    assert_eq!(snapshot.shape(&[8; 8]), Ok(None));
 }

@@ -67,6 +67,15 @@ fn fingerprint(shape: &str) -> [u8; 8] {
     std::array::from_fn(|at| hash.0[at])
 }
 
+/// The shape of what blind changes make, by its fingerprint. They tell no shape, and need not: there are but two.
+pub fn blind_shape(fingerprint: &[u8; 8]) -> Option<&'static str> {
+    match fingerprint {
+        int if *int == *INT => Some("Int"),
+        string if *string == *STRING => Some("String"),
+        _ => None,
+    }
+}
+
 impl Write {
     /// A value that stays.
     pub fn put(value: impl Into<Vec<u8>>) -> Write {

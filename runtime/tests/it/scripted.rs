@@ -75,7 +75,7 @@ impl Ask<'_> {
 
     pub fn set(&mut self, key: &str, value: &[u8]) -> Result<Option<String>, End> {
         let mut writer = Writer::new();
-        writer.text(key).bytes(value);
+        writer.text(key).bytes(value).text("");
         let answer = self.call("kv", "set", &writer.finish())?;
         Ok(Reader::new(&answer)
             .optional_text()
@@ -85,7 +85,7 @@ impl Ask<'_> {
 
     pub fn set_for(&mut self, key: &str, value: &[u8], seconds: i64) -> Result<(), End> {
         let mut writer = Writer::new();
-        writer.text(key).bytes(value).int(seconds);
+        writer.text(key).bytes(value).text("").int(seconds);
         self.call("kv", "set_for", &writer.finish())?;
         Ok(())
     }
