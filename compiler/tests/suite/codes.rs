@@ -183,9 +183,15 @@ fn too_long_for_a_page(code: &str) -> Option<Program> {
 }
 
 /// Codes without a wrong program that can be tried, and why.
-const NOT_TRIED: [(&str, &str); 3] = [
+const NOT_TRIED: [(&str, &str); 9] = [
     ("E0431", "the checker says it first"),
     ("E0434", "takes too long"),
+    ("E0806", "needs other packages"),
+    ("E0807", "needs other packages"),
+    ("E0808", "needs other packages"),
+    ("E0809", "needs other packages"),
+    ("E0810", "needs other packages"),
+    ("E0811", "needs other packages"),
     ("E0901", "is for whatever does not work yet"),
 ];
 
