@@ -2,30 +2,23 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use cop_gateway::management::{Token, publication};
 use cop_runtime::{Address, ProgramName};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 
+use crate::http::{Ask, HttpClient};
 use crate::node_file::{NodeFile, TOKEN_FILE};
 
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES: usize = 16 << 20;
-/// How long an answer may take. Storing a large bundle includes verifying it.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// A node's management interface.
 pub struct NodeClient {
     base: String,
     token: Token,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
 }
 
 /// Why the node could not be asked, or what it refused.
@@ -122,11 +115,10 @@ pub struct Urls {
 impl NodeClient {
     /// A client of the node at `url`, such as `http://127.0.0.1:2508`.
     pub fn new(url: &str, token: Token) -> NodeClient {
-        let client = Client::builder(TokioExecutor::new()).build_http();
         NodeClient {
             base: url.trim_end_matches('/').to_owned(),
             token,
-            client,
+            client: HttpClient::default(),
         }
     }
 
@@ -197,31 +189,14 @@ impl NodeClient {
             url: url.clone(),
             why,
         };
-        let uri: Uri = url
-            .parse()
-            .map_err(|_| failed("this is not a URL".to_owned()))?;
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header("authorization", format!("Bearer {}", self.token.as_str()))
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| failed(error.to_string()))?;
-        let answered = tokio::time::timeout(ANSWER_TIME, async {
-            let response = self
-                .client
-                .request(request)
-                .await
-                .map_err(|error| failed(cause(&error)))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES)
-                .collect()
-                .await
-                .map_err(|error| failed(error.to_string()))?;
-            Ok((status, body.to_bytes()))
-        });
-        let (status, body) = answered
-            .await
-            .map_err(|_| failed(format!("no answer within {} s", ANSWER_TIME.as_secs())))??;
+        let ask = Ask {
+            method,
+            url: &url,
+            bearer: Some(self.token.as_str()),
+            body,
+            answer_bytes: ANSWER_BYTES,
+        };
+        let (status, body) = self.client.ask(ask).await.map_err(failed)?;
         let unreadable = |error: serde_json::Error| {
             failed(format!(
                 "it answered {status}, but not as a node does ({error})"
@@ -235,13 +210,4 @@ impl NodeClient {
             ))
         }
     }
-}
-
-/// The innermost cause, which is the one that says something: "connection refused".
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

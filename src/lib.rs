@@ -3,17 +3,23 @@
 //! | module | noun |
 //! |---|---|
 //! | [`project`] | what an author wrote: a folder or a file, with name and limits |
+//! | [`packages`] | the packages of others that it is made of: where they are, whether they can be trusted, `cop.lock` |
 //! | [`report`] | what the compiler has to say about it |
 //! | [`constants`] | the VM, as the compiler asks it for the value of a constant |
 //! | [`publish`] | from a project to a signed release with its bundle |
 //! | [`examples`] | the projects that come with the node |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
+//! | [`http`] | one request to a node |
+//! | [`files`] | files that are there whole or not at all |
 
 pub mod client;
 pub mod constants;
 pub mod examples;
+pub mod files;
+pub mod http;
 pub mod node_file;
+pub mod packages;
 pub mod project;
 pub mod publish;
 pub mod report;

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use cop_compiler::manifest::{self, Kind};
-use cop_compiler::source::{SourceError, Sources};
+use cop_compiler::source::SourceError;
 use cop_runtime::ProgramName;
 use cop_runtime::address::NAME_LENGTH_MAX;
 
+use crate::files::write_whole;
+use crate::packages::lock::LOCK;
 use crate::report::Report;
 
 /// The root file of a package.
@@ -192,41 +193,110 @@ impl Project {
         }
     }
 
-    /// A file as the author would name it, for messages. Modules of the standard library keep their names.
+    /// A file as the author would name it, for messages. Modules of the standard library and of published packages keep
+    /// their names.
     pub fn shown(&self, path: &str) -> String {
-        if !path.ends_with(".cop") {
+        if !path.ends_with(".cop") || path.contains(['@', '#']) {
             return path.to_owned();
         }
+        match &self.files {
+            Files::File(file) if path == ROOT => file.display().to_string(),
+            _ => self.shown_file(path),
+        }
+    }
+
+    /// A file of the project, or of a package beside it, as the author would name it.
+    pub fn shown_file(&self, path: &str) -> String {
         let shown = match &self.files {
-            Files::File(file) if path == ROOT => file.clone(),
+            Files::Folder(_, named) => tidy(&named.join(path)),
             Files::File(file) => file.with_file_name(path),
-            Files::Folder(_, named) => named.join(path),
             Files::Table(_) => PathBuf::from(path),
         };
         shown.display().to_string()
     }
 
-    fn read_bytes(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+    /// The content of a file: its path has `/`, and begins with `..` for packages beside the project.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
         let from_disk = |path: &Path| {
             std::fs::read(path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => SourceError::NotFound,
                 _ => SourceError::Unreadable(error.to_string()),
             })
         };
-        // The compiler asks for paths within the package only; this holds for any caller.
-        if !Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-        {
+        // The compiler asks for paths within packages only, and a manifest's may lead up; this holds for any caller.
+        let mut parts = Path::new(path).components().peekable();
+        if !matches!(self.files, Files::File(_)) {
+            while parts.next_if_eq(&Component::ParentDir).is_some() {}
+        }
+        if !parts.all(|part| matches!(part, Component::Normal(_))) {
             return Err(SourceError::NotFound);
         }
         match &self.files {
             Files::Folder(folder, _) => from_disk(&folder.join(path)),
             Files::File(file) if path == ROOT => from_disk(file),
+            // A single file has no settings.
+            Files::File(_) if path == SETTINGS => Err(SourceError::NotFound),
             Files::File(file) => from_disk(&file.parent().unwrap_or(Path::new("")).join(path)),
             Files::Table(files) => files.get(path).cloned().ok_or(SourceError::NotFound),
         }
     }
+
+    /// The names of the files in a folder of the project, sorted.
+    pub fn list(&self, folder: &str) -> Vec<String> {
+        let on_disk = match &self.files {
+            Files::Folder(root, _) => root.join(folder),
+            Files::File(file) => file.parent().unwrap_or(Path::new("")).join(folder),
+            Files::Table(files) => {
+                let within = |path: &String| match path.rsplit_once('/') {
+                    Some((within, name)) => (within == folder).then(|| name.to_owned()),
+                    None => folder.is_empty().then(|| path.clone()),
+                };
+                return files.keys().filter_map(within).collect();
+            }
+        };
+        let entries = std::fs::read_dir(on_disk).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// The text of `cop.lock`, if there is one.
+    pub fn lock_text(&self) -> Option<String> {
+        let bytes = match &self.files {
+            Files::File(_) => None,
+            _ => self.read(LOCK).ok(),
+        };
+        bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Writes `cop.lock`. Only a folder keeps one: a single file and what is in memory have none.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn write_lock(&self, text: &str) -> io::Result<()> {
+        match &self.files {
+            Files::Folder(folder, _) => write_whole(&folder.join(LOCK), text.as_bytes()),
+            Files::File(_) | Files::Table(_) => Ok(()),
+        }
+    }
+}
+
+/// A path without steps that lead back: `drawing/../shapes` is `shapes`.
+fn tidy(path: &Path) -> PathBuf {
+    let mut parts: Vec<Component<'_>> = Vec::new();
+    for part in path.components() {
+        match (part, parts.last()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            (part, _) => parts.push(part),
+        }
+    }
+    parts.into_iter().collect()
 }
 
 fn program_name(name: &str) -> Result<ProgramName, ProjectError> {
@@ -261,39 +331,6 @@ fn within(folder: &Path) -> PathBuf {
     folder.strip_prefix(".").unwrap_or(folder).to_owned()
 }
 
-/// Gives a project's files to the compiler and keeps what it read: exactly that goes into the bundle.
-pub struct Reading<'a> {
-    project: &'a Project,
-    read: Mutex<BTreeMap<String, Vec<u8>>>,
-}
-
-impl<'a> Reading<'a> {
-    /// Nothing is read yet.
-    pub fn new(project: &'a Project) -> Reading<'a> {
-        Reading {
-            project,
-            read: Mutex::default(),
-        }
-    }
-
-    /// The files that were read, by path within the package.
-    pub fn files(self) -> BTreeMap<String, Vec<u8>> {
-        self.read
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Sources for Reading<'_> {
-    fn read(&self, path: &str) -> Result<String, SourceError> {
-        let bytes = self.project.read_bytes(path)?;
-        let text = String::from_utf8(bytes).map_err(|_| SourceError::NotText)?;
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.insert(path.to_owned(), text.clone().into_bytes());
-        Ok(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +345,11 @@ mod tests {
         (folder, root)
     }
 
+    /// A path beside a folder.
+    fn folder_name(folder: &Path, path: &str) -> String {
+        folder.with_file_name("").join(path).display().to_string()
+    }
+
     fn error(path: &Path) -> String {
         Project::at(path).expect_err("not a project").to_string()
     }
@@ -320,23 +362,29 @@ mod tests {
             (project.name.as_str(), project.fuel, project.memory_bytes),
             ("guest-book", None, None)
         );
-        let reading = Reading::new(&project);
-        assert_eq!(reading.read(ROOT).as_deref(), Ok("a"));
-        assert_eq!(reading.read("nothing.cop"), Err(SourceError::NotFound));
+        assert_eq!(project.read(ROOT).as_deref(), Ok(&b"a"[..]));
+        assert_eq!(project.read("nothing.cop"), Err(SourceError::NotFound));
         assert_eq!(
-            reading.read("../guest-book/main.cop"),
+            project.read("a/../main.cop"),
             Err(SourceError::NotFound),
-            "never outside"
+            "one spelling"
         );
-        assert_eq!(reading.files().keys().collect::<Vec<_>>(), [ROOT]);
+        assert_eq!(project.list(""), ["main.cop", "other.cop"]);
 
         let single = Project::at(&root.join("other.cop")).expect("a project");
         assert_eq!(single.name.as_str(), "other");
-        assert_eq!(Reading::new(&single).read(ROOT).as_deref(), Ok("b"));
+        assert_eq!(single.read(ROOT).as_deref(), Ok(&b"b"[..]));
+        assert_eq!(
+            single.read("../guest-book/main.cop"),
+            Err(SourceError::NotFound)
+        );
         assert!(single.shown(ROOT).ends_with("guest-book/other.cop"));
         assert!(single.shown("a/b.cop").ends_with("guest-book/a/b.cop"));
         assert!(project.shown("a/b.cop").ends_with("guest-book/a/b.cop"));
         assert_eq!(project.shown("std/web"), "std/web");
+        assert_eq!(project.shown("cop1a/b@3/main.cop"), "cop1a/b@3/main.cop");
+        let beside = folder_name(&root, "shapes/main.cop");
+        assert_eq!(project.shown("../shapes/main.cop"), beside);
     }
 
     #[test]

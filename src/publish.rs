@@ -17,7 +17,8 @@ use cop_runtime::{
 };
 
 use crate::constants::VmConstants;
-use crate::project::{Project, ROOT, Reading};
+use crate::packages::{self, Packages};
+use crate::project::{Project, ROOT};
 use crate::report::Report;
 
 /// What bundles say made them.
@@ -81,29 +82,44 @@ impl std::error::Error for BuildError {}
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build(project: &Project) -> Result<Built, BuildError> {
-    let reading = Reading::new(project);
+pub fn build(project: &Project, from: &packages::Options) -> Result<Built, BuildError> {
+    let packages = Packages::open(project, from).map_err(BuildError::Source)?;
+    let (report, compiled) = compiled(project, &packages, false)?;
+    let calls = compiled.package.host_functions.iter();
+    let mut doubles = calls.filter(|call| {
+        HostCall::find(&call.interface, &call.name)
+            .is_some_and(|known| known.source() == Source::Double)
+    });
+    if let Some(call) = doubles.next() {
+        let name = format!("{}.{}", call.interface, call.name);
+        return Err(BuildError::OnlyForTests(name));
+    }
+    let bundle = pack(project, &compiled, packages.sources())?;
+    Ok(Built { bundle, report })
+}
+
+/// Compiles a project whose packages were found, and keeps its lock file. With `tests`, they are entry points.
+///
+/// # Errors
+/// The source has errors, or the lock file must not change and would.
+pub fn compiled(
+    project: &Project,
+    packages: &Packages<'_>,
+    tests: bool,
+) -> Result<(Report, Compiled), BuildError> {
     let Compilation {
         files,
         diagnostics,
         compiled,
-    } = compile(ROOT, &reading, options(false));
+    } = compile(ROOT, packages, options(tests));
     let report = Report::of(project, diagnostics, &files);
+    let compiled = compiled.filter(|_| !report.diagnostics.has_errors());
+    let kept = packages.finish(compiled.is_some());
     match compiled {
-        Some(compiled) if !report.diagnostics.has_errors() => {
-            let calls = compiled.package.host_functions.iter();
-            let mut doubles = calls.filter(|call| {
-                HostCall::find(&call.interface, &call.name)
-                    .is_some_and(|known| known.source() == Source::Double)
-            });
-            if let Some(call) = doubles.next() {
-                let name = format!("{}.{}", call.interface, call.name);
-                return Err(BuildError::OnlyForTests(name));
-            }
-            let bundle = pack(project, &compiled, reading.files())?;
-            Ok(Built { bundle, report })
-        }
-        _ => Err(BuildError::Source(report)),
+        None => Err(BuildError::Source(report)),
+        Some(compiled) => kept
+            .map_err(BuildError::Source)
+            .map(|()| (report, compiled)),
     }
 }
 
@@ -241,10 +257,14 @@ mod tests {
         Project::in_memory("hello", files).expect("a project")
     }
 
+    fn built(project: &Project) -> Result<Built, BuildError> {
+        build(project, &packages::Options::default())
+    }
+
     #[test]
     fn a_project_becomes_a_bundle_with_what_it_is_made_of() {
-        let built = build(&project(None, "\"hi\"")).expect("built");
-        let manifest = built.bundle.manifest();
+        let made = built(&project(None, "\"hi\"")).expect("built");
+        let manifest = made.bundle.manifest();
         assert_eq!(
             (manifest.name.as_str(), manifest.kind),
             ("hello", ProgramKind::Web)
@@ -253,27 +273,27 @@ mod tests {
             (manifest.fuel, manifest.memory_bytes),
             (limits::FUEL_DEFAULT, limits::MEMORY_DEFAULT)
         );
-        let sources: Vec<&str> = built.bundle.sources().map(|(path, _)| path).collect();
+        let sources: Vec<&str> = made.bundle.sources().map(|(path, _)| path).collect();
         assert_eq!(sources, ["greeting.cop", "main.cop"]);
         assert_eq!(
-            Bundle::decode(&built.bundle.encode())
+            Bundle::decode(&made.bundle.encode())
                 .expect("decoded")
                 .hash(),
-            built.bundle.hash()
+            made.bundle.hash()
         );
         assert_eq!(
-            build(&project(None, "\"hi\""))
+            built(&project(None, "\"hi\""))
                 .expect("built")
                 .bundle
                 .hash(),
-            built.bundle.hash()
+            made.bundle.hash()
         );
         assert_ne!(
-            build(&project(None, "\"ho\""))
+            built(&project(None, "\"ho\""))
                 .expect("built")
                 .bundle
                 .hash(),
-            built.bundle.hash()
+            made.bundle.hash()
         );
     }
 
@@ -289,19 +309,19 @@ mod tests {
             std::fs::write(folder.join("hello.cop"), text).expect("written");
             for path in ["hello", "hello.cop"] {
                 let project = Project::at(&folder.join(path)).expect("a project");
-                hashes.push(build(&project).expect("built").bundle.hash());
+                hashes.push(built(&project).expect("built").bundle.hash());
             }
         }
         let files = BTreeMap::from([(ROOT.to_owned(), text.as_bytes().to_vec())]);
         let in_memory = Project::in_memory("hello", files).expect("a project");
-        hashes.push(build(&in_memory).expect("built").bundle.hash());
+        hashes.push(built(&in_memory).expect("built").bundle.hash());
         hashes.dedup();
         assert_eq!(hashes.len(), 1, "{hashes:?}");
     }
 
     #[test]
     fn a_release_says_what_the_bundle_is() {
-        let bundle = build(&project(None, "\"hi\"")).expect("built").bundle;
+        let bundle = built(&project(None, "\"hi\"")).expect("built").bundle;
         let key = SecretKey::generate().expect("a key");
         let place = Place {
             network: Hash([1; 32]),
@@ -319,11 +339,11 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_with_their_place() {
-        let error = build(&project(None, "1"))
+        let error = built(&project(None, "1"))
             .expect_err("not a String")
             .to_string();
         assert!(error.contains("greeting.cop:1:"), "{error}");
-        let error = build(&project(
+        let error = built(&project(
             Some("name = \"a\"\nkind = \"command\"\n"),
             "\"hi\"",
         ))

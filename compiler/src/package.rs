@@ -53,6 +53,8 @@ pub enum Fault {
     Untrue,
     /// It disagrees with `cop.lock`, or the lock file cannot be used.
     Lock,
+    /// It would be one too many.
+    TooMany,
 }
 
 impl Fault {
@@ -62,6 +64,7 @@ impl Fault {
             Fault::Absent => "E0806",
             Fault::Untrue => "E0807",
             Fault::Lock => "E0810",
+            Fault::TooMany => "E0809",
         };
         Diagnostic::error(code, title)
     }

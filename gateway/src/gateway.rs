@@ -22,7 +22,7 @@ use crate::listing::ProgramJson;
 use crate::reply::{Reader, Refused};
 use crate::serve::Server;
 use crate::target::{self, OwnPage, Target};
-use crate::{answer, own, page, program, refusal, reply};
+use crate::{answer, own, page, program, published, refusal, reply};
 
 /// How a gateway presents itself.
 #[derive(Clone, Debug)]
@@ -111,6 +111,13 @@ async fn show<B: Buf>(
             must_read(&asked).map(|()| own::page(page::failures()))
         }
         Ok(Target::Own(OwnPage::Run(run))) => show_run(&asked, &gateway, &run),
+        Ok(Target::Own(OwnPage::Release(which))) => {
+            must_read(&asked).and_then(|()| published::release(&gateway.communication, &which))
+        }
+        Ok(Target::Own(OwnPage::Bundle(hash))) => match must_read(&asked) {
+            Ok(()) => published::bundle(&gateway.communication, &hash).await,
+            Err(failure) => Err(failure),
+        },
     };
     shown.map_err(|failure| {
         let reader = Reader {

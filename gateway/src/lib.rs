@@ -32,6 +32,7 @@ pub mod management;
 mod own;
 mod page;
 mod program;
+mod published;
 mod range;
 mod refusal;
 mod reply;

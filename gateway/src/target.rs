@@ -42,6 +42,10 @@ pub(crate) enum OwnPage {
     Failures,
     /// `run/RUN`: the figures of a run.
     Run(String),
+    /// `releases/ADDRESS/NAME` and `releases/ADDRESS/NAME@NUMBER`: a signed release, the newest or that with the number.
+    Release(String),
+    /// `bundles/HASH`: the archive of a bundle.
+    Bundle(String),
 }
 
 /// A program, and what is asked of it.
@@ -107,9 +111,16 @@ fn read_own(page: &str) -> Option<OwnPage> {
     match page {
         "node" => Some(OwnPage::Node),
         "failures" => Some(OwnPage::Failures),
-        _ => page
-            .strip_prefix("run/")
-            .map(|run| OwnPage::Run(run.to_owned())),
+        _ => {
+            let (kind, which) = page.split_once('/')?;
+            let which = which.to_owned();
+            match kind {
+                "run" => Some(OwnPage::Run(which)),
+                "releases" => Some(OwnPage::Release(which)),
+                "bundles" => Some(OwnPage::Bundle(which)),
+                _ => None,
+            }
+        }
     }
 }
 
@@ -204,7 +215,7 @@ fn cut(text: &str) -> (&str, &str) {
     text.split_at(text.find('/').unwrap_or(text.len()))
 }
 
-fn read_address(text: &str) -> Result<Address, Failure> {
+pub(crate) fn read_address(text: &str) -> Result<Address, Failure> {
     Address::from_str(text).map_err(|error| refusal::bad_address(text, &error))
 }
 
@@ -213,7 +224,7 @@ fn read_name(text: &str) -> Result<ProgramName, Failure> {
 }
 
 /// `NAME` or `NAME@N`.
-fn read_release(text: &str) -> Result<(ProgramName, Option<u64>), Failure> {
+pub(crate) fn read_release(text: &str) -> Result<(ProgramName, Option<u64>), Failure> {
     let Some((name, number)) = text.split_once('@').or_else(|| text.split_once("%40")) else {
         return Ok((read_name(text)?, None));
     };
@@ -397,6 +408,16 @@ mod tests {
                 &host,
                 "/.well-known/coputer/run/x",
                 Ok(Target::Own(OwnPage::Run("x".to_owned()))),
+            );
+            check(
+                &host,
+                "/.well-known/coputer/releases/a/b@1",
+                Ok(Target::Own(OwnPage::Release("a/b@1".to_owned()))),
+            );
+            check(
+                &host,
+                "/.well-known/coputer/bundles/x",
+                Ok(Target::Own(OwnPage::Bundle("x".to_owned()))),
             );
             check(
                 &host,

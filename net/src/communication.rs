@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cop_runtime::{
-    Address, AskPeers, Failure, FailureCode, ProgramListing, ProgramName, ProgramRef, ReleaseInfo,
-    WebAnswer, WebRequest,
+    Address, AskPeers, Failure, FailureCode, Hash, ProgramListing, ProgramName, ProgramRef,
+    ReleaseInfo, WebAnswer, WebRequest,
 };
 
 use crate::executor::Executor;
@@ -75,6 +76,27 @@ impl Communication {
     ) -> Result<Option<ReleaseInfo>, Failure> {
         self.own()?.release(address, name, number)
     }
+
+    /// The signed release with this number, or the newest, as it was published; `None` if no such release is known.
+    ///
+    /// # Errors
+    /// `unreachable` without an execution system, or that one's failure.
+    pub fn signed_release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: Option<u64>,
+    ) -> Result<Option<Bytes>, Failure> {
+        self.own()?.signed_release(address, name, number)
+    }
+
+    /// The archive of a bundle; `None` if it is not known.
+    ///
+    /// # Errors
+    /// `unreachable` without an execution system, or that one's failure.
+    pub async fn bundle(&self, hash: &Hash) -> Result<Option<Bytes>, Failure> {
+        self.own()?.bundle(hash).await
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +133,19 @@ mod tests {
             _: Option<u64>,
         ) -> Result<Option<ReleaseInfo>, Failure> {
             Ok(None)
+        }
+
+        fn signed_release(
+            &self,
+            _: &Address,
+            _: &ProgramName,
+            _: Option<u64>,
+        ) -> Result<Option<Bytes>, Failure> {
+            Ok(None)
+        }
+
+        fn bundle<'a>(&'a self, _: &'a Hash) -> Pending<'a, Option<Bytes>> {
+            Box::pin(async { Ok(None) })
         }
     }
 

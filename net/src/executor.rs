@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use cop_runtime::{
-    Address, Execution, Failure, Health, ProgramListing, ProgramName, ProgramRef, Published,
+    Address, Execution, Failure, Hash, Health, ProgramListing, ProgramName, ProgramRef, Published,
     ReleaseInfo, WebAnswer, WebRequest,
 };
 
@@ -42,6 +43,20 @@ pub trait Executor: Send + Sync {
         number: Option<u64>,
     ) -> Result<Option<ReleaseInfo>, Failure>;
 
+    /// The signed release with this number, or the newest, as it was published; `None` if it is not stored.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn signed_release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: Option<u64>,
+    ) -> Result<Option<Bytes>, Failure>;
+
+    /// The archive of a bundle; `None` if it is not stored. Bundles are large: this may take a while.
+    fn bundle<'a>(&'a self, hash: &'a Hash) -> Pending<'a, Option<Bytes>>;
+
     /// Figures for the operator.
     fn health(&self) -> Health;
 }
@@ -70,6 +85,19 @@ impl Executor for Execution {
         number: Option<u64>,
     ) -> Result<Option<ReleaseInfo>, Failure> {
         Execution::release(self, address, name, number)
+    }
+
+    fn signed_release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: Option<u64>,
+    ) -> Result<Option<Bytes>, Failure> {
+        Execution::signed_release(self, address, name, number)
+    }
+
+    fn bundle<'a>(&'a self, hash: &'a Hash) -> Pending<'a, Option<Bytes>> {
+        Box::pin(Execution::bundle(self, hash))
     }
 
     fn health(&self) -> Health {

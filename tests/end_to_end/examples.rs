@@ -6,6 +6,7 @@ use cop_runtime::engine::{Limits, interpreter};
 use cop_runtime::library::ReadyProgram;
 use cop_runtime::{Bundle, Doubles, Hash, ProgramKind, WebRequest};
 use coputer::examples::examples;
+use coputer::packages::Options;
 use coputer::publish::build;
 
 const RUNS: usize = 1000;
@@ -31,7 +32,7 @@ fn outcome(bundle: &Bundle, ready_program: &mut Option<ReadyProgram>) -> Hash {
 #[test]
 fn a_thousand_runs_of_each_example_have_one_outcome() {
     for project in examples().expect("projects") {
-        let built = build(&project).expect("it builds");
+        let built = build(&project, &Options::default()).expect("it builds");
         let bundle = &built.bundle;
         let hashes: BTreeSet<Hash> = std::thread::scope(|scope| {
             let half = || {
@@ -56,7 +57,10 @@ fn a_thousand_runs_of_each_example_have_one_outcome() {
         });
         assert_eq!(hashes.len(), 1, "{}: {hashes:?}", project.name);
         assert_eq!(
-            build(&project).expect("it builds").bundle.hash(),
+            build(&project, &Options::default())
+                .expect("it builds")
+                .bundle
+                .hash(),
             bundle.hash()
         );
     }

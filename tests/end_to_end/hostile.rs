@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cop_runtime::{Bundle, Hash, SecretKey, SignedRelease, local_network};
 use coputer::client::{ClientError, NodeClient};
+use coputer::packages::Options;
 use coputer::project::Project;
 use coputer::publish::{Place, build, sign};
 use serde_json::Value;
@@ -220,7 +221,7 @@ impl Publisher {
         let mut publisher = Publisher {
             client: NodeClient::of_folder(data, None).expect("it runs"),
             key: SecretKey::from_bytes(&[7; 32]).expect("a key"),
-            bundle: build(&project).expect("built").bundle,
+            bundle: build(&project, &Options::default()).expect("built").bundle,
             releases: Vec::new(),
         };
         for _ in 0..2 {
@@ -354,9 +355,12 @@ async fn forged_replayed_renumbered_and_renamed_releases_are_refused() {
     }
     // The key signed two releases with one number, which nobody does by accident: the first one stays.
     let home = home();
-    let other = build(&Project::at(&home.path().join("visits")).expect("a project"))
-        .expect("built")
-        .bundle;
+    let other = build(
+        &Project::at(&home.path().join("visits")).expect("a project"),
+        &Options::default(),
+    )
+    .expect("built")
+    .bundle;
     let place = Place {
         network,
         number: 2,
@@ -412,7 +416,7 @@ async fn garbage_truncated_and_re_encoded_bundles_are_refused() {
     // A well-formed bundle, but not the one that was signed.
     let home = home();
     let project = Project::at(&home.path().join("visits")).expect("a project");
-    let other = build(&project).expect("built").bundle;
+    let other = build(&project, &Options::default()).expect("built").bundle;
     assert_eq!(
         publisher.send_bytes(&release, &other.encode()).await,
         refused("bad_bundle")

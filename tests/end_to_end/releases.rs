@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cop_runtime::{Bundle, ExecutionConfig, ProgramName, SecretKey};
 use coputer::client::{ClientError, NodeClient, Publication};
+use coputer::packages::Options;
 use coputer::project::{Project, ROOT};
 use coputer::publish::{Place, build, sign};
 
@@ -18,7 +19,7 @@ fn program(body: &str) -> Bundle {
     );
     let files = BTreeMap::from([(ROOT.to_owned(), text.into_bytes())]);
     let project = Project::in_memory("tried", files).expect("a project");
-    build(&project)
+    build(&project, &Options::default())
         .unwrap_or_else(|error| panic!("{body}: {error}"))
         .bundle
 }

@@ -138,7 +138,11 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
             if dead.iter().any(within) {
                 continue;
             }
-            let earlier = if guarded { &[] } else { &alternative.earlier[..] };
+            let earlier = if guarded {
+                &[]
+            } else {
+                &alternative.earlier[..]
+            };
             let rows: Vec<&Pattern> = before.iter().copied().chain(earlier).collect();
             if rows.is_empty() {
                 continue;

@@ -251,3 +251,73 @@ async fn failures_are_listed_on_every_host() {
     }
     assert_eq!(running.times_asked(), 0);
 }
+
+#[tokio::test]
+async fn what_was_published_is_handed_out_as_it_is() {
+    let running = start().await;
+    let own = "/.well-known/coputer";
+    let address = address();
+    for (path, body, caching) in [
+        (
+            format!("{own}/releases/{address}/hello"),
+            "signed",
+            "no-cache",
+        ),
+        (
+            format!("{own}/releases/{address}/hello@3"),
+            "signed",
+            "immutable",
+        ),
+        (format!("{own}/bundles/{BUNDLE}"), "archive", "immutable"),
+    ] {
+        for host in [running.own_host(), running.bare_host()] {
+            let reply = get(running.at(), &host, &path, &[]).await;
+            assert_eq!((reply.status, reply.text().as_str()), (200, body), "{path}");
+            assert_eq!(
+                reply.header("content-type"),
+                Some("application/octet-stream")
+            );
+            let cached = reply.header("cache-control").unwrap_or_default().to_owned();
+            assert!(cached.contains(caching), "{path}: {cached}");
+        }
+    }
+    for (path, status, code) in [
+        (
+            format!("{own}/releases/{address}/hello@4"),
+            404,
+            "no_such_program",
+        ),
+        (
+            format!("{own}/releases/{address}/nothing"),
+            404,
+            "no_such_program",
+        ),
+        (
+            format!("{own}/releases/{address}/hello@04"),
+            400,
+            "bad_request",
+        ),
+        (
+            format!("{own}/releases/{address}/hello@1/x"),
+            400,
+            "bad_request",
+        ),
+        (format!("{own}/releases/{address}"), 400, "bad_name"),
+        (format!("{own}/releases/cop1/hello"), 400, "bad_address"),
+        (
+            format!("{own}/bundles/{}", cop_runtime::Hash([9; 32])),
+            404,
+            "no_such_program",
+        ),
+        (format!("{own}/bundles/abc"), 400, "bad_request"),
+        (format!("{own}/bundles"), 404, "no_such_program"),
+    ] {
+        let reply = get(running.at(), &running.bare_host(), &path, &[]).await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (status, code),
+            "{path}"
+        );
+    }
+    assert_eq!(running.times_asked(), 0, "no program ran");
+}

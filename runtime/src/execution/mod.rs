@@ -196,13 +196,32 @@ impl Execution {
         Ok(release.map(ReleaseInfo::from))
     }
 
-    /// The archive of a stored bundle.
+    /// The signed release with this number, or the newest, as it was published; `None` if it is not stored.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn signed_release(
+        &self,
+        address: &Address,
+        name: &ProgramName,
+        number: Option<u64>,
+    ) -> Result<Option<Bytes>, Failure> {
+        let release = self.read(|store| store.signed_release(address, name, number))?;
+        Ok(release.map(|release| Bytes::from(release.encode())))
+    }
+
+    /// The archive of a stored bundle; `None` if it is not stored.
     ///
     /// # Errors
     /// The store cannot be read, or what it holds is not what was stored.
-    pub fn bundle(&self, hash: &Hash) -> Result<Option<Bytes>, Failure> {
-        let bundle = self.read(|store| store.bundle(hash))?;
-        Ok(bundle.map(|bundle| Bytes::from(bundle.encode())))
+    pub async fn bundle(&self, hash: &Hash) -> Result<Option<Bytes>, Failure> {
+        let (store, hash) = (self.shared.store.clone(), *hash);
+        let work = move || {
+            let bundle = store.bundle(&hash).map_err(|error| store_failure(&error))?;
+            Ok(bundle.map(|bundle| Bytes::from(bundle.encode())))
+        };
+        let read = tokio::task::spawn_blocking(work).await;
+        read.unwrap_or_else(|_| Err(web::broken()))
     }
 
     /// Two releases with this number that one key signed, if that ever happened here: a proof of misbehaviour.

@@ -471,6 +471,7 @@ async fn requests_for_nothing_have_their_failures() {
     assert_eq!(
         node.execution
             .bundle(&published.bundle_hash)
+            .await
             .unwrap()
             .unwrap(),
         stateless.encode()

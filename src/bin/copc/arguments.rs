@@ -1,10 +1,11 @@
 //! The command line of `copc`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cop_bytecode::limits;
 use cop_runtime::ProgramName;
+use coputer::packages::{self, FetchOptions};
 
 const AFTER: &str = "\
 Try it:
@@ -45,6 +46,8 @@ pub enum Colour {
 pub enum Command {
     /// Begin a new program.
     New(NewOptions),
+    /// Add a package to those that a program is made of.
+    Add(AddOptions),
     /// Say what is wrong with a program, without running it.
     Check(CheckOptions),
     /// Make a program's bundle, and print its hash.
@@ -73,7 +76,11 @@ impl Command {
             Command::Run(options) => options.json,
             Command::Test(options) => options.json,
             Command::Publish(options) => options.json,
-            Command::New(_) | Command::Disasm(_) | Command::Explain(_) | Command::Key(_) => false,
+            Command::New(_)
+            | Command::Add(_)
+            | Command::Disasm(_)
+            | Command::Explain(_)
+            | Command::Key(_) => false,
         }
     }
 }
@@ -81,7 +88,8 @@ impl Command {
 const NEW_AFTER: &str = "\
 Examples:
   copc new words                a command: fn main
-  copc new guestbook --web      a web program: fn handle";
+  copc new guestbook --web      a web program: fn handle
+  copc new shapes --lib         a library, which other packages import";
 
 #[derive(Debug, Args)]
 #[command(after_help = NEW_AFTER)]
@@ -92,6 +100,75 @@ pub struct NewOptions {
     /// A web program instead of a command
     #[arg(long)]
     pub web: bool,
+    /// A library, for other packages to import
+    #[arg(long, conflicts_with = "web")]
+    pub lib: bool,
+}
+
+const ADD_AFTER: &str = "\
+Examples:
+  copc add cop1.../html@3          release 3 of html, by the publisher with that address
+  copc add cop1.../html            its newest release
+  copc add ../shapes               a package beside this one
+  copc add cop1.../html@3 --name h under another name
+
+The line goes into cop.toml, the package into the cache of this machine, and what it is exactly into cop.lock.";
+
+#[derive(Debug, Args)]
+#[command(after_help = ADD_AFTER)]
+pub struct AddOptions {
+    /// What to add: ADDRESS/NAME@RELEASE, ADDRESS/NAME#HASH, ADDRESS/NAME, or a folder
+    pub package: String,
+    /// Folder of the program that it is for
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub to: PathBuf,
+    /// What to call it [default: its own name]
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
+}
+
+/// Where the packages of others come from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PackageOptions {
+    /// Refuse to change cop.lock, for builds that must not differ
+    #[arg(long)]
+    pub locked: bool,
+    /// Ask no node for packages: those that this machine has seen must do
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// The node that is asked for the packages of others.
+#[derive(Clone, Debug, Default, Args)]
+pub struct NodeOption {
+    /// URL of the node to ask for packages, such as http://HOST:2517 [default: the node on this machine]
+    #[arg(long = "node", value_name = "URL", env = "COP_NODE")]
+    pub url: Option<String>,
+}
+
+impl PackageOptions {
+    /// The same, for the library.
+    pub fn with(&self, node: Option<&str>, data: Option<&Path>) -> packages::Options {
+        packages::Options {
+            fetch: FetchOptions {
+                node: node.map(str::to_owned),
+                offline: self.offline,
+                data_dir: data.map(Path::to_owned).or_else(|| folder_of("COP_DATA")),
+                cache_dir: folder_of("COP_PACKAGES"),
+            },
+            locked: self.locked,
+        }
+    }
+}
+
+/// The folder that a variable of the environment names.
+fn folder_of(variable: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(variable).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +176,10 @@ pub struct CheckOptions {
     /// Folder with a main.cop, or a .cop file
     #[arg(default_value = ".")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -117,6 +198,10 @@ pub struct BuildOptions {
     /// Where to write the bundle [default: build/NAME.copb]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -152,6 +237,10 @@ pub struct RunOptions {
     pub path: PathBuf,
     #[command(flatten)]
     pub limits: LimitOptions,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
     /// Say on standard error what the run used: fuel, memory, time, engine
     #[arg(long)]
     pub stats: bool,
@@ -192,6 +281,10 @@ pub struct TestOptions {
     pub filter: Option<String>,
     #[command(flatten)]
     pub limits: LimitOptions,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
     /// Say below each test what it used: fuel, memory
     #[arg(long)]
     pub stats: bool,
@@ -205,6 +298,10 @@ pub struct DisasmOptions {
     /// Folder with a main.cop, or a .cop file
     #[arg(default_value = ".")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
     /// A column with the fuel that is charged for each instruction
     #[arg(long)]
     pub fuel: bool,
@@ -296,6 +393,8 @@ pub struct PublishOptions {
     pub place: KeyPlace,
     #[command(flatten)]
     pub password: PasswordOptions,
+    #[command(flatten)]
+    pub packages: PackageOptions,
     /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
     #[arg(long, value_name = "URL")]
     pub node: Option<String>,

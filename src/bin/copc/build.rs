@@ -1,8 +1,8 @@
 //! `copc build`: a program's bundle as a file.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use coputer::files::write_whole;
 use coputer::project::Project;
 use coputer::publish::{Built, build as make};
 use serde_json::json;
@@ -20,7 +20,10 @@ const EXTENSION: &str = "copb";
 /// Builds a program and writes its bundle.
 pub fn build(options: &BuildOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
-    let Built { bundle, report } = make(&project)?;
+    let Built { bundle, report } = make(
+        &project,
+        &options.packages.with(options.node.url.as_deref(), None),
+    )?;
     let manifest = bundle.manifest();
     let path = match &options.output {
         Some(path) => path.clone(),
@@ -72,21 +75,4 @@ fn usual_path(project: &Path, name: &str) -> PathBuf {
         folder if folder == Path::new(".") || !folder.is_dir() => file,
         folder => folder.join(file),
     }
-}
-
-/// Writes a file so that others see all of it or what was there before.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new();
-    #[cfg(unix)]
-    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = file.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

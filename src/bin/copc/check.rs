@@ -14,8 +14,9 @@ use crate::test;
 pub fn check(options: &CheckOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
     // With its tests, which are no part of the bundle.
-    let (report, _) = test::compiled(&project)?;
-    let Built { bundle, .. } = build(&project)?;
+    let from = options.packages.with(options.node.url.as_deref(), None);
+    let (report, _) = test::compiled(&project, &from)?;
+    let Built { bundle, .. } = build(&project, &from)?;
     let manifest = bundle.manifest();
     if options.json {
         print(&json!({

@@ -13,7 +13,8 @@ use crate::tell;
 /// Shows the bytecode that a node would get.
 pub fn disasm(options: &DisasmOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
-    let built = build(&project)?;
+    let from = options.packages.with(options.node.url.as_deref(), None);
+    let built = build(&project, &from)?;
     tell::warnings(&built.report);
     let unreadable = |error: cop_bytecode::DecodeError| {
         Complaint::Failed(format!(

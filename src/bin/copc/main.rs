@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `arguments` | the command line |
 //! | `new` | a new program from a template |
+//! | `add` | one more dependency |
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
 //! | `explain` | what a code of the compiler means |
 //! | `run`, `test` | a program run on this machine |
@@ -13,6 +14,7 @@
 //! | `publish` | a release signed and handed to a node |
 //! | `ended`, `say` | how a command ends; text for the terminal |
 
+mod add;
 mod arguments;
 mod build;
 mod check;
@@ -67,6 +69,7 @@ fn run(command: Command) -> ExitCode {
     let json = command.is_json();
     let ended = match command {
         Command::New(options) => new::new(&options),
+        Command::Add(options) => add::add(&options),
         Command::Check(options) => check::check(&options),
         Command::Build(options) => build::build(&options),
         Command::Run(options) => run::run(&options),

@@ -12,6 +12,7 @@ use crate::say;
 
 const COMMAND: &str = include_str!("template/command.cop");
 const WEB: &str = include_str!("template/web.cop");
+const LIBRARY: &str = include_str!("template/library.cop");
 const MANIFEST: &str = include_str!("template/cop.toml");
 const IGNORED: &str = "/build/\n";
 /// What stands for the program's name in a template.
@@ -21,7 +22,11 @@ const NAME: &str = "NAME";
 pub fn new(options: &NewOptions) -> Result<Ended, Complaint> {
     let path = &options.path;
     let name = name_of(path)?;
-    let source = if options.web { WEB } else { COMMAND };
+    let source = match options {
+        NewOptions { lib: true, .. } => LIBRARY,
+        NewOptions { web: true, .. } => WEB,
+        _ => COMMAND,
+    };
     let files = [
         (SETTINGS, MANIFEST.replace(NAME, name.as_str())),
         (ROOT, source.replace(NAME, name.as_str())),
@@ -41,11 +46,15 @@ pub fn new(options: &NewOptions) -> Result<Ended, Complaint> {
             })?;
     }
     let shown = path.display();
-    let (what, run) = if options.web {
-        ("web program", "copc run               ask it for / once")
-    } else {
-        ("command", "copc run -- Ada        run it")
+    let (what, run) = match options {
+        NewOptions { lib: true, .. } => (
+            "library",
+            "copc add ../NAME       in another package: import it",
+        ),
+        NewOptions { web: true, .. } => ("web program", "copc run               ask it for / once"),
+        _ => ("command", "copc run -- Ada        run it"),
     };
+    let run = run.replace(NAME, name.as_str());
     say::out(&format!(
         "{} {shown} holds a new {what}: {SETTINGS}, {ROOT}, .gitignore\n\n\
          Next:\n\

@@ -23,7 +23,8 @@ pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
             options.path.display()
         )));
     }
-    let built = build(&project)?;
+    let from = options.packages.with(None, options.data.as_deref());
+    let built = build(&project, &from)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -23,7 +23,8 @@ use crate::tell::{self, Trapped, Used};
 /// Builds a program and runs it once.
 pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
-    let built = build(&project)?;
+    let from = options.packages.with(options.node.url.as_deref(), None);
+    let built = build(&project, &from)?;
     let input = input(options, built.bundle.manifest().kind)?;
     let engine = interpreter();
     let refused = |failure: Failure| Complaint::Failed(failure.to_string());

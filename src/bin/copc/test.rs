@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 
 use cop_bytecode::encode;
-use cop_compiler::compile::{Compiled, compile};
+use cop_compiler::compile::Compiled;
 use cop_runtime::Doubles;
 use cop_runtime::engine::{Limits, Loaded, interpreter};
 use cop_runtime::run::{RunEnd, RunRecord};
-use coputer::project::{Project, ROOT, Reading};
-use coputer::publish::{BuildError, options};
+use coputer::packages::{self, Packages};
+use coputer::project::Project;
+use coputer::publish::{self, BuildError};
 use coputer::report::Report;
 use serde_json::{Value, json};
 
@@ -23,7 +24,10 @@ use crate::tell::{self, Trapped};
 /// Runs the tests of a program.
 pub fn test(options: &TestOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
-    let (report, compiled) = compiled(&project)?;
+    let (report, compiled) = compiled(
+        &project,
+        &options.packages.with(options.node.url.as_deref(), None),
+    )?;
     let encoded =
         encode(&compiled.package).map_err(|error| Complaint::Build(BuildError::Package(error)))?;
     let program = interpreter()
@@ -102,14 +106,12 @@ pub fn test(options: &TestOptions) -> Result<Ended, Complaint> {
 }
 
 /// A program compiled with its tests.
-pub fn compiled(project: &Project) -> Result<(Report, Compiled), Complaint> {
-    let reading = Reading::new(project);
-    let compilation = compile(ROOT, &reading, options(true));
-    let report = Report::of(project, compilation.diagnostics, &compilation.files);
-    match compilation.compiled {
-        Some(compiled) => Ok((report, compiled)),
-        None => Err(Complaint::Build(BuildError::Source(report))),
-    }
+pub fn compiled(
+    project: &Project,
+    from: &packages::Options,
+) -> Result<(Report, Compiled), Complaint> {
+    let packages = Packages::open(project, from).map_err(BuildError::Source)?;
+    Ok(publish::compiled(project, &packages, true)?)
 }
 
 fn summarize(project: &Project, passed: usize, failed: usize, all: usize) {

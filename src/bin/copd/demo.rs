@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cop_runtime::{Address, Execution, ProgramKind, ProgramName, Published, SecretKey};
 use coputer::examples::examples;
+use coputer::packages;
 use coputer::project::Project;
 use coputer::publish::{self, Place};
 
@@ -56,7 +57,8 @@ async fn publish_example(
     key: &SecretKey,
     execution: &Execution,
 ) -> Result<Shown, String> {
-    let built = publish::build(project).map_err(|error| error.to_string())?;
+    let built = publish::build(project, &packages::Options::default())
+        .map_err(|error| error.to_string())?;
     let place = Place {
         network: execution.config().network,
         number: 1,

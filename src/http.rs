@@ -1,0 +1,81 @@
+//! One request to a node, with its bounds.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+/// How long an answer may take. Storing a large bundle includes verifying it.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// How long a node may take to let itself be connected to.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Asks nodes over HTTP.
+#[derive(Clone)]
+pub struct HttpClient(Client<HttpConnector, Full<Bytes>>);
+
+/// What is asked.
+pub struct Ask<'a> {
+    /// The method.
+    pub method: Method,
+    /// The whole URL.
+    pub url: &'a str,
+    /// The token that lets one in, if one is needed.
+    pub bearer: Option<&'a str>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Longest answer that is read, in bytes.
+    pub answer_bytes: usize,
+}
+
+impl Default for HttpClient {
+    fn default() -> HttpClient {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIME));
+        HttpClient(Client::builder(TokioExecutor::new()).build(connector))
+    }
+}
+
+impl HttpClient {
+    /// Asks, and reads the answer to its end.
+    ///
+    /// # Errors
+    /// In words: the URL is none, nobody answers there, or the answer is too long or too late.
+    pub async fn ask(&self, ask: Ask<'_>) -> Result<(StatusCode, Bytes), String> {
+        let uri: Uri = ask
+            .url
+            .parse()
+            .map_err(|_| "this is not a URL".to_owned())?;
+        let mut request = Request::builder().method(ask.method).uri(uri);
+        if let Some(token) = ask.bearer {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request
+            .body(Full::new(Bytes::from(ask.body)))
+            .map_err(|error| error.to_string())?;
+        let answered = tokio::time::timeout(ANSWER_TIME, async {
+            let response = self.0.request(request).await;
+            let response = response.map_err(|error| cause(&error))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ask.answer_bytes);
+            let body = body.collect().await.map_err(|error| error.to_string())?;
+            Ok((status, body.to_bytes()))
+        });
+        answered
+            .await
+            .map_err(|_| format!("no answer within {} s", ANSWER_TIME.as_secs()))?
+    }
+}
+
+/// The innermost cause, which is the one that says something: "connection refused".
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
