@@ -187,8 +187,8 @@ mod tests {
             (text.replacen(&hash, "k2", 1), 9, "no hash"),
             (text.replace("../shapes", "zzz"), 8, "sorted"),
             (text.replace("[[package]]", "[package]"), 3, "[[package]]"),
-            (text.trim_end().to_owned(), 12, "as copc writes it"),
-            (format!("{text}\n"), 17, "[[package]]"),
+            (text.trim_end().to_owned(), 15, "as copc writes it"),
+            (format!("{text}\n"), 16, "[[package]]"),
             (text[..text.len() - 67].to_owned(), 0, ""),
             ("<<<<<<< HEAD\n".to_owned() + &text, 1, "expected"),
         ] {
