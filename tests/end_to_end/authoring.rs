@@ -275,10 +275,7 @@ fn what_is_no_program_is_told_so() {
 #[test]
 fn the_same_source_has_the_same_hash_anywhere() {
     let one = folder_with(&[("hello.cop", HELLO)]);
-    let other = folder_with(&[
-        ("deep/hello/main.cop", HELLO),
-        ("deep/hello/cop.toml", "name = \"hello\"\n"),
-    ]);
+    let other = folder_with(&[("deep/hello/main.cop", HELLO)]);
     let built = copc(one.path(), &["build", "hello.cop", "--json"]).json();
     let again = copc(other.path(), &["build", "deep/hello", "--json"]).json();
     for hash in ["bundle", "package"] {
