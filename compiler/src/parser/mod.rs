@@ -8,6 +8,8 @@
 //! 3. If that token itself cannot be used, the braces around it were not what they looked like: the next larger unit
 //!    takes its place.
 //!
+//! Files in order do not get there: they are read by hand ([`descent`]), and the grammar is asked when that gives up.
+//!
 //! A unit is what lies between line breaks that count, inside one pair of braces, and the lexer has made pairs of all
 //! brackets. So what follows an error in the same block, and in the rest of the file, is parsed as if nothing had
 //! happened, and a file in order is parsed once.
@@ -15,6 +17,7 @@
 pub(crate) mod actions;
 mod check;
 mod depth;
+mod descent;
 mod explain;
 mod habits;
 mod units;
@@ -25,7 +28,7 @@ mod grammar {
     pub use generated::FileParser;
 }
 
-use crate::ast::{File, Item};
+use crate::ast::{Doc, File, Item};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lexer::{self, Spanned, Token};
 use crate::source::{FileId, Span};
@@ -50,6 +53,15 @@ pub fn count_tokens(file: FileId, text: &str) -> usize {
 
 /// Parses a file. Always gives a tree; what is wrong goes to `diagnostics`, and what is missing for it is left out.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
+    read(file, text, diagnostics, true)
+}
+
+/// The same by the grammar alone, for tests: both ways give the same.
+pub fn parse_by_grammar(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
+    read(file, text, diagnostics, false)
+}
+
+fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics, by_hand: bool) -> File {
     let missing = |docs| File {
         file,
         docs,
@@ -66,10 +78,18 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
         diagnostics.push(error);
         return missing(None);
     }
-    let lexed = lexer::lex(file, text);
-    diagnostics.extend(lexed.found);
+    let mut lexed = lexer::lex(file, text);
+    let in_order = lexed.mended.is_empty();
+    diagnostics.extend(std::mem::take(&mut lexed.found));
     if lexed.cut {
         return missing(lexed.module_docs);
+    }
+    if by_hand && in_order {
+        let mut context = Context::new(file, lexed.docs);
+        if let Some(items) = descent::file(lexed.tokens, &mut context) {
+            return whole(lexed.module_docs, items, context, diagnostics);
+        }
+        lexed = lexer::lex(file, text);
     }
     let (mut tokens, mut mended) = (lexed.tokens, lexed.mended);
     let mut reported = 0;
@@ -79,16 +99,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
         }
         let mut context = Context::new(file, lexed.docs.clone());
         let stop = match run(&tokens, &mut context) {
-            Ok(items) => {
-                context.finish();
-                diagnostics.extend(context.found);
-                return File {
-                    file,
-                    docs: lexed.module_docs,
-                    items,
-                    complete: context.complete,
-                };
-            }
+            Ok(items) => return whole(lexed.module_docs, items, context, diagnostics),
             Err(stop) => before_line_break(&tokens, stop, file),
         };
         let groups = Groups::new(&tokens);
@@ -123,6 +134,23 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
         }
     }
     missing(lexed.module_docs)
+}
+
+/// A file that was read to its end.
+fn whole(
+    docs: Option<Doc>,
+    items: Vec<Item>,
+    mut context: Context,
+    diagnostics: &mut Diagnostics,
+) -> File {
+    context.finish();
+    diagnostics.extend(context.found);
+    File {
+        file: context.file,
+        docs,
+        items,
+        complete: context.complete,
+    }
 }
 
 /// A line break in the wrong place, which can be put right without giving up what is around it.

@@ -62,6 +62,7 @@ fn check(text: &str) {
     let mut diagnostics = Diagnostics::new();
     let tree = parser::parse(file, text, &mut diagnostics);
     points_into(&diagnostics, &files);
+    samples::reads_the_same_both_ways(text);
     let errors = diagnostics
         .iter()
         .filter(|one| one.severity == Severity::Error)

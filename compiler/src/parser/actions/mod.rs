@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What the actions of one run share.
 pub struct Context {
-    file: FileId,
+    /// The file that is read.
+    pub file: FileId,
     /// Doc comments by the first byte of what they stand above.
     docs: BTreeMap<usize, Doc>,
     used_docs: BTreeSet<usize>,
