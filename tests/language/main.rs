@@ -2,19 +2,25 @@
 //! itself in its comments (see `section.rs`); those of the examples, of the standard library's doc comments and of `tests/programs` too.
 //!
 //! A test passes if it does not trap; one that is called `traps NAME: …` has to end with that trap. There is no error and no
-//! warning but those that are expected, no cell is left behind, and a second run has the same outcome to the unit.
+//! warning but those that are expected, no cell is left behind, a second run has the same outcome to the unit, in every engine
+//! (see `engines.rs`), and the figures are exact (see `runs.rs`). What all runs came to stands in `outcomes.txt`
+//! (see `outcomes.rs`).
 //!
 //! Some files alone: `COP_LANGUAGE=traps cargo test --test language` runs those whose path, or name of a section, has
 //! `traps` in it.
 
+mod engines;
 mod library;
+mod outcomes;
 mod programs;
 mod run;
+mod runs;
 mod section;
 mod unicode;
 
 mod model;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,7 +95,11 @@ pub(crate) fn for_each<T: Sync>(all: &[T], work: impl Fn(&T) -> String + Sync) {
     assert!(text.is_empty(), "{text}");
 }
 
-fn check(files: &[PathBuf]) {
+/// How many programs the language has at least.
+const PROGRAMS: usize = 700;
+
+/// The programs of files, or those that `COP_LANGUAGE` asks for; `true` if that are all.
+fn programs_of(files: &[PathBuf]) -> (Vec<(&PathBuf, Section)>, bool) {
     let only = std::env::var("COP_LANGUAGE").unwrap_or_default();
     let mut all: Vec<(&PathBuf, Section)> = Vec::new();
     for path in files {
@@ -102,22 +112,46 @@ fn check(files: &[PathBuf]) {
                 .map(|section| (path, section)),
         );
     }
-    if all.is_empty() && !only.is_empty() {
-        return;
+    (all, only.is_empty())
+}
+
+/// Checks programs; gives what their runs came to, by their names from a folder on.
+fn check(all: &[(&PathBuf, Section)], below: &Path) -> BTreeMap<String, String> {
+    let lines = Mutex::new(BTreeMap::new());
+    if all.is_empty() {
+        return BTreeMap::new();
     }
-    for_each(&all, |(path, section)| {
-        let problems = run::problems(section, path.parent().unwrap_or(path));
+    for_each(all, |(path, section)| {
+        let (problems, figures) = run::check(section, path.parent().unwrap_or(path));
         let mut out = String::new();
         if !problems.is_empty() {
             let _ = writeln!(out, "\n== {}\n{problems}", section.name);
         }
+        let name = section.name.strip_prefix(&*below.to_string_lossy());
+        let name = name.unwrap_or(&section.name).trim_start_matches('/');
+        let mut lines = lines.lock().expect("not poisoned");
+        if let Some(line) = figures.line()
+            && lines.insert(name.to_owned(), line).is_some()
+        {
+            let _ = writeln!(out, "\n== {name}\nthere are two of this name");
+        }
         out
     });
+    lines.into_inner().expect("not poisoned")
 }
 
 #[test]
 fn the_language_keeps_its_promises() {
-    check(&cop_files(&folder("tests/language")));
+    let below = folder("tests/language");
+    let files = cop_files(&below);
+    let (all, whole) = programs_of(&files);
+    assert!(
+        !whole || all.len() >= PROGRAMS,
+        "only {} programs",
+        all.len()
+    );
+    let lines = check(&all, &below);
+    outcomes::compare(&below.join("outcomes.txt"), &lines, !whole);
 }
 
 #[test]
@@ -128,5 +162,5 @@ fn the_examples_pass_their_tests() {
             path.parent() == Some(&examples) || path.file_name().is_some_and(|n| n == "main.cop")
         });
     assert!(!others.is_empty(), "the System page has several modules");
-    check(&roots);
+    check(&programs_of(&roots).0, &examples);
 }

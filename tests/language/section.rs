@@ -6,15 +6,19 @@
 //! ```text
 //! print(x)  // 42                        the line that is printed (`\n` and `\\` as in a string, `''` for an empty line)
 //! //> 42                                 the same on a line of its own, for what is printed elsewhere
+//! // prints: 256                         so many lines, whatever is in them
 //! … // trap: IndexOutOfBounds(3, 2) at 7 "message"    a trap on this line; operands, column and message may be left out
 //! … // error: E0401 part of the message  a compile error on this line, and likewise `// warning:`; several with ` + `
 //! // fails: message                      `main` gives this error
 //! // args: a b                           arguments of `main`
 //! // limits: fuel 1000, memory 65536     other limits than the usual ones
 //! // fuel: 123                           exactly what it uses, and likewise `// memory:`
+//! // request: GET /a?b=c                 `handle` is run for it (several: one run each)
+//! // answers: 200 text                   what the request above is answered with: `200, 70000 bytes` if it is long, before
+//!                                        it `aborts with` if it came to that, or `trap NAME(operands)`
 //! ```
 //!
-//! Those about a run hold for the `test` or `main` in which they stand, that is up to the next `}` in the first column.
+//! Those about a run hold for the `test`, `main` or `handle` in which they stand, that is up to the next `}` in the first column.
 
 use cop_runtime::engine::Limits;
 
@@ -30,7 +34,7 @@ pub struct Section {
     pub diagnostics: Vec<Said>,
     /// Traps that are expected somewhere.
     pub traps: Vec<Said>,
-    /// Its `test`s and `main`.
+    /// Its `test`s and `main`, and `handle` if it is asked something.
     pub entries: Vec<Entry>,
 }
 
@@ -43,14 +47,28 @@ pub struct Said {
     pub text: String,
 }
 
-/// A `test` or `main`.
+/// A request to `handle`.
+pub struct Request {
+    /// Such as `GET`.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// What it is answered with, in the words of the suite.
+    pub answer: String,
+}
+
+/// A `test`, `main` or `handle`.
 pub struct Entry {
-    /// The name of the test; `None` for `main`.
+    /// The name of the test; `None` for `main` and `handle`.
     pub test: Option<String>,
+    /// What `handle` is asked, one run each; empty for the others.
+    pub requests: Vec<Request>,
     /// First and last line, from 1.
     pub lines: (u32, u32),
     /// What it prints.
     pub output: Vec<String>,
+    /// How many lines it prints, if that is all that is said of them.
+    pub line_count: Option<usize>,
     /// What `main` fails with.
     pub failure: Option<String>,
     /// Arguments of `main`.
@@ -67,8 +85,10 @@ impl Entry {
     fn new(test: Option<String>, line: u32) -> Entry {
         Entry {
             test,
+            requests: Vec::new(),
             lines: (line, line),
             output: Vec::new(),
+            line_count: None,
             failure: None,
             arguments: Vec::new(),
             limits: LIMITS,
@@ -148,8 +168,10 @@ pub fn sections(path: &str, text: &str) -> Vec<Section> {
 /// Reads the expectations of a file of a section.
 fn read(section: &mut Section, lines: &[&str]) {
     let mut open: Option<Entry> = None;
+    let mut is_handle = false;
     for (number, line) in (1u32..).zip(lines) {
-        let begins = if line.starts_with("fn main(") {
+        let handle = line.starts_with("fn handle(");
+        let begins = if handle || line.starts_with("fn main(") {
             Some(None)
         } else {
             line.strip_prefix("test \"")
@@ -157,8 +179,9 @@ fn read(section: &mut Section, lines: &[&str]) {
                 .map(|name| Some(name.to_owned()))
         };
         if let Some(test) = begins {
-            section.entries.extend(open.take());
+            close(section, &mut open, is_handle);
             open = Some(Entry::new(test, number));
+            is_handle = handle;
         }
         comment(section, open.as_mut(), number, line);
         let one_line = open.as_ref().is_some_and(|e| e.lines.0 == number) && is_closed(line);
@@ -166,10 +189,18 @@ fn read(section: &mut Section, lines: &[&str]) {
             entry.lines.1 = number;
         }
         if line.starts_with('}') || one_line {
-            section.entries.extend(open.take());
+            close(section, &mut open, is_handle);
         }
     }
-    section.entries.extend(open);
+    close(section, &mut open, is_handle);
+}
+
+/// Adds what was open. A `handle` that nobody asks anything is not run.
+fn close(section: &mut Section, open: &mut Option<Entry>, is_handle: bool) {
+    let entry = open.take();
+    section
+        .entries
+        .extend(entry.filter(|entry| !is_handle || !entry.requests.is_empty()));
 }
 
 /// Whether a first line is also the last.
@@ -204,8 +235,22 @@ fn comment(section: &mut Section, mut entry: Option<&mut Entry>, number: u32, li
     } else if let Some(entry) = entry {
         if let Some(message) = text.strip_prefix("fails: ") {
             entry.failure = Some(message.to_owned());
+        } else if let Some(count) = text.strip_prefix("prints: ") {
+            entry.line_count = Some(count.parse().expect("a number"));
         } else if let Some(words) = text.strip_prefix("args: ") {
             entry.arguments = words.split_ascii_whitespace().map(str::to_owned).collect();
+        } else if let Some((method, target)) = text
+            .strip_prefix("request: ")
+            .and_then(|request| request.split_once(' '))
+        {
+            entry.requests.push(Request {
+                method: method.to_owned(),
+                target: target.to_owned(),
+                answer: String::new(),
+            });
+        } else if let Some(answer) = text.strip_prefix("answers: ") {
+            let request = entry.requests.last_mut().expect("a request before it");
+            request.answer = answer.to_owned();
         } else if let Some(limits) = text.strip_prefix("limits: ") {
             for limit in limits.split(", ") {
                 match limit.split_once(' ') {
