@@ -1,7 +1,7 @@
 //! The VM as the evaluator of constants that the compiler asks for.
 
 use cop_bytecode::Package;
-use cop_compiler::constants::{ENTRY, Evaluate, FUEL, MEMORY_BYTES, Trapped};
+use cop_compiler::constants::{ENTRY, Evaluate, Evaluated, MEMORY_BYTES, Trapped};
 use cop_runtime::report::trap_message;
 use cop_vm::{Answer, End, Host, Limits, Program};
 
@@ -22,16 +22,20 @@ impl Host for Quiet {
 }
 
 impl Evaluate for VmConstants {
-    fn evaluate(&self, package: &Package) -> Result<Vec<u8>, Trapped> {
+    fn evaluate(&self, package: &Package, fuel: u64) -> Evaluated {
         // A package that the compiler made verifies; if not, its own entry points will tell.
         let Ok(program) = Program::load(package) else {
-            return Ok(vec![]);
+            return Evaluated {
+                end: Ok(vec![]),
+                fuel_used: 0,
+            };
         };
         let limits = Limits {
-            fuel: FUEL,
+            fuel,
             memory_bytes: MEMORY_BYTES,
         };
-        match cop_vm::run(&program, ENTRY, limits, &mut Quiet).end {
+        let run = cop_vm::run(&program, ENTRY, limits, &mut Quiet);
+        let end = match run.end {
             End::Returned(bytes) => Ok(bytes),
             End::Trapped(trap) => Err(Trapped {
                 kind: trap.kind,
@@ -42,6 +46,10 @@ impl Evaluate for VmConstants {
                     .collect(),
             }),
             End::Stopped | End::Refused(_) => Ok(vec![]),
+        };
+        Evaluated {
+            end,
+            fuel_used: run.fuel_used,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The compiler's door: sources in, a package with its source map out.
 
-use crate::check::{CheckOptions, check};
+use crate::check::{CheckOptions, check, suggest};
 use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::EntryKind;
@@ -78,6 +78,7 @@ pub fn compile(root: &str, sources: &(dyn Sources + Sync), options: CompileOptio
 fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> Compilation {
     let mut files = SourceMap::new();
     let mut diagnostics = Diagnostics::new();
+    suggest::refill();
     let checked = check(
         root,
         sources,

@@ -16,6 +16,8 @@ use std::rc::Rc;
 
 /// Fuel that one constant may use.
 pub const FUEL: u64 = 100_000_000;
+/// Fuel that all constants and defaults of a program may use together, so that compiling has an end that one sees.
+pub const FUEL_TOGETHER: u64 = 500_000_000;
 /// Memory that one constant may use, bytes.
 pub const MEMORY_BYTES: u64 = 16 << 20;
 /// The entry point of a constant's package.
@@ -25,12 +27,18 @@ const PARTS: usize = 1_000;
 
 /// Runs compiled code at compile time.
 pub trait Evaluate: Sync {
-    /// Runs the entry point [`ENTRY`] of the package within [`FUEL`] and [`MEMORY_BYTES`]; it asks the host for
-    /// nothing but the log, which is thrown away. Gives the bytes that it returns.
-    ///
-    /// # Errors
-    /// The trap it ended with.
-    fn evaluate(&self, package: &Package) -> Result<Vec<u8>, Trapped>;
+    /// Runs the entry point [`ENTRY`] of the package within so much fuel and [`MEMORY_BYTES`]; it asks the host for
+    /// nothing but the log, which is thrown away.
+    fn evaluate(&self, package: &Package, fuel: u64) -> Evaluated;
+}
+
+/// What came of evaluating a constant.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The bytes that it returned, or the trap it ended with.
+    pub end: Result<Vec<u8>, Trapped>,
+    /// Fuel that it used.
+    pub fuel_used: u64,
 }
 
 /// How evaluating a constant failed.
@@ -46,6 +54,11 @@ pub struct Trapped {
 
 /// Replaces the constants of the program's own modules by what they are worth.
 pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut Diagnostics) {
+    let mut engine = Engine {
+        engine,
+        left: FUEL_TOGETHER,
+        ran_out: false,
+    };
     for index in 0..program.consts.len() {
         let constant = &program.consts[index];
         let own = program
@@ -62,7 +75,10 @@ pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut 
         let Some(lowered) = lower::lower_constant(program, id, diagnostics) else {
             continue;
         };
-        match engine.evaluate(&lowered.package) {
+        if engine.ran_out {
+            return;
+        }
+        match engine.run(&lowered.package) {
             Ok(bytes) => {
                 let constant = &program.consts[index];
                 let mut leaves = Leaves {
@@ -87,11 +103,28 @@ pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut 
             }
         }
     }
-    defaults(program, engine, diagnostics);
+    defaults(program, &mut engine, diagnostics);
+}
+
+/// The engine, and the fuel that is left for constants.
+struct Engine<'e> {
+    engine: &'e dyn Evaluate,
+    left: u64,
+    /// A constant failed for want of fuel, and none is left for others, of which nothing can be said.
+    ran_out: bool,
+}
+
+impl Engine<'_> {
+    fn run(&mut self, package: &Package) -> Result<Vec<u8>, Trapped> {
+        let evaluated = self.engine.evaluate(package, FUEL.min(self.left));
+        self.left = self.left.saturating_sub(evaluated.fuel_used);
+        self.ran_out = self.left == 0 && evaluated.end.is_err();
+        evaluated.end
+    }
 }
 
 /// Evaluates the defaults of fields once, to find those that trap. Those of generic types are not known yet.
-fn defaults(program: &Program, engine: &dyn Evaluate, diagnostics: &mut Diagnostics) {
+fn defaults(program: &Program, engine: &mut Engine<'_>, diagnostics: &mut Diagnostics) {
     for (index, adt) in program.adts.iter().enumerate() {
         let own = program
             .modules
@@ -109,7 +142,10 @@ fn defaults(program: &Program, engine: &dyn Evaluate, diagnostics: &mut Diagnost
                 let id = AdtId(index as u32);
                 let lowered = lower::lower_default(program, id, v as u32, f as u32, diagnostics);
                 let Some(lowered) = lowered else { continue };
-                if let Err(trapped) = engine.evaluate(&lowered.package) {
+                if engine.ran_out {
+                    return;
+                }
+                if let Err(trapped) = engine.run(&lowered.package) {
                     let what = format!("the default of `{}.{}`", adt.name, field.name);
                     diagnostics.push(report(&what, body.value.span, &lowered, &trapped));
                 }
@@ -150,7 +186,9 @@ fn report(what: &str, span: Span, lowered: &lower::Lowered, trapped: &Trapped) -
     }
     if matches!(trapped.kind, TrapKind::OutOfFuel | TrapKind::OutOfMemory) {
         let memory = MEMORY_BYTES >> 20;
-        diagnostic = diagnostic.note(format!("a constant may use {FUEL} fuel and {memory} MiB"));
+        diagnostic = diagnostic.note(format!(
+            "a constant may use {FUEL} fuel and {memory} MiB, all of a program together {FUEL_TOGETHER} fuel"
+        ));
     }
     diagnostic.note("constants and defaults are evaluated when the program is compiled")
 }

@@ -142,13 +142,16 @@ impl<'a> Window<'a> {
             .map(|span| file.line_column(span.start).line)
             .min()
             .unwrap_or(1);
-        let last = spans
-            .map(|span| file.line_column(span.end).line)
-            .max()
-            .unwrap_or(1);
-        let first_line = first.saturating_sub(CONTEXT_LINES).max(1);
+        let reach = spans.map(|span| span.end).max().unwrap_or(0);
+        let last = file.line_column(reach).line;
+        let mut first_line = first.saturating_sub(CONTEXT_LINES).max(1);
+        if file.line_start(first) - file.line_start(first_line) > LONG_LINE {
+            first_line = first;
+        }
         let start = file.line_start(first_line);
-        let end = file.line_start(last + CONTEXT_LINES + 1);
+        // What follows in a line of megabytes is not read; what comes before decides the columns.
+        let most = file.text.floor_char_boundary(reach as usize + LONG_LINE);
+        let end = file.line_start(last + CONTEXT_LINES + 1).min(most);
         Window {
             path: &file.path,
             text: &file.text[start..end],

@@ -12,10 +12,13 @@ enum Need {
     Fn(FnId),
 }
 
+/// Of longer circles the middle is not told.
+const MOST_NAMED: usize = 10;
+
 impl Checker<'_> {
     pub(super) fn cycles(&mut self) {
         let needs = self.needs();
-        let mut told: Vec<Need> = Vec::new();
+        let mut told: BTreeSet<Need> = BTreeSet::new();
         let starts: Vec<Need> = in_cycles(&needs)
             .into_iter()
             .filter(|need| self.is_constant(*need))
@@ -84,13 +87,17 @@ impl Checker<'_> {
         };
         let mut names: Vec<String> = chain.iter().map(name).collect();
         names.push(names[0].clone());
+        if names.len() > MOST_NAMED {
+            let last = names.len() - MOST_NAMED / 2;
+            names.splice(MOST_NAMED / 2..last, ["…".to_string()]);
+        }
         let what = match chain[0] {
             Need::Const(_) => format!("the constant {}", names[0]),
             Need::Fn(_) => names[0].clone(),
         };
         let mut message = Diagnostic::error("E0318", format!("{what} needs itself"))
             .at(span(&chain[0]), names.join(" → "));
-        for other in &chain[1..] {
+        for other in chain[1..].iter().take(MOST_NAMED) {
             message = message.also(span(other), "by way of this");
         }
         self.report(message.help("one of them must be given without the others"));

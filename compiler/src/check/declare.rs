@@ -18,6 +18,23 @@ const SHELLS: &[(&str, usize)] = &[
     ("Map", 2),
 ];
 
+/// The names of one list, such as the fields of a struct, to find those that are declared twice.
+#[derive(Default)]
+pub(super) struct Once {
+    places: FxHashMap<Arc<str>, Span>,
+}
+
+impl Once {
+    /// Where the name was declared before, if it was.
+    pub(super) fn first(&mut self, name: &Name) -> Option<Span> {
+        let known = self.places.get(&name.text).copied();
+        if known.is_none() {
+            self.places.insert(name.text.clone(), name.span);
+        }
+        known
+    }
+}
+
 impl<'a> Checker<'a> {
     pub(super) fn declare(&mut self) {
         let loaded = self.loaded;

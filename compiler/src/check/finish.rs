@@ -70,16 +70,15 @@ impl BodyCx<'_, '_> {
     }
 
     fn report_open(&mut self, open: &BTreeSet<u32>) {
-        let mut seen: Vec<Span> = Vec::new();
+        let mut seen: BTreeSet<Span> = BTreeSet::new();
         for id in open {
             let (span, what) = {
                 let variable = &self.table.variables[*id as usize];
                 (variable.span, variable.open.clone())
             };
-            if seen.contains(&span) {
+            if !seen.insert(span) {
                 continue;
             }
-            seen.push(span);
             let message = match what {
                 Open::List => Diagnostic::error("E0414", "nothing says what this list holds")
                     .at(span, "elements of what type?")

@@ -1,11 +1,12 @@
 //! What items say about types: parameters and their bounds, fields, signatures, impls.
 
 use super::attributes::Place;
+use super::declare::Once;
 use super::types::{Spot, params_of};
 use super::*;
 use crate::ast::{Item, ItemKind, Method, Payload, Signature};
 use crate::hir::{Generic, TraitRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl<'a> Checker<'a> {
     pub(super) fn items(&mut self) {
@@ -240,12 +241,10 @@ impl<'a> Checker<'a> {
                 let generics: Rc<[Generic]> = self.program.adts[id.index()].generics.clone().into();
                 let mut fields: Vec<hir::Field> = Vec::new();
                 let mut defaults = Vec::new();
-                for (index, field) in decl.fields.iter().enumerate() {
-                    if let Some(first) = decl.fields[..index]
-                        .iter()
-                        .find(|other| other.name.text == field.name.text)
-                    {
-                        self.twice(&field.name, first.name.span);
+                let mut once = Once::default();
+                for field in &decl.fields {
+                    if let Some(first) = once.first(&field.name) {
+                        self.twice(&field.name, first);
                     }
                     let said = self.attributes(&field.attributes, Place::Field, module);
                     let ty = self.resolve(&field.ty, &scope, Spot::Plain);
@@ -326,12 +325,10 @@ impl<'a> Checker<'a> {
         let scope = self.adts[id.index()].scope.clone();
         let generics: Rc<[Generic]> = self.program.adts[id.index()].generics.clone().into();
         let mut variants: Vec<hir::Variant> = Vec::new();
-        for (index, variant) in decl.variants.iter().enumerate() {
-            if let Some(first) = decl.variants[..index]
-                .iter()
-                .find(|other| other.name.text == variant.name.text)
-            {
-                self.twice(&variant.name, first.name.span);
+        let mut once = Once::default();
+        for variant in &decl.variants {
+            if let Some(first) = once.first(&variant.name) {
+                self.twice(&variant.name, first);
             }
             let said = self.attributes(&variant.attributes, Place::Variant, module);
             let mut fields = Vec::new();
@@ -352,12 +349,10 @@ impl<'a> Checker<'a> {
                 }
                 Payload::Named(parts) => {
                     named = true;
-                    for (position, (name, part)) in parts.iter().enumerate() {
-                        if let Some((first, _)) = parts[..position]
-                            .iter()
-                            .find(|(other, _)| other.text == name.text)
-                        {
-                            self.twice(name, first.span);
+                    let mut once = Once::default();
+                    for (name, part) in parts {
+                        if let Some(first) = once.first(name) {
+                            self.twice(name, first);
                         }
                         let ty = self.resolve(part, &scope, Spot::Plain);
                         self.written(&ty, part.span, &generics);
@@ -583,15 +578,14 @@ impl<'a> Checker<'a> {
     /// Which traits a method name may belong to, by module.
     fn gather_trait_methods(&mut self) {
         for module in 0..self.scopes.len() {
-            let mut traits: Vec<TraitId> = Vec::new();
             let items = self.scopes[module].types.values().map(|entry| entry.item);
-            for item in items.chain(self.given(module).types.values().map(|entry| entry.item)) {
-                if let TypeItem::Trait(id) = item
-                    && !traits.contains(&id)
-                {
-                    traits.push(id);
-                }
-            }
+            let items = items.chain(self.given(module).types.values().map(|entry| entry.item));
+            let traits: BTreeSet<TraitId> = items
+                .filter_map(|item| match item {
+                    TypeItem::Trait(id) => Some(id),
+                    _ => None,
+                })
+                .collect();
             let mut by_name: BTreeMap<Arc<str>, Vec<TraitId>> = BTreeMap::new();
             for id in traits {
                 for function in &self.traits[id.index()].decl.functions {

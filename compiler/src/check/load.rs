@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// The most files in one program, those of the library included.
 const MAX_MODULES: usize = 1000;
+/// Of so many files that are not there the folders are looked through for others like them.
+const MOST_LOOKED_FOR: usize = 100;
 
 /// A package, by its position among those of the program.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,6 +84,8 @@ struct Loader<'l> {
     modules: Vec<Loaded>,
     /// Path to module; `None` for what could not be loaded.
     by_path: BTreeMap<(PackageId, String), Option<usize>>,
+    /// Files that are not there and of which others like them were looked for.
+    missed: usize,
     packages: Vec<KnownPackage>,
     /// What packages call others, to what that is; `None` for what could not be had.
     named: BTreeMap<(PackageId, String), Option<PackageId>>,
@@ -113,6 +117,7 @@ pub(super) fn load(
         diagnostics,
         modules: Vec::new(),
         by_path: BTreeMap::new(),
+        missed: 0,
         packages: vec![KnownPackage {
             package: Package {
                 prefix: String::new(),
@@ -504,7 +509,9 @@ impl Loader<'_> {
         let mut message = Diagnostic::error("E0703", format!("there is no file `{path}`"))
             .at(span, "imported here");
         match error {
+            SourceError::NotFound if self.missed >= MOST_LOOKED_FOR => {}
             SourceError::NotFound => {
+                self.missed += 1;
                 let (folder, name) = import.rsplit_once('/').unwrap_or(("", import));
                 let near: Vec<String> = self.names_beside(path);
                 if let Some(near) = nearest(name, near.iter().map(String::as_str)) {

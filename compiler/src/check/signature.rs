@@ -1,6 +1,7 @@
 //! Signatures of functions.
 
 use super::attributes::{Condition, Place, conditions};
+use super::declare::Once;
 use super::types::{Spot, params_of};
 use super::*;
 use crate::ast::Signature;
@@ -79,13 +80,12 @@ impl<'a> Checker<'a> {
         scope: &TypeScope,
     ) {
         let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
-        for (index, parameter) in parameters.iter().enumerate() {
-            if let Some(first) = parameters[..index]
-                .iter()
-                .find(|other| other.name.text == parameter.name.text)
-                && &*parameter.name.text != "_"
+        let mut once = Once::default();
+        for parameter in parameters {
+            if &*parameter.name.text != "_"
+                && let Some(first) = once.first(&parameter.name)
             {
-                self.twice(&parameter.name, first.name.span);
+                self.twice(&parameter.name, first);
             }
             let ty = self.resolve(&parameter.ty, scope, Spot::Parameter);
             self.written(&ty, parameter.ty.span, &shared);

@@ -1,14 +1,37 @@
 //! Did you mean …?
+//!
+//! Comparing names is slow, and a program may have many names and many that are not known. So the comparisons of one
+//! thread have a bound, which a compilation fills up when it begins: beyond it nothing is proposed any more. That is
+//! the same on every machine, as a compilation is done by one thread in one order.
+
+use std::cell::Cell;
+
+/// Pairs of letters that one compilation compares at most.
+const LETTER_PAIRS: usize = 10_000_000;
+
+thread_local! {
+    static LEFT: Cell<usize> = const { Cell::new(LETTER_PAIRS) };
+}
+
+/// A compilation begins.
+pub(crate) fn refill() {
+    LEFT.set(LETTER_PAIRS);
+}
 
 /// The name among `known` nearest to `wrong`, if one is near enough; of equally near ones the first.
 pub(crate) fn nearest<'n>(
     wrong: &str,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {
-    let limit = wrong.chars().count().max(3) / 3;
+    let limit = match wrong.chars().count() {
+        // A single letter is near every other one.
+        0 | 1 => 0,
+        count => (count / 3).clamp(1, 20),
+    };
     known
         .into_iter()
         .filter(|name| *name != wrong && name.len().abs_diff(wrong.len()) <= limit + 2)
+        .take_while(|name| afford(name.len().min(MOST_LETTERS) * wrong.len().min(MOST_LETTERS)))
         .map(|name| (distance(wrong, name, limit), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
@@ -39,12 +62,22 @@ fn distance(a: &str, b: &str, limit: usize) -> usize {
     above[b.len()]
 }
 
+/// Letters of a name that are compared; the rest is not looked at.
+const MOST_LETTERS: usize = 64;
+
+/// Whether so many pairs of letters may still be compared; they are then counted as compared.
+fn afford(pairs: usize) -> bool {
+    let left = LEFT.get().checked_sub(pairs);
+    LEFT.set(left.unwrap_or(0));
+    left.is_some()
+}
+
 /// Small letters without `_`, so that `startsWith` is near `starts_with`.
 fn plain(name: &str) -> Vec<char> {
     let letters = name.chars().filter(|letter| *letter != '_');
     letters
         .map(|letter| letter.to_ascii_lowercase())
-        .take(64)
+        .take(MOST_LETTERS)
         .collect()
 }
 
@@ -58,5 +91,21 @@ mod tests {
         assert_eq!(nearest("startsWith", ["starts_with"]), Some("starts_with"));
         assert_eq!(nearest("pritn", ["print", "panic"]), Some("print"));
         assert_eq!(nearest("x", ["completely"]), None);
+        assert_eq!(nearest("x", ["n", "y"]), None);
+        assert_eq!(nearest("N", ["n"]), Some("n"));
+    }
+
+    #[test]
+    fn comparing_has_an_end() {
+        refill();
+        let names: Vec<String> = (0..2_000)
+            .map(|at| format!("{}{at}", "a".repeat(90)))
+            .collect();
+        let wrong = format!("{}b", "a".repeat(90));
+        let found = || nearest(&wrong, names.iter().map(String::as_str)).is_some();
+        assert!(found());
+        assert_eq!((0..10).filter(|_| found()).count(), 1);
+        refill();
+        assert!(found());
     }
 }

@@ -30,7 +30,7 @@ pub use comments::lost_doc;
 pub use token::{Integer, Spanned, Token};
 
 use crate::ast::Doc;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
 use brackets::Open;
 use comments::DocLines;
@@ -139,6 +139,10 @@ impl<'s> Scanner<'s> {
         while !self.out.cut
             && let Some(token) = self.logos.next()
         {
+            // Nobody reads more errors, and each takes more room than the bytes it is about.
+            if self.out.found.len() >= Diagnostics::KEPT {
+                self.out.cut = true;
+            }
             let span = self.logos.span();
             match token {
                 Ok(token) => self.token(token, span),

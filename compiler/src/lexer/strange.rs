@@ -1,6 +1,6 @@
 //! Characters that do not belong in a program.
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
 use std::ops::Range;
 
@@ -19,6 +19,7 @@ pub fn check(file: FileId, text: &str, strings: &[Range<usize>]) -> Vec<Diagnost
     for (at, character) in text
         .char_indices()
         .filter(|(_, character)| changes_direction(*character))
+        .take(Diagnostics::KEPT)
     {
         let place = span(at, character.len_utf8());
         let strings_before = &strings[..strings.partition_point(|string| string.start <= at)];

@@ -6,7 +6,7 @@
 use cop_bytecode::Package;
 use cop_compiler::codes::{CODES, explain};
 use cop_compiler::compile::{CompileOptions, compile};
-use cop_compiler::constants::{ENTRY, Evaluate, FUEL, MEMORY_BYTES, Trapped};
+use cop_compiler::constants::{ENTRY, Evaluate, Evaluated, MEMORY_BYTES, Trapped};
 use cop_compiler::diagnostic::{Diagnostic, Diagnostics};
 use cop_compiler::manifest;
 use cop_compiler::package::{self, MAX_CHAIN, PackageError};
@@ -81,13 +81,14 @@ impl Host for Silent {
 }
 
 impl Evaluate for Machine {
-    fn evaluate(&self, package: &Package) -> Result<Vec<u8>, Trapped> {
+    fn evaluate(&self, package: &Package, fuel: u64) -> Evaluated {
         let program = cop_vm::Program::load(package).expect("constants that verify");
         let limits = Limits {
-            fuel: FUEL,
+            fuel,
             memory_bytes: MEMORY_BYTES,
         };
-        match cop_vm::run(&program, ENTRY, limits, &mut Silent).end {
+        let run = cop_vm::run(&program, ENTRY, limits, &mut Silent);
+        let end = match run.end {
             End::Trapped(trap) => Err(Trapped {
                 kind: trap.kind,
                 message: trap.kind.name().to_owned(),
@@ -95,6 +96,10 @@ impl Evaluate for Machine {
             }),
             End::Returned(bytes) => Ok(bytes),
             End::Stopped | End::Refused(_) => Ok(vec![]),
+        };
+        Evaluated {
+            end,
+            fuel_used: run.fuel_used,
         }
     }
 }
