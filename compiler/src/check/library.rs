@@ -87,13 +87,16 @@ impl Checker<'_> {
                 self.reach_trait(id, &mut reach);
             }
             for id in consts {
-                if reach.consts.insert(id) && self.consts[id.index()].state == ConstState::New {
+                if !reach.consts.insert(id) {
+                    continue;
+                }
+                // Whoever asked for its type may have had it checked already.
+                if self.consts[id.index()].state == ConstState::New {
                     let span = self.program.consts[id.index()].span;
                     self.check_const(id, span);
-                    reach
-                        .bodies
-                        .push(self.program.consts[id.index()].body.clone());
                 }
+                let body = self.program.consts[id.index()].body.clone();
+                reach.bodies.push(body);
             }
         }
     }
