@@ -15,7 +15,9 @@ struct Quiet;
 impl Host for Quiet {
     fn call(&mut self, interface: &str, function: &str, _: &[u8]) -> Answer {
         match (interface, function) {
-            ("log", "append") => Answer::Bytes(vec![]),
+            ("log", "append") | ("test", "trying") => Answer::Bytes(vec![]),
+            // No choices are given.
+            ("test", "property") => Answer::Bytes(vec![0]),
             _ => Answer::Refuse(format!("a constant cannot ask {interface}.{function}")),
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`project`] | what an author wrote: a folder or a file, with name and limits |
 //! | [`packages`] | the packages of others that it is made of: where they are, whether they can be trusted, `cop.lock` |
+//! | [`stamp`] | what a file was at some moment |
 //! | [`report`] | what the compiler has to say about it |
 //! | [`constants`] | the VM, as the compiler asks it for the value of a constant |
 //! | [`publish`] | from a project to a signed release with its bundle |
@@ -23,3 +24,4 @@ pub mod packages;
 pub mod project;
 pub mod publish;
 pub mod report;
+pub mod stamp;

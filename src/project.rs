@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::SourceError;
@@ -16,6 +17,7 @@ use cop_runtime::address::NAME_LENGTH_MAX;
 use crate::files::write_whole;
 use crate::packages::lock::LOCK;
 use crate::report::Report;
+use crate::stamp::Stamp;
 
 /// The root file of a package.
 pub const ROOT: &str = "main.cop";
@@ -36,6 +38,8 @@ pub struct Project {
     /// Memory that a run may use in bytes, if the author chose.
     pub memory_bytes: Option<u64>,
     files: Files,
+    /// What was looked for on disk, as it was just before.
+    asked: Mutex<BTreeMap<PathBuf, Stamp>>,
 }
 
 /// Where the files of a project are.
@@ -176,6 +180,7 @@ impl Project {
                 fuel: None,
                 memory_bytes: None,
                 files,
+                asked: Mutex::default(),
             });
         };
         let mut report = Report::default();
@@ -188,6 +193,7 @@ impl Project {
                 fuel: manifest.fuel,
                 memory_bytes: manifest.memory_mib.map(|mib| mib << 20),
                 files,
+                asked: Mutex::default(),
             }),
             _ => Err(ProjectError::Settings(report)),
         }
@@ -215,12 +221,22 @@ impl Project {
         shown.display().to_string()
     }
 
+    /// The files that were looked for on disk so far, each as it was just before, those included that were not there.
+    pub fn asked(&self) -> BTreeMap<PathBuf, Stamp> {
+        let asked = self.asked.lock();
+        asked.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The content of a file: its path has `/`, and begins with `..` for packages beside the project.
     ///
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
         let from_disk = |path: &Path| {
+            let stamp = Stamp::of(path);
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.entry(path.to_owned()).or_insert(stamp);
+            drop(asked);
             std::fs::read(path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => SourceError::NotFound,
                 _ => SourceError::Unreadable(error.to_string()),

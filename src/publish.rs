@@ -64,8 +64,8 @@ impl fmt::Display for BuildError {
             ),
             BuildError::OnlyForTests(function) => write!(
                 out,
-                "outside its tests it calls `{function}`, by a function of std/test that sets the time, the random numbers or the \
-                 store of a test; call such functions in `test` blocks only"
+                "outside its tests it calls `{function}`, by a function of std/test that is about the time, the random numbers, the store \
+                 or the snapshots of a test; call such functions in `test` blocks only"
             ),
             BuildError::Package(error) => write!(
                 out,

@@ -41,6 +41,8 @@ pub struct Compiled {
     pub kind: ProgramKind,
     /// Names of the tests; number N is the entry point `test N`. Empty unless asked for.
     pub tests: Vec<String>,
+    /// Where each of them stands: the path of its module, and the line.
+    pub test_places: Vec<(String, u32)>,
 }
 
 /// What came of compiling.
@@ -109,12 +111,22 @@ fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> C
             None => ProgramKind::Library,
         };
         let tests = program.tests.iter().map(|t| t.name.to_string()).collect();
+        let test_places = program
+            .tests
+            .iter()
+            .map(|test| {
+                let span = program.fns[test.function.index()].span;
+                let path = files.file(span.file).path.to_string();
+                (path, files.line_column(span).line)
+            })
+            .collect();
         let source_map = map_sources(&lowered, &files);
         Some(Compiled {
             package: lowered.package,
             source_map,
             kind,
             tests,
+            test_places,
         })
     });
     Compilation {

@@ -2,13 +2,15 @@
 //! would ask of the world is answered by doubles.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::answer::WebRequest;
 use crate::engine::{Limits, Loaded};
 use crate::failure::{Failure, FailureCode};
 use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
-use crate::host::world::{Input, Randomness, SystemRandomness, World};
+use crate::host::world::{Input, Randomness, Snapshots, SystemRandomness, World};
 use crate::run::{EntryKind, RunRecord, run};
 use crate::store::StoreError;
 use crate::store::state::{Fingerprint, Shapes, StateView, get_answer};
@@ -153,6 +155,10 @@ pub struct Doubles {
     pub randomness: Box<dyn Randomness>,
     /// Told each line of the log as it is written.
     pub on_log: Option<OnLog>,
+    /// The choices that one property of a test, by its number, is tried with instead of its own.
+    pub choices: Option<(u32, Vec<i64>)>,
+    /// Set when nobody waits for the run any more.
+    pub cancelled: Option<Arc<AtomicBool>>,
 }
 
 impl Doubles {
@@ -163,6 +169,8 @@ impl Doubles {
             clock: DoubleClock::System,
             randomness: Box::new(SystemRandomness),
             on_log: None,
+            choices: None,
+            cancelled: None,
         }
     }
 
@@ -173,6 +181,8 @@ impl Doubles {
             clock: DoubleClock::Fixed(0),
             randomness: Box::new(SeededRandomness::new(0)),
             on_log: None,
+            choices: None,
+            cancelled: None,
         }
     }
 
@@ -183,6 +193,7 @@ impl Doubles {
         kind: EntryKind,
         input: &Input,
         limits: Limits,
+        on_snapshot: Option<&Snapshots<'_>>,
     ) -> Result<RunRecord, Failure> {
         if program.capabilities(entry).is_none() {
             return Err(Failure::new(
@@ -203,11 +214,13 @@ impl Doubles {
             now_ms,
             randomness: &mut *self.randomness,
             kept: None,
-            cancelled: None,
+            cancelled: self.cancelled.as_ref(),
             on_log: match &mut self.on_log {
                 Some(on_log) => Some(&mut **on_log),
                 None => None,
             },
+            on_snapshot,
+            choices: self.choices.as_ref().map(|(n, all)| (*n, &all[..])),
         };
         let record = run(program, entry, kind, limits, world)?;
         match self.state.apply(&record, now_ms) {
@@ -227,7 +240,7 @@ impl Doubles {
         limits: Limits,
     ) -> Result<RunRecord, Failure> {
         let input = Input::Arguments(arguments);
-        self.run(program, "main", EntryKind::Command, &input, limits)
+        self.run(program, "main", EntryKind::Command, &input, limits, None)
     }
 
     /// Runs a test: entry point `test N`.
@@ -240,8 +253,26 @@ impl Doubles {
         number: usize,
         limits: Limits,
     ) -> Result<RunRecord, Failure> {
+        self.run_test_with(program, number, limits, &|_, _| {
+            Some("there are no snapshots here; `copc test` has them".to_owned())
+        })
+    }
+
+    /// The same; `on_snapshot` compares values with snapshots.
+    ///
+    /// # Errors
+    /// As [`Doubles::run_command`].
+    pub fn run_test_with(
+        &mut self,
+        program: &dyn Loaded,
+        number: usize,
+        limits: Limits,
+        on_snapshot: &Snapshots<'_>,
+    ) -> Result<RunRecord, Failure> {
         let entry = format!("test {number}");
-        self.run(program, &entry, EntryKind::Test, &Input::Nothing, limits)
+        let input = Input::Nothing;
+        let snapshots = Some(on_snapshot);
+        self.run(program, &entry, EntryKind::Test, &input, limits, snapshots)
     }
 
     /// Runs `handle` of a web program for one request.
@@ -262,6 +293,6 @@ impl Doubles {
             )
         })?;
         let input = Input::Request(Box::new(view));
-        self.run(program, "handle", EntryKind::Web, &input, limits)
+        self.run(program, "handle", EntryKind::Web, &input, limits, None)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use cop_bytecode::limits::{HOST_CALLS, KEY_BYTES, LOG_BYTES};
 use cop_bytecode::{Hash, TrapKind};
 
-use crate::codec::{Reader, Writer};
+use crate::codec::{CodecError, Reader, Writer};
 use crate::engine::{Answer, End, Host, Limits, Loaded, Position, Trap};
 use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
@@ -65,6 +65,19 @@ pub struct RunRecord {
     pub peak_memory_bytes: u64,
     /// More about a trap than its operands say, for people. Not part of the outcome.
     pub trap_detail: Option<String>,
+    /// What a property of a test was tried with when the test trapped. Not part of the outcome.
+    pub trying: Option<Trying>,
+}
+
+/// A value that a property of a test is tried with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trying {
+    /// Of which property: how many properties of the test came before.
+    pub property: u32,
+    /// The choices that the value was made of, see `std/test`.
+    pub choices: Vec<i64>,
+    /// The value.
+    pub shown: String,
 }
 
 impl RunRecord {
@@ -197,6 +210,7 @@ pub fn run(
         fuel_used: outcome.fuel_used,
         peak_memory_bytes: outcome.peak_memory_bytes,
         trap_detail,
+        trying: recorder.double.and_then(|double| double.trying),
     })
 }
 
@@ -254,6 +268,18 @@ struct Recorder<'a> {
     refusal: Option<Failure>,
 }
 
+/// A run that is no test asks what only a test may.
+fn only_in_tests() -> Ended {
+    Ended::Refused(
+        Failure::new(
+            FailureCode::Denied,
+            "the program may not run like this",
+            "it sets what stands for the world in tests, which only a test may do",
+        )
+        .hint("call those functions of `std/test` in `test` blocks only"),
+    )
+}
+
 /// Why a host call ends the run.
 enum Ended {
     Trap(TrapKind, i64),
@@ -290,6 +316,10 @@ struct Double {
     refusal: Option<String>,
     /// When what it has stored for a time is gone.
     due_ms: BTreeMap<String, i64>,
+    /// How many properties it has begun to try.
+    properties: u32,
+    /// What it is trying.
+    trying: Option<Trying>,
 }
 
 impl Double {
@@ -370,6 +400,9 @@ impl Recorder<'_> {
             HostCall::ClockSet | HostCall::RandomGive | HostCall::KvRefuse => {
                 self.change_double(call, argument)
             }
+            HostCall::TestSnapshot => self.snapshot(argument),
+            HostCall::TestProperty => Ok(self.begin_property()),
+            HostCall::TestTrying => self.try_value(argument).map_err(|_| MALFORMED),
             HostCall::KvGet => self.get(argument),
             HostCall::KvShape => self.shape(argument),
             HostCall::KvKeys => self.keys(argument),
@@ -471,14 +504,7 @@ impl Recorder<'_> {
     /// Changes what a test is told from here on.
     fn change_double(&mut self, call: HostCall, argument: &[u8]) -> Result<Vec<u8>, Ended> {
         let Some(double) = &mut self.double else {
-            return Err(Ended::Refused(
-                Failure::new(
-                    FailureCode::Denied,
-                    "the program may not run like this",
-                    "it sets what stands for the world in tests, which only a test may do",
-                )
-                .hint("call those functions of `std/test` in `test` blocks only"),
-            ));
+            return Err(only_in_tests());
         };
         let mut reader = Reader::new(argument);
         match call {
@@ -497,6 +523,64 @@ impl Recorder<'_> {
             }
         }
         reader.end().map_err(|_| MALFORMED)?;
+        Ok(Vec::new())
+    }
+
+    /// What is wrong with a value that a test compares with its snapshot.
+    fn snapshot(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        if self.double.is_none() {
+            return Err(only_in_tests());
+        }
+        let mut reader = Reader::new(argument);
+        let name = reader.text().map_err(|_| MALFORMED)?;
+        let shown = reader.text().map_err(|_| MALFORMED)?;
+        reader.end().map_err(|_| MALFORMED)?;
+        let wrong = match self.world.on_snapshot {
+            Some(on_snapshot) => on_snapshot(name, shown),
+            None => Some("there are no snapshots here; `copc test` has them".to_owned()),
+        };
+        let mut writer = Writer::new();
+        writer.optional_text(wrong.as_deref());
+        Ok(writer.finish())
+    }
+
+    /// The choices that the next property of a test is to be tried with, if only with those.
+    fn begin_property(&mut self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        let chosen = match (&mut self.double, self.world.choices) {
+            (Some(double), chosen) => {
+                double.properties += 1;
+                chosen.filter(|(property, _)| property + 1 == double.properties)
+            }
+            (None, _) => None,
+        };
+        writer.flag(chosen.is_some());
+        if let Some((_, choices)) = chosen {
+            writer.count(choices.len() as u64);
+            for choice in choices {
+                writer.int(*choice);
+            }
+        }
+        writer.finish()
+    }
+
+    /// Notes what a property is about to be tried with; outside of tests nobody wants to know.
+    fn try_value(&mut self, argument: &[u8]) -> Result<Vec<u8>, CodecError> {
+        let Some(double) = &mut self.double else {
+            return Ok(Vec::new());
+        };
+        let mut reader = Reader::new(argument);
+        double.trying = None;
+        if reader.flag()? {
+            let count = reader.bounded_count()?;
+            let choices: Result<Vec<i64>, CodecError> = (0..count).map(|_| reader.int()).collect();
+            double.trying = Some(Trying {
+                property: double.properties.saturating_sub(1),
+                choices: choices?,
+                shown: reader.text()?.to_owned(),
+            });
+        }
+        reader.end()?;
         Ok(Vec::new())
     }
 

@@ -51,7 +51,13 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
         .env("HOME", folder)
         .stdin(Stdio::null());
     // Settings of whoever runs the tests must not reach them.
-    for name in ["COP_DATA", "COP_KEYS", "COP_KEY_PASSWORD", "CLICOLOR_FORCE"] {
+    for name in [
+        "CI",
+        "COP_DATA",
+        "COP_KEYS",
+        "COP_KEY_PASSWORD",
+        "CLICOLOR_FORCE",
+    ] {
         command.env_remove(name);
     }
     command

@@ -16,3 +16,4 @@ mod publishing;
 mod releases;
 mod running;
 mod skip;
+mod testing;

@@ -111,6 +111,8 @@ fn walk(
         kept: None,
         cancelled: None,
         on_log: None,
+        on_snapshot: None,
+        choices: None,
     };
     match shared.cache.walk(key, &mut world) {
         Ok(found) => Ok(found),
@@ -250,6 +252,8 @@ async fn run_once(
             kept: kept.as_ref().map(|record| &record.transcript),
             cancelled: Some(cancelled),
             on_log: None,
+            on_snapshot: None,
+            choices: None,
         };
         run(
             &*own.target.ready.program,
@@ -370,7 +374,10 @@ fn dependence(transcript: &Transcript) -> Dependence {
             | HostCall::KvAppend
             | HostCall::KvRefuse
             | HostCall::ClockSet
-            | HostCall::RandomGive => {}
+            | HostCall::RandomGive
+            | HostCall::TestSnapshot
+            | HostCall::TestProperty
+            | HostCall::TestTrying => {}
         }
     }
     depends.headers.sort();

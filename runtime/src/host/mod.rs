@@ -34,7 +34,7 @@ pub enum Source {
     Write,
     /// A change of what stands for the world in a test. Nothing else may make one.
     Double,
-    /// A line of the log.
+    /// Said to those who watch the run: a line of the log, or what a property is tried with.
     Log,
     /// The end of the run, with an answer and without writes.
     Stop,
@@ -105,6 +105,9 @@ host_calls! {
     ClockSet,        "clock",   "set",       true,  Double;
     RandomBytes,     "random",  "bytes",     true,  OutsideEachTime;
     RandomGive,      "random",  "give",      true,  Double;
+    TestSnapshot,    "test",    "snapshot",  false, Double;
+    TestProperty,    "test",    "property",  false, Log;
+    TestTrying,      "test",    "trying",    false, Log;
 }
 
 impl HostCall {

@@ -98,7 +98,14 @@ pub struct World<'a> {
     pub cancelled: Option<&'a Arc<AtomicBool>>,
     /// Told each line of the log as it is written.
     pub on_log: Option<&'a mut dyn FnMut(&str)>,
+    /// Asked about each snapshot of a test; without it there are none.
+    pub on_snapshot: Option<&'a Snapshots<'a>>,
+    /// The choices that one property of a test, by its number, is tried with instead of its own.
+    pub choices: Option<(u32, &'a [i64])>,
 }
+
+/// Compares a value with what is stored under a name: the value as `Show` quotes it, and what is wrong with it.
+pub type Snapshots<'a> = dyn Fn(&str, &str) -> Option<String> + 'a;
 
 impl World<'_> {
     /// Whether nobody waits for this run any more.

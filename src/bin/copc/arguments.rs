@@ -180,6 +180,9 @@ pub struct CheckOptions {
     pub packages: PackageOptions,
     #[command(flatten)]
     pub node: NodeOption,
+    /// Check again whenever a file of the program changes, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -222,6 +225,7 @@ const RUN_AFTER: &str = "\
 Examples:
   copc run words.cop -- to be or not                  a command with four arguments
   copc run --stats --fuel 1_000_000 words.cop -- a    say what the run used, and end it at a million fuel
+  copc run --watch words.cop -- to be                 run it again whenever the source changes
   copc run guestbook                                  a web program: one request, GET /
   copc run guestbook --request 'POST /' --header 'content-type: application/x-www-form-urlencoded' \\
       --body 'name=Ada&text=hi'
@@ -244,6 +248,9 @@ pub struct RunOptions {
     /// Say on standard error what the run used: fuel, memory, time, engine
     #[arg(long)]
     pub stats: bool,
+    /// Run again whenever a file of the program changes, until Ctrl-C; a run that is not over by then is ended
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
     /// The request for a web program, such as 'POST /entries?page=2' [default: 'GET /']
     #[arg(long, value_name = "METHOD PATH")]
     pub request: Option<String>,
@@ -263,22 +270,44 @@ pub struct RunOptions {
 
 const TEST_AFTER: &str = "\
 Examples:
-  copc test                     the tests of the program in this folder
-  copc test --filter escaped    only tests whose names hold this text
-  copc test --stats             with the fuel and memory that each test used
+  copc test                       the tests of the program in this folder
+  copc test escaped               only tests whose names hold this text
+  copc test guestbook blank sign  of another program, those whose names hold one of two texts
+  copc test words.cop --watch     again whenever the source changes
+  copc test --accept              what assert_snapshot compares becomes the snapshots; look at what changed, and commit it
+  copc test --stats               with the fuel and memory that each test used
 
-Tests run on all cores and are told in the order of the source. Each starts with an empty store. What a test prints is shown if it
-fails.";
+A test is a block beside the code, and fails if it traps:
+
+  test \"leap years\" {
+      assert_eq(is_leap(2000), true)
+  }
+
+std/test has more assertions, snapshots, properties that are tried with many values, and clocks and stores to be set. Tests run on all
+cores and are told in the order of the source. Each starts with an empty store, and may use ten billion fuel. What a test prints is
+shown if it fails. Exit status: 0 all passed; 1 one failed, or the source has errors; 2 wrong usage.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TEST_AFTER)]
 pub struct TestOptions {
-    /// Folder with a main.cop, or a .cop file
-    #[arg(default_value = ".")]
-    pub path: PathBuf,
-    /// Only tests whose names hold this text
+    /// Folder with a main.cop or a .cop file [default: this folder]; then texts, of which the names of the tests to run hold one
+    #[arg(value_name = "PATH OR FILTER")]
+    pub words: Vec<String>,
+    /// Only tests whose names hold this text; may stand several times
     #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    pub filter: Vec<String>,
+    /// Name the tests instead of running them
+    #[arg(long)]
+    pub list: bool,
+    /// Stop at the first test that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Make what tests compare with snapshots the new snapshots, and remove those that no test uses
+    #[arg(long, conflicts_with_all = ["watch", "list"])]
+    pub accept: bool,
+    /// Run the tests again whenever a file of the program changes, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["json", "list"])]
+    pub watch: bool,
     #[command(flatten)]
     pub limits: LimitOptions,
     #[command(flatten)]
@@ -288,6 +317,9 @@ pub struct TestOptions {
     /// Say below each test what it used: fuel, memory
     #[arg(long)]
     pub stats: bool,
+    /// Say how long each test took, which differs from run to run
+    #[arg(long)]
+    pub time: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

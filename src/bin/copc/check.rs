@@ -9,13 +9,24 @@ use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
 use crate::tell;
 use crate::test;
+use crate::watch::{self, Watch};
 
 /// Checks a program, and says what it is and may touch.
 pub fn check(options: &CheckOptions) -> Result<Ended, Complaint> {
+    if options.watch {
+        return watch::for_ever(|watch| once(options, watch));
+    }
+    once(options, &Watch::default())
+}
+
+fn once(options: &CheckOptions, watch: &Watch) -> Result<Ended, Complaint> {
+    watch.note_project(&options.path);
     let project = Project::at(&options.path)?;
     // With its tests, which are no part of the bundle.
     let from = options.packages.with(options.node.url.as_deref(), None);
-    let (report, _) = test::compiled(&project, &from)?;
+    let compiled = test::compiled(&project, &from);
+    watch.note_files(&project);
+    let (report, _) = compiled?;
     let Built { bundle, .. } = build(&project, &from)?;
     let manifest = bundle.manifest();
     if options.json {

@@ -8,6 +8,8 @@
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
 //! | `explain` | what a code of the compiler means |
 //! | `run`, `test` | a program run on this machine |
+//! | `watch` | the same again whenever a file changes |
+//! | `differ` | two values side by side |
 //! | `parallel` | work on all cores, taken in order |
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
@@ -18,6 +20,7 @@ mod add;
 mod arguments;
 mod build;
 mod check;
+mod differ;
 mod disasm;
 mod ended;
 mod explain;
@@ -29,6 +32,7 @@ mod run;
 mod say;
 mod tell;
 mod test;
+mod watch;
 
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;

@@ -19,12 +19,23 @@ use crate::arguments::{LimitOptions, RunOptions};
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
 use crate::tell::{self, Trapped, Used};
+use crate::watch::{self, Watch};
 
-/// Builds a program and runs it once.
+/// Builds a program and runs it, once or whenever its files change.
 pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
+    if options.watch {
+        return watch::for_ever(|watch| once(options, watch));
+    }
+    once(options, &Watch::default())
+}
+
+fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
+    watch.note_project(&options.path);
     let project = Project::at(&options.path)?;
     let from = options.packages.with(options.node.url.as_deref(), None);
-    let built = build(&project, &from)?;
+    let built = build(&project, &from);
+    watch.note_files(&project);
+    let built = built?;
     let input = input(options, built.bundle.manifest().kind)?;
     let engine = interpreter();
     let refused = |failure: Failure| Complaint::Failed(failure.to_string());
@@ -32,8 +43,9 @@ pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
     if !options.json {
         tell::warnings(&built.report);
     }
-    let limits = granted(options.limits, &project);
+    let limits = granted(options.limits, &project, MOST);
     let mut doubles = Doubles::live();
+    doubles.cancelled = Some(watch.cancelled());
     // A command's log is its output; beside a response it is a remark.
     doubles.on_log = match (options.json, &input) {
         (true, _) => None,
@@ -71,14 +83,20 @@ pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
     })
 }
 
-/// What a run may use: as asked for, else as the manifest says, else the most that there is.
-pub fn granted(asked: LimitOptions, project: &Project) -> Limits {
+/// The most that a run may use.
+const MOST: Limits = Limits {
+    fuel: limits::FUEL_MAX,
+    memory_bytes: limits::MEMORY_MAX,
+};
+
+/// What a run may use: as asked for, else as the manifest says, else what is usual.
+pub fn granted(asked: LimitOptions, project: &Project, usual: Limits) -> Limits {
     let memory_bytes = asked.memory.map(|mib| mib << 20);
     Limits {
-        fuel: asked.fuel.or(project.fuel).unwrap_or(limits::FUEL_MAX),
+        fuel: asked.fuel.or(project.fuel).unwrap_or(usual.fuel),
         memory_bytes: memory_bytes
             .or(project.memory_bytes)
-            .unwrap_or(limits::MEMORY_MAX),
+            .unwrap_or(usual.memory_bytes),
     }
 }
 

@@ -76,6 +76,16 @@ pub fn bold_red(text: &str) -> String {
     format!("\x1b[1;31m{text}\x1b[0m")
 }
 
+/// In red.
+pub fn red(text: &str) -> String {
+    format!("\x1b[31m{text}\x1b[0m")
+}
+
+/// In green.
+pub fn green_text(text: &str) -> String {
+    format!("\x1b[32m{text}\x1b[0m")
+}
+
 /// A number with `,` between its thousands.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -15,6 +15,7 @@ use coputer::project::Project;
 use coputer::report::Report;
 use serde_json::{Value, json};
 
+use crate::differ;
 use crate::say;
 
 /// Most calls shown below a trap.
@@ -57,10 +58,12 @@ pub struct Trapped<'a> {
 }
 
 impl Trapped<'_> {
-    /// For people: name, message, the line of source, and the calls that led there. Colours are ANSI escapes.
+    /// For people: name, message, the line of source, what an assertion compared, and the calls that led there. Colours are
+    /// ANSI escapes.
     pub fn text(&self) -> String {
         let report = trap_report(self.trap, self.map, self.detail);
-        let mut told = Diagnostic::error(self.trap.kind.name(), report.message);
+        let (title, below) = message(self.trap.kind, &report.message);
+        let mut told = Diagnostic::error(self.trap.kind.name(), title);
         if let (Some(file), Some(line), Some(column)) = (&report.file, report.line, report.column) {
             match self.span(file, line, column) {
                 Some(span) => told = told.at(span, ""),
@@ -81,6 +84,9 @@ impl Trapped<'_> {
         }
         let mut text = render::one(&told, &self.report.files, true);
         text.push('\n');
+        for line in below {
+            let _ = writeln!(text, "{}", coloured(&line));
+        }
         let calls = self.calls();
         if calls.len() > 1 {
             for call in calls.iter().take(CALLS_SHOWN) {
@@ -163,6 +169,25 @@ impl Trapped<'_> {
             .map_or(0, char::len_utf8);
         let start = line_start + within;
         Some(Span::new(id, start, start + word.max(one)))
+    }
+}
+
+/// A trap's message as its title and what stands below the source: of an assertion, how the sides differ.
+fn message(kind: TrapKind, message: &str) -> (String, Vec<String>) {
+    if let (TrapKind::AssertionFailed, Some(told)) = (kind, differ::sides(message)) {
+        return told;
+    }
+    let mut lines = message.split('\n').map(str::to_owned);
+    let title = lines.next().unwrap_or_default();
+    (title, lines.collect())
+}
+
+/// A line of a difference in its colour.
+fn coloured(line: &str) -> String {
+    match line.get(..2) {
+        Some("- ") => say::red(line),
+        Some("+ ") => say::green_text(line),
+        _ => line.to_owned(),
     }
 }
 
