@@ -420,7 +420,11 @@ impl<'a> BodyCx<'_, 'a> {
             );
             return finish::nothing(Ty::Error, span);
         }
-        let expected = hint.map(|hint| self.result_behind(hint));
+        // With a payload it is a function here: what is expected says something about its result only if it is one too.
+        let expected = match hint.map(|hint| self.shape(hint)) {
+            Some(Ty::Fn(function)) => Some(function.ret.clone()),
+            other => other.filter(|_| variant.fields.is_empty()),
+        };
         let ty = self.built_type(&found, expected.as_ref());
         self.reach(found.adt, span, "build it");
         if variant.fields.is_empty() {
