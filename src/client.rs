@@ -78,6 +78,9 @@ pub struct NextRelease {
     pub next: u64,
     /// The hash of the release before it, as text.
     pub previous: Option<String>,
+    /// The release before it.
+    #[serde(default)]
+    pub published: Option<Publication>,
 }
 
 /// A publication that the node stored.

@@ -11,11 +11,12 @@ use std::sync::{Mutex, PoisonError};
 
 use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::SourceError;
-use cop_runtime::ProgramName;
 use cop_runtime::address::NAME_LENGTH_MAX;
+use cop_runtime::{Bundle, ProgramName};
 
 use crate::files::write_whole;
 use crate::packages::lock::LOCK;
+use crate::packages::paths::unbundled;
 use crate::report::Report;
 use crate::stamp::Stamp;
 
@@ -162,6 +163,16 @@ impl Project {
         Project::new(name, settings, Files::Table(files))
     }
 
+    /// The project that a bundle is made from: the sources in it.
+    ///
+    /// # Errors
+    /// See [`ProjectError`].
+    pub fn of_bundle(bundle: &Bundle) -> Result<Project, ProjectError> {
+        let sources = bundle.sources();
+        let files = sources.map(|(path, content)| (unbundled(path), content.to_vec()));
+        Project::in_memory(bundle.manifest().name.as_str(), files.collect())
+    }
+
     /// `settings` are path and text of `cop.toml`, if there is one.
     fn new(
         usual_name: &str,
@@ -257,6 +268,17 @@ impl Project {
             Files::File(_) if path == SETTINGS => Err(SourceError::NotFound),
             Files::File(file) => from_disk(&file.parent().unwrap_or(Path::new("")).join(path)),
             Files::Table(files) => files.get(path).cloned().ok_or(SourceError::NotFound),
+        }
+    }
+
+    /// Whether a path from the project's folder leads back to that folder.
+    pub fn is_at(&self, path: &str) -> bool {
+        match &self.files {
+            Files::Folder(folder, _) => {
+                let found = folder.join(path).canonicalize();
+                path.is_empty() || found.is_ok_and(|found| found == *folder)
+            }
+            _ => path.is_empty(),
         }
     }
 

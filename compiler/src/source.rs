@@ -177,6 +177,12 @@ pub trait Sources {
         Vec::new()
     }
 
+    /// The files, besides the root, that the package offers to others: as in import strings, without `.cop`. They are checked with
+    /// it, whether or not the root leads to them.
+    fn offers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Another package: `html`, a dependency that the manifest of the importing package names, or `ADDRESS/html@3` and the
     /// like. `from` is the prefix of the importing package, `""` for the one that is compiled; [`Sources::read`] and
     /// [`Sources::list`] are then asked for paths that begin with the prefix that this gives.

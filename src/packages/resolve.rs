@@ -209,7 +209,11 @@ impl<'a> Packages<'a> {
                 .error(format!("`{path}` leads too far up"))
                 .help("keep packages that belong together in one folder")
         })?;
-        let prefix = prefix_of(&folder);
+        // Seen from a package beside it, the project is in a folder too.
+        let prefix = match self.project.is_at(&folder) {
+            true => String::new(),
+            false => prefix_of(&folder),
+        };
         if state.packages.contains_key(&prefix) {
             return Ok(Found::Package(prefix));
         }
@@ -656,6 +660,12 @@ impl Sources for Packages<'_> {
 
     fn list(&self, folder: &str) -> Vec<String> {
         self.project.list(folder)
+    }
+
+    fn offers(&self) -> Vec<String> {
+        let state = self.state();
+        let own = state.packages.get("");
+        own.map_or_else(Vec::new, |own| own.offers.clone())
     }
 
     fn package(&self, from: &str, wanted: &str) -> Result<Package, PackageError> {

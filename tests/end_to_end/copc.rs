@@ -42,6 +42,17 @@ impl Ran {
     }
 }
 
+/// Settings that `copc` takes from its environment.
+const SETTINGS: [&str; 7] = [
+    "CI",
+    "COP_DATA",
+    "COP_KEYS",
+    "COP_KEY_PASSWORD",
+    "COP_NODE",
+    "COP_PACKAGES",
+    "CLICOLOR_FORCE",
+];
+
 /// `copc` in this folder, which is also the user's home.
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_copc"));
@@ -51,13 +62,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
         .env("HOME", folder)
         .stdin(Stdio::null());
     // Settings of whoever runs the tests must not reach them.
-    for name in [
-        "CI",
-        "COP_DATA",
-        "COP_KEYS",
-        "COP_KEY_PASSWORD",
-        "CLICOLOR_FORCE",
-    ] {
+    for name in SETTINGS {
         command.env_remove(name);
     }
     command

@@ -12,6 +12,7 @@ mod hostile;
 mod http;
 mod keys;
 mod node;
+mod packages;
 mod publishing;
 mod releases;
 mod running;

@@ -130,6 +130,7 @@ pub(super) fn load(
         named: BTreeMap::new(),
     };
     loader.add(PackageId::OWN, root, &text);
+    loader.add_offers();
     let mut next = 0;
     loader.follow(&mut next);
     for (path, text) in library.iter().filter(|(path, _)| path.starts_with("core/")) {
@@ -172,6 +173,26 @@ impl Loader<'_> {
         self.by_path
             .insert((package, path.to_string()), Some(index));
         index
+    }
+
+    /// Loads the files that the package offers.
+    fn add_offers(&mut self) {
+        for file in self.sources.offers() {
+            let path = format!("{file}.cop");
+            if self.by_path.contains_key(&(PackageId::OWN, path.clone())) {
+                continue;
+            }
+            match self.sources.read(&path) {
+                Ok(text) => {
+                    self.add(PackageId::OWN, &path, &text);
+                }
+                Err(error) => self.diagnostics.push(
+                    Diagnostic::error("E0703", format!("there is no file `{path}` to offer"))
+                        .note(error.to_string())
+                        .help("make the file, or take it out of `offers` in `cop.toml`"),
+                ),
+            }
+        }
     }
 
     /// Loads what the modules from `next` on import.
@@ -485,7 +506,7 @@ impl Loader<'_> {
             Ok(text) => Some(self.add(package, path, &text)),
             Err(error) => {
                 self.by_path.insert(key, None);
-                self.missing(path, import, span, &error);
+                self.missing(package, path, import, span, &error);
                 None
             }
         }
@@ -505,11 +526,22 @@ impl Loader<'_> {
         full
     }
 
-    fn missing(&mut self, path: &str, import: &str, span: Span, error: &SourceError) {
+    fn missing(
+        &mut self,
+        package: PackageId,
+        path: &str,
+        import: &str,
+        span: Span,
+        error: &SourceError,
+    ) {
         let mut message = Diagnostic::error("E0703", format!("there is no file `{path}`"))
             .at(span, "imported here");
         match error {
             SourceError::NotFound if self.missed >= MOST_LOOKED_FOR => {}
+            SourceError::NotFound if package != PackageId::OWN => {
+                let name = &self.packages[package.index()].package.name;
+                message = message.help(format!("that is for the author of `{name}` to mend"));
+            }
             SourceError::NotFound => {
                 self.missed += 1;
                 let (folder, name) = import.rsplit_once('/').unwrap_or(("", import));

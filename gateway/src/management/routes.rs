@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use cop_runtime::{Address, Failure, Health, ProgramName, Published};
+use cop_runtime::{Address, Failure, Health, ProgramName, Published, ReleaseInfo};
 use futures_util::Stream;
 use serde::Serialize;
 use warp::http::{Response, header};
@@ -170,6 +170,8 @@ struct NextJson {
     next: u64,
     /// The hash that the next release names as its previous one; `null` for the first.
     previous: Option<String>,
+    /// The newest one, as publishing it again would tell of it: who has nothing new to publish needs not sign.
+    published: Option<PublishedJson>,
 }
 
 async fn release(address: String, name: String, _: Asked, management: Arc<Management>) -> Answer {
@@ -188,6 +190,9 @@ async fn release(address: String, name: String, _: Asked, management: Arc<Manage
         previous: newest
             .as_ref()
             .map(|newest| newest.release_hash.to_string()),
+        published: newest
+            .as_ref()
+            .map(|newest| PublishedJson::again(newest, &management.public)),
         newest: newest.as_ref().map(ReleaseJson::from),
     }))
 }
@@ -215,6 +220,20 @@ struct Urls {
 }
 
 impl PublishedJson {
+    /// A release that was stored before.
+    fn again(known: &ReleaseInfo, public: &str) -> PublishedJson {
+        let published = Published {
+            address: known.address,
+            name: known.name.clone(),
+            number: known.number,
+            release_hash: known.release_hash,
+            bundle_hash: known.bundle_hash,
+            package_hash: known.package_hash,
+            already: true,
+        };
+        PublishedJson::new(&published, public)
+    }
+
     fn new(published: &Published, public: &str) -> PublishedJson {
         let Published {
             address,

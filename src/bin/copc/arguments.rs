@@ -16,7 +16,7 @@ Try it:
   copc key new                          make the key that your programs are published under
   copc publish guestbook                build, sign, and hand it to the node on this machine (copd start)
 
-A PATH is a folder with a main.cop, or a single .cop file; this folder if none is named.
+A PATH is a folder with a main.cop, or a single .cop file; this folder if none is named. Some commands take a bundle (.copb) too.
 Exit status: 0 all is well; 1 the source has errors, the program ended with an error or a trap, or something could not be done;
 2 wrong usage.";
 
@@ -171,9 +171,13 @@ fn folder_of(variable: &str) -> Option<PathBuf> {
     value.map(PathBuf::from)
 }
 
+const CHECK_AFTER: &str = "\
+Of a bundle (.copb) it says whether its sources, with those of the packages that it names, give this very bundle.";
+
 #[derive(Debug, Args)]
+#[command(after_help = CHECK_AFTER)]
 pub struct CheckOptions {
-    /// Folder with a main.cop, or a .cop file
+    /// Folder with a main.cop, a .cop file, or a bundle
     #[arg(default_value = ".")]
     pub path: PathBuf,
     #[command(flatten)]
@@ -236,7 +240,7 @@ at the start of each run, and what it writes is dropped at the end; a node keeps
 #[derive(Debug, Args)]
 #[command(after_help = RUN_AFTER)]
 pub struct RunOptions {
-    /// Folder with a main.cop, or a .cop file
+    /// Folder with a main.cop, a .cop file, or a bundle
     #[arg(default_value = ".")]
     pub path: PathBuf,
     #[command(flatten)]
@@ -327,7 +331,7 @@ pub struct TestOptions {
 
 #[derive(Debug, Args)]
 pub struct DisasmOptions {
-    /// Folder with a main.cop, or a .cop file
+    /// Folder with a main.cop, a .cop file, or a bundle
     #[arg(default_value = ".")]
     pub path: PathBuf,
     #[command(flatten)]
@@ -412,7 +416,7 @@ The node is found by the file that it keeps in its data folder; --data names the
 #[derive(Debug, Args)]
 #[command(after_help = PUBLISH_AFTER)]
 pub struct PublishOptions {
-    /// Folder with a main.cop, or a .cop file
+    /// Folder with a main.cop, a .cop file, or a bundle
     #[arg(default_value = ".")]
     pub path: PathBuf,
     /// Name to publish under [default: the program's own]

@@ -10,12 +10,11 @@ use serde_json::json;
 use crate::arguments::BuildOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
+use crate::subject::EXTENSION;
 use crate::tell;
 
 /// The folder that bundles are written into.
 const FOLDER: &str = "build";
-/// How the names of bundles end.
-const EXTENSION: &str = "copb";
 
 /// Builds a program and writes its bundle.
 pub fn build(options: &BuildOptions) -> Result<Ended, Complaint> {

@@ -2,19 +2,18 @@
 
 use cop_bytecode::print::{Options, print};
 use cop_bytecode::{SourceMap, decode};
-use coputer::project::Project;
-use coputer::publish::build;
 
 use crate::arguments::DisasmOptions;
 use crate::ended::{Complaint, Ended};
 use crate::say;
+use crate::subject::Subject;
 use crate::tell;
+use crate::watch::Watch;
 
 /// Shows the bytecode that a node would get.
 pub fn disasm(options: &DisasmOptions) -> Result<Ended, Complaint> {
-    let project = Project::at(&options.path)?;
     let from = options.packages.with(options.node.url.as_deref(), None);
-    let built = build(&project, &from)?;
+    let Subject { built, .. } = Subject::of(&options.path, &from, &Watch::default())?;
     tell::warnings(&built.report);
     let unreadable = |error: cop_bytecode::DecodeError| {
         Complaint::Failed(format!(

@@ -14,6 +14,7 @@
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish` | a release signed and handed to a node |
+//! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
 
 mod add;
@@ -30,6 +31,7 @@ mod parallel;
 mod publish;
 mod run;
 mod say;
+mod subject;
 mod tell;
 mod test;
 mod watch;

@@ -5,49 +5,51 @@ use cop_runtime::{ProgramKind, SecretKey, local_network};
 use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
 use coputer::node_file::default_data_dir;
 use coputer::project::Project;
-use coputer::publish::{Built, Place, build, sign};
+use coputer::publish::{Built, Place, sign};
 use serde_json::json;
 
 use crate::arguments::PublishOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::key;
 use crate::say;
+use crate::subject::{Subject, is_bundle};
 use crate::tell;
+use crate::watch::Watch;
 
 /// Builds, signs and stores a program.
 pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
-    let project = Project::at(&options.path)?;
-    if !project.is_named && options.name.is_none() {
+    let is_named = is_bundle(&options.path) || Project::at(&options.path)?.is_named;
+    if !is_named && options.name.is_none() {
         return Err(Complaint::Usage(format!(
             "{} is no name that a program can be published under; choose one with --name NAME, or in cop.toml",
             options.path.display()
         )));
     }
     let from = options.packages.with(None, options.data.as_deref());
-    let built = build(&project, &from)?;
+    let Subject { built, .. } = Subject::of(&options.path, &from, &Watch::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
-    let publication = runtime.block_on(store(options, &built))?;
+    let (publication, is_new) = runtime.block_on(store(options, &built))?;
     if options.json {
-        print(&as_json(&publication, &built));
+        print(&as_json(&publication, &built, is_new));
     } else {
         tell::warnings(&built.report);
-        say::out(&as_text(&publication));
         let kind = built.bundle.manifest().kind;
-        if kind != ProgramKind::Web {
-            say::note(&format!(
-                "a {} answers no requests, and its URLs say so; `fn handle` makes a web program",
-                tell::kind(kind)
-            ));
+        say::out(&as_text(&publication, kind, is_new));
+        if kind == ProgramKind::Command {
+            say::note(
+                "a command answers no requests, and its URLs say so; `fn handle` makes a web program",
+            );
         }
     }
     Ok(Ended::Well)
 }
 
-/// Asks the node for the release's place in line, signs, and stores. Everything that can fail without the password comes before it.
-async fn store(options: &PublishOptions, built: &Built) -> Result<Publication, Complaint> {
+/// Asks the node for the release's place in line, signs, and stores; `false` if the newest release is this very bundle, which is
+/// not released again. Everything that can fail without the password comes before it.
+async fn store(options: &PublishOptions, built: &Built) -> Result<(Publication, bool), Complaint> {
     let name = match &options.name {
         Some(name) => name,
         None => &built.bundle.manifest().name,
@@ -56,12 +58,15 @@ async fn store(options: &PublishOptions, built: &Built) -> Result<Publication, C
     let node = node(options)?;
     let next = node.next_release(&entry.public.address(), name).await?;
     let place = place(&next)?;
+    let bundle = built.bundle.hash().to_string();
+    if let Some(newest) = next.published.filter(|newest| newest.bundle == bundle) {
+        return Ok((newest, false));
+    }
     let secret: SecretKey = key::open(&keys, &entry, &options.password)?;
     let release = sign(&built.bundle, name, place, &secret)
         .map_err(|error| Complaint::Failed(format!("cannot sign the release: {error}")))?;
-    Ok(node
-        .publish(&release.encode(), &built.bundle.encode())
-        .await?)
+    let (release, bundle) = (release.encode(), built.bundle.encode());
+    Ok((node.publish(&release, &bundle).await?, true))
 }
 
 fn node(options: &PublishOptions) -> Result<NodeClient, Complaint> {
@@ -98,7 +103,7 @@ fn place(next: &NextRelease) -> Result<Place, Complaint> {
     })
 }
 
-fn as_text(publication: &Publication) -> String {
+fn as_text(publication: &Publication, kind: ProgramKind, is_new: bool) -> String {
     let Publication {
         address,
         name,
@@ -107,22 +112,28 @@ fn as_text(publication: &Publication) -> String {
         urls,
         ..
     } = publication;
+    let done = match is_new {
+        true => say::green("published:"),
+        false => say::green("unchanged:"),
+    };
+    let head =
+        format!("{done} {name}, release {release}\npublisher  {address}\nbundle     {bundle}\n\n");
+    if kind == ProgramKind::Library {
+        let add = format!("copc add {address}/{name}@{release}");
+        return format!(
+            "{head}{}   makes another package use it; \"{address}/{name}@{release}\" imports it anywhere\n",
+            say::bold(&add)
+        );
+    }
     format!(
-        "{} {name}, release {release}\n\
-         publisher  {address}\n\
-         bundle     {bundle}\n\
-         \n\
-         {}\n\
-         {}\n\
-         {}   exactly this bundle, without state\n",
-        say::green("published:"),
+        "{head}{}\n{}\n{}   exactly this bundle, without state\n",
         say::bold(&urls.host),
         urls.path,
         urls.pinned,
     )
 }
 
-fn as_json(publication: &Publication, built: &Built) -> serde_json::Value {
+fn as_json(publication: &Publication, built: &Built, is_new: bool) -> serde_json::Value {
     let Publication {
         address,
         name,
@@ -139,6 +150,7 @@ fn as_json(publication: &Publication, built: &Built) -> serde_json::Value {
         "name": name,
         "kind": built.bundle.manifest().kind.as_str(),
         "release": release,
+        "new": is_new,
         "release_hash": release_hash,
         "bundle": bundle,
         "package": program,

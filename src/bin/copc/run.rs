@@ -10,7 +10,6 @@ use cop_runtime::library::ReadyProgram;
 use cop_runtime::run::{RunEnd, RunRecord};
 use cop_runtime::{Doubles, Failure, ProgramKind, WebRequest};
 use coputer::project::Project;
-use coputer::publish::build;
 use coputer::report::Report;
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 use crate::arguments::{LimitOptions, RunOptions};
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
+use crate::subject::Subject;
 use crate::tell::{self, Trapped, Used};
 use crate::watch::{self, Watch};
 
@@ -31,11 +31,8 @@ pub fn run(options: &RunOptions) -> Result<Ended, Complaint> {
 
 fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
     watch.note_project(&options.path);
-    let project = Project::at(&options.path)?;
     let from = options.packages.with(options.node.url.as_deref(), None);
-    let built = build(&project, &from);
-    watch.note_files(&project);
-    let built = built?;
+    let Subject { project, built } = Subject::of(&options.path, &from, watch)?;
     let input = input(options, built.bundle.manifest().kind)?;
     let engine = interpreter();
     let refused = |failure: Failure| Complaint::Failed(failure.to_string());
