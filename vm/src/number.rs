@@ -5,6 +5,24 @@ use cop_bytecode::limits::NAN_BITS;
 
 use crate::machine::{Run, trap};
 
+/// The power; a negative exponent is no argument.
+pub fn power(base: i64, exponent: i64) -> Run<i64> {
+    if exponent < 0 {
+        return trap(TrapKind::InvalidArgument, exponent, 0);
+    }
+    let (mut result, mut square, mut bits) = (Some(1i64), Some(base), exponent);
+    loop {
+        if bits & 1 == 1 {
+            result = result.and_then(|result| result.checked_mul(square?));
+        }
+        bits >>= 1;
+        if bits == 0 {
+            return checked(result, base, exponent);
+        }
+        square = square.and_then(|square| square.checked_mul(square));
+    }
+}
+
 /// `/` of integers.
 #[inline]
 pub fn divide(left: i64, right: i64) -> Run<i64> {

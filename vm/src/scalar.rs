@@ -54,6 +54,7 @@ pub fn scalar(op: Op, a: u64, b: u64) -> Run<u64> {
         },
         Op::I64AddOverflows => truth(i.checked_add(j).is_none()),
         Op::I64SubOverflows => truth(i.checked_sub(j).is_none()),
+        Op::I64Pow => int(number::power(i, j)?),
         Op::I64MulOverflows => truth(i.checked_mul(j).is_none()),
 
         Op::F64Add => float(x + y),

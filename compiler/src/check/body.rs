@@ -164,6 +164,9 @@ impl<'c, 'a> BodyCx<'c, 'a> {
         let scope = self.scope.clone();
         let resolved = self.cx.resolve(ty, &scope, spot);
         self.well_formed(&resolved, ty.span);
+        for used in std::mem::take(&mut self.cx.alias_uses) {
+            self.alias_bounds(&used);
+        }
         resolved
     }
 
@@ -278,9 +281,11 @@ impl<'a> Checker<'a> {
                     self_ty: None,
                 };
                 let resolved = self.resolve(ty, &scope, types::Spot::Plain);
+                self.written(&resolved, ty.span, &Rc::from([]));
                 self.program.consts[index].ty = resolved;
             }
         }
+        self.check_written();
         for index in 0..self.fns.len() {
             if self.fns[index].owner == Owner::Default {
                 self.check_function(FnId(index as u32));
@@ -382,8 +387,8 @@ impl<'a> Checker<'a> {
             if decl.ty.is_none() {
                 self.report(
                     Diagnostic::error(
-                        "E0907",
-                        format!("not yet: {MAX_CONST_CHAIN} constants without a type in a row"),
+                        "E0331",
+                        format!("{MAX_CONST_CHAIN} constants without a type in a row"),
                     )
                     .at(span, format!("`{}` is one more", decl.name.text))
                     .help("write the type of some of them"),

@@ -9,7 +9,7 @@ use crate::hir::{Arm, Expr, Pattern, PatternKind};
 impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
     pub(super) fn too_hard(&mut self, span: Span) {
         self.out.push(
-            Diagnostic::error("E0908", "not yet: patterns as intricate as these")
+            Diagnostic::error("E0611", "patterns that are too intricate")
                 .at(
                     span,
                     "whether they cover everything takes too long to find out",

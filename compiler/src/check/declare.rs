@@ -193,6 +193,8 @@ impl<'a> Checker<'a> {
                     decl,
                     module,
                     state: AliasState::New,
+                    generics: Rc::from([]),
+                    uses: Vec::new(),
                 });
                 self.add_type(module, &decl.name, TypeItem::Alias(id), public, false);
             }

@@ -163,11 +163,17 @@ impl Checker<'_> {
         self.derived.get(builtin as usize)?.get(id.index())
     }
 
-    fn check_written(&mut self) {
+    pub(super) fn check_written(&mut self) {
         for (ty, span, generics) in std::mem::take(&mut self.written) {
             let module = self.module_of(span);
             let mut cx = body::BodyCx::bare(self, module, generics);
             cx.well_formed(&ty, span);
+            cx.settle();
+        }
+        for (used, generics) in std::mem::take(&mut self.written_aliases) {
+            let module = self.module_of(used.span);
+            let mut cx = body::BodyCx::bare(self, module, generics);
+            cx.alias_bounds(&used);
             cx.settle();
         }
     }

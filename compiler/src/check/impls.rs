@@ -16,9 +16,10 @@ impl Checker<'_> {
         let shown_type = self.show(&ty, &generics);
         let Some(head) = Head::of(&ty) else {
             self.report(
-                Diagnostic::error("E0906", "not yet: an `impl` for every type")
-                    .at(decl.target.span, "a type parameter")
-                    .help("write one `impl` for each type that needs it"),
+                Diagnostic::error("E0330", "an `impl` for every type")
+                    .at(decl.target.span, "a type parameter stands for all of them")
+                    .note("a type has at most one `impl` of a trait; with this one, no type could have its own")
+                    .help("write an `impl` for each type that needs it, or a function: `fn name[T: Show](value: T)`"),
             );
             self.impls[index].good = false;
             return;

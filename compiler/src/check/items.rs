@@ -70,6 +70,19 @@ impl<'a> Checker<'a> {
             let declared = self.adt_generics(AdtId(index as u32));
             self.program.adts[index].generics = self.generics(declared, &scope);
         }
+        for index in 0..self.aliases.len() {
+            let info = &self.aliases[index];
+            let (decl, uses) = (info.decl, info.uses.clone());
+            let scope = TypeScope {
+                module: info.module,
+                params: params_of(&decl.generics, 0),
+                self_ty: None,
+            };
+            let generics: Rc<[Generic]> = self.generics(&decl.generics, &scope).into();
+            self.written_aliases
+                .extend(uses.into_iter().map(|used| (used, generics.clone())));
+            self.aliases[index].generics = generics;
+        }
         for index in 0..self.shells.len() {
             let scope = self.shells[index].scope.clone();
             let declared = &self.shells[index].decl.generics;

@@ -185,6 +185,10 @@ struct Checker<'a> {
     known: Known,
     /// Types written in signatures whose bounds are looked at once all impls are known.
     written: Vec<(Ty, Span, Rc<[hir::Generic]>)>,
+    /// Uses of aliases whose parameters have bounds, since somebody last took them.
+    alias_uses: Vec<AliasUse>,
+    /// Those in signatures and other aliases, like `written`.
+    written_aliases: Vec<(AliasUse, Rc<[hir::Generic]>)>,
     /// When the built-in traits hold for structs and enums, by trait, then by type.
     derived: Vec<Vec<derive::Summary>>,
     /// Types, traits and constants marked `@deprecated`, by the place of their names, and why.
@@ -326,6 +330,18 @@ struct AliasInfo<'a> {
     decl: &'a ast::Alias,
     module: usize,
     state: AliasState,
+    /// Its parameters, once their bounds are known.
+    generics: Rc<[hir::Generic]>,
+    /// Other aliases with bounds that it mentions.
+    uses: Vec<AliasUse>,
+}
+
+/// An alias with its arguments, where it is written.
+#[derive(Clone)]
+struct AliasUse {
+    alias: usize,
+    args: Vec<Ty>,
+    span: Span,
 }
 
 enum AliasState {
@@ -443,6 +459,8 @@ impl<'a> Checker<'a> {
             derived: Vec::new(),
             deprecated: FxHashMap::default(),
             alias_stack: Vec::new(),
+            alias_uses: Vec::new(),
+            written_aliases: Vec::new(),
             const_stack: Vec::new(),
             diagnostics: Vec::new(),
             whole_library: false,

@@ -340,6 +340,18 @@ impl<'a> BodyCx<'_, 'a> {
         self.cx.report(message);
     }
 
+    /// Asks for the bounds that the arguments of an alias must meet.
+    pub(super) fn alias_bounds(&mut self, used: &AliasUse) {
+        let info = &self.cx.aliases[used.alias];
+        let (generics, name) = (info.generics.clone(), rc(&info.decl.name.text));
+        for (generic, arg) in generics.iter().zip(&used.args) {
+            for bound in &generic.bounds {
+                let asker = Asker::Written(name.clone(), generic.name.clone());
+                self.demand(arg, substitute_trait(bound, &used.args), used.span, asker);
+            }
+        }
+    }
+
     /// Asks for the bounds that a written type must meet: those of its structs and enums, and keys.
     pub(super) fn well_formed(&mut self, ty: &Ty, span: Span) {
         match ty {

@@ -135,6 +135,11 @@ impl<'a> Checker<'a> {
                     return Ty::Error;
                 }
                 let ty = self.alias(alias, named.span).substitute(&args);
+                let declared = &self.aliases[alias].decl.generics;
+                if declared.iter().any(|generic| !generic.bounds.is_empty()) {
+                    let span = named.span;
+                    self.alias_uses.push(AliasUse { alias, args, span });
+                }
                 if infer::Table::default().too_large(&ty) {
                     self.report(
                         Diagnostic::error("E0415", "this type is too large")
@@ -267,8 +272,8 @@ impl<'a> Checker<'a> {
         if self.alias_stack.len() >= MAX_ALIAS_CHAIN {
             self.report(
                 Diagnostic::error(
-                    "E0903",
-                    format!("not yet: more than {MAX_ALIAS_CHAIN} aliases in a row"),
+                    "E0329",
+                    format!("more than {MAX_ALIAS_CHAIN} aliases in a row"),
                 )
                 .at(span, ""),
             );
@@ -279,20 +284,14 @@ impl<'a> Checker<'a> {
         let params = params_of(&decl.generics, 0);
         self.aliases[alias].state = AliasState::Working;
         self.alias_stack.push(alias);
-        for generic in &decl.generics {
-            if let Some(bound) = generic.bounds.first() {
-                self.report(
-                    Diagnostic::error("E0904", "not yet: bounds on the parameters of an alias")
-                        .at(bound.span, ""),
-                );
-            }
-        }
         let scope = TypeScope {
             module,
             params,
             self_ty: None,
         };
+        let outer = std::mem::take(&mut self.alias_uses);
         let ty = self.resolve(&decl.ty, &scope, Spot::Plain);
+        self.aliases[alias].uses = std::mem::replace(&mut self.alias_uses, outer);
         self.alias_stack.pop();
         self.aliases[alias].state = AliasState::Done(ty.clone());
         ty
@@ -381,6 +380,9 @@ impl<'a> Checker<'a> {
 
     /// Looks at the bounds of a type that was written, once everything is known.
     pub(super) fn written(&mut self, ty: &Ty, span: Span, generics: &Rc<[hir::Generic]>) {
+        let uses = std::mem::take(&mut self.alias_uses);
+        self.written_aliases
+            .extend(uses.into_iter().map(|used| (used, generics.clone())));
         let bounded = infer::any_part(ty, &mut |part| {
             matches!(part, Ty::Map(..) | Ty::Set(_))
                 || matches!(part, Ty::Adt(_, args) if !args.is_empty())

@@ -15,7 +15,7 @@
 use crate::hir::LocalId;
 use crate::source::Span;
 use cop_bytecode::layout::{Body, Layouts, SlotKind};
-use cop_bytecode::{Instr, Own, Step, TrapKind, Type, TypeId, Value, ValueType};
+use cop_bytecode::{Instr, Op, Own, Step, TrapKind, Type, TypeId, Value, ValueType};
 use std::collections::BTreeMap;
 
 /// What is alive: local to slot.
@@ -89,6 +89,37 @@ pub enum Lend {
         /// Whether the part was only copied (a type without references, or the variable is used meanwhile).
         copied: bool,
     },
+    /// Alternatives lent parts; the names hold copies.
+    Chosen {
+        /// The local that the parts belong to.
+        local: LocalId,
+        /// Which alternative matched.
+        which: LocalId,
+        /// For each alternative: where what the names hold is stored.
+        chosen: Vec<Vec<(Vec<Hop>, LocalId)>>,
+        /// The type of numbers.
+        int: TypeId,
+        /// The type of truth.
+        bool_ty: TypeId,
+    },
+}
+
+/// An element of a list, as a pattern names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Element {
+    /// So many elements are before it.
+    Front(i64),
+    /// It is so far from the end: 1 is the last one.
+    Back(i64),
+}
+
+/// A step along a pattern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hop {
+    /// To a field or variant.
+    Step(Step),
+    /// To an element.
+    Element(Element),
 }
 
 /// The parts of an opened value.
@@ -332,6 +363,11 @@ impl Builder {
                 parts,
             } => *whole == local || parts.holds(local),
             Lend::Taken { root, part, .. } => *root == local || *part == local,
+            Lend::Chosen {
+                local: whole,
+                chosen,
+                ..
+            } => *whole == local || chosen.iter().flatten().any(|(_, part)| *part == local),
         })
     }
 
@@ -575,7 +611,92 @@ impl Builder {
                 let value = self.emit_unique(instr, ty, unique);
                 self.bind(*root, value, !is_copy(layouts, ty));
             }
+            Lend::Chosen {
+                local,
+                which,
+                chosen,
+                int,
+                bool_ty,
+            } => {
+                let number = self.take(*which);
+                let whole = self.open_block(None);
+                for (at, parts) in (0..).zip(chosen) {
+                    if at + 1 == chosen.len() as i64 {
+                        self.store_parts(*local, parts, *int, layouts);
+                        self.exit(whole, None, layouts);
+                        break;
+                    }
+                    let wanted = self.emit_value(Instr::ConstI64(at), *int);
+                    let same = self.plain(Op::I64Eq, vec![number, wanted], *bool_ty);
+                    let region = self.open_if(same, None);
+                    self.store_parts(*local, parts, *int, layouts);
+                    self.exit(whole, None, layouts);
+                    self.next_arm(Instr::Else);
+                    self.exit(region, None, layouts);
+                    self.close(layouts);
+                }
+                self.close(layouts);
+            }
         }
+    }
+
+    fn plain(&mut self, op: Op, args: Vec<Value>, ty: TypeId) -> Value {
+        self.emit_value(Instr::Op { op, ty: None, args }, ty)
+    }
+
+    /// Stores what locals hold in places of another.
+    fn store_parts(
+        &mut self,
+        local: LocalId,
+        parts: &[(Vec<Hop>, LocalId)],
+        int: TypeId,
+        layouts: &mut Layouts,
+    ) {
+        for (hops, part) in parts {
+            let path = self.steps(local, hops, int, layouts);
+            self.enter(local, &path, false, layouts);
+            let new = self.take(*part);
+            let value = self.take(local);
+            let ty = self.type_of(value);
+            let unique = self.unique_with(value, &path, new, layouts);
+            let value = self.emit_unique(Instr::Set { value, path, new }, ty, unique);
+            self.bind(local, value, !is_copy(layouts, ty));
+        }
+    }
+
+    /// The path that hops lead along in a local.
+    pub fn steps(
+        &mut self,
+        local: LocalId,
+        hops: &[Hop],
+        int: TypeId,
+        layouts: &mut Layouts,
+    ) -> Vec<Step> {
+        let mut path: Vec<Step> = vec![];
+        for hop in hops {
+            let step = match *hop {
+                Hop::Step(step) => step,
+                Hop::Element(Element::Front(n)) => {
+                    Step::Index(self.emit_value(Instr::ConstI64(n), int))
+                }
+                Hop::Element(Element::Back(n)) => {
+                    let mut list = self.value(local);
+                    if !path.is_empty() {
+                        let ty = follow(layouts, self.type_of(list), &path).0;
+                        let get = Instr::Get {
+                            value: list,
+                            path: path.clone(),
+                        };
+                        list = self.emit_value(get, ty);
+                    }
+                    let len = self.plain(Op::ListLen, vec![list], int);
+                    let back = self.emit_value(Instr::ConstI64(n), int);
+                    Step::Index(self.plain(Op::I64Sub, vec![len, back], int))
+                }
+            };
+            path.push(step);
+        }
+        path
     }
 
     fn rebuild(&mut self, parts: &Opened, layouts: &mut Layouts) -> Value {

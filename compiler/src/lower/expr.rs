@@ -231,7 +231,18 @@ impl FnLowerer<'_, '_> {
             let most = self.b.emit_value(Instr::ConstI64(i64::MAX), int);
             let over = self.op(Op::I64Eq, &[to, most]);
             let region = self.b.open_if(over, None);
-            self.b.trap(TrapKind::InvalidRange, Some(to), None);
+            // A slice of an empty text never fits, and traps with both bounds.
+            let empty = self.text("");
+            let text = self.look(empty);
+            let ty = self.b.type_of(text);
+            let slice = Instr::Op {
+                op: Op::StringSlice,
+                ty: None,
+                args: vec![text, from, to],
+            };
+            let never = self.b.emit_unique(slice, ty, 1);
+            self.b.hold(never);
+            self.b.trap(TrapKind::Unreachable, None, None);
             self.b.next_arm(Instr::Else);
             self.b.exit(region, None, &mut self.cx.layouts);
             self.b.close(&mut self.cx.layouts);

@@ -1,6 +1,6 @@
 //! Patterns: tests, bindings, lent parts, `match`.
 
-use super::builder::{Lend, Opened, RegionId};
+use super::builder::{Element, Hop, Lend, Opened, RegionId};
 use super::function::{FnLowerer, Val};
 use super::liveness;
 use super::loops::root_of;
@@ -330,10 +330,6 @@ impl FnLowerer<'_, '_> {
                 after,
             } => self.test_list(pattern, before, rest, after, base, path, fail),
             PatternKind::Or(alternatives) => {
-                if lends(pattern) {
-                    let help = "write one arm for each alternative";
-                    self.not_yet(pattern, "`mut` inside alternatives of a pattern", help);
-                }
                 let mut locals = vec![];
                 liveness::bound(pattern, &mut locals);
                 let matched = self.b.open_block(None);
@@ -352,14 +348,6 @@ impl FnLowerer<'_, '_> {
                 self.b.close(&mut self.cx.layouts);
             }
         }
-    }
-
-    fn not_yet(&mut self, pattern: &Pattern, what: &str, help: &str) {
-        self.cx.errors.push(
-            Diagnostic::error("E0902", format!("not yet: {what}"))
-                .at(pattern.span, "this pattern")
-                .help(help),
-        );
     }
 
     fn test_int(&mut self, n: i64, op: Op, base: Val, path: &[Step], ty: &Ty, fail: RegionId) {
@@ -388,10 +376,6 @@ impl FnLowerer<'_, '_> {
         path: &[Step],
         fail: RegionId,
     ) {
-        if before.iter().chain(after).any(lends) {
-            let help = "change the element by its index: `xs[0] = …`";
-            self.not_yet(pattern, "`mut` inside a list pattern", help);
-        }
         let list = self.at(base, path, &pattern.ty);
         let list_value = self.look(list);
         let int = self.int();
@@ -457,8 +441,23 @@ impl FnLowerer<'_, '_> {
         )
         .0;
         let copied = self.is_copy(ty) || used.is_none_or(|used| Self::mentions(used, root));
-        let value = self.b.enter(root, &path, false, &mut self.cx.layouts);
         let part = self.b.hidden();
+        self.lend_part(root, path, part, copied);
+        // The keys stay alive as long as the lend; they are dropped with the region that holds them.
+        let _ = keys;
+        part
+    }
+
+    /// Puts what lies at a path in a local into the local `part`, until the lend is closed. `copied`: a copy of it, since
+    /// something else of the local is in use.
+    fn lend_part(&mut self, root: LocalId, path: Vec<Step>, part: LocalId, copied: bool) {
+        if self.b.dead {
+            return;
+        }
+        let root_ty = self.b.type_of(self.b.value(root));
+        let ty = super::builder::follow(&mut self.cx.layouts, root_ty, &path).0;
+        let copied = copied || self.is_copy(ty);
+        let value = self.b.enter(root, &path, false, &mut self.cx.layouts);
         if copied {
             let mut got = self.b.emit_value(
                 Instr::Get {
@@ -483,15 +482,12 @@ impl FnLowerer<'_, '_> {
             self.b.bind(part, defined[0], true);
             self.b.bind(root, defined[1], true);
         }
-        // The keys stay alive as long as the lend; they are dropped with the region that holds them.
-        let _ = keys;
         self.b.lends.push(Lend::Taken {
             root,
             path,
             part,
             copied,
         });
-        part
     }
 
     /// Binds the lent names of a pattern that matched for its guard, where they can only be read.
@@ -525,6 +521,15 @@ impl FnLowerer<'_, '_> {
                     self.look_at_lent(sub, base, &path);
                 }
             }
+            PatternKind::List { before, after, .. } => {
+                for (element, sub) in elements(before, after) {
+                    if lends(sub) {
+                        let list = self.at(base, path, &pattern.ty);
+                        let index = self.element_index(list, element);
+                        self.look_at_lent(sub, base, &extended(path, Step::Index(index)));
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -534,12 +539,58 @@ impl FnLowerer<'_, '_> {
         if self.b.dead || !lends(pattern) {
             return;
         }
+        if let PatternKind::List { before, after, .. } = &pattern.kind {
+            return self.lend_elements(before, after, local);
+        }
         let value = self.b.take(local);
-        let parts = self.open_along(pattern, value);
+        let mut lists = vec![];
+        let parts = self.open_along(pattern, value, &mut lists);
         self.b.lends.push(Lend::Open { local, parts });
+        for (list, local) in lists {
+            self.lend_parts(list, local);
+        }
     }
 
-    fn open_along(&mut self, pattern: &Pattern, value: Value) -> Opened {
+    /// Binds what a list pattern lends. An element that is lent alone is moved out of the list meanwhile.
+    fn lend_elements(&mut self, before: &[Pattern], after: &[Pattern], list: LocalId) {
+        let lent: Vec<(Element, &Pattern)> = elements(before, after)
+            .filter(|(_, sub)| lends(sub))
+            .collect();
+        for (element, sub) in &lent {
+            let base = self.operand_local(list);
+            let index = self.element_index(base, *element);
+            let part = match sub.kind {
+                PatternKind::Bind { local, .. } => local,
+                _ => self.b.hidden(),
+            };
+            self.lend_part(list, vec![Step::Index(index)], part, lent.len() > 1);
+            if !matches!(sub.kind, PatternKind::Bind { .. }) {
+                self.lend_parts(sub, part);
+            }
+        }
+    }
+
+    /// The index of an element that a list pattern names.
+    fn element_index(&mut self, list: Val, element: Element) -> Value {
+        let int = self.int();
+        match element {
+            Element::Front(n) => self.b.emit_value(Instr::ConstI64(n), int),
+            Element::Back(n) => {
+                let list = self.look(list);
+                let len = self.op(Op::ListLen, &[list]);
+                let back = self.b.emit_value(Instr::ConstI64(n), int);
+                self.op(Op::I64Sub, &[len, back])
+            }
+        }
+    }
+
+    /// `lists`: list patterns inside, with the locals that their lists are in.
+    fn open_along<'p>(
+        &mut self,
+        pattern: &'p Pattern,
+        value: Value,
+        lists: &mut Vec<(&'p Pattern, LocalId)>,
+    ) -> Opened {
         let (variant, fields): (u32, Vec<(u32, &Pattern)>) = match &pattern.kind {
             PatternKind::Bind { local, lent: true } => {
                 let ty = self.b.type_of(value);
@@ -579,9 +630,13 @@ impl FnLowerer<'_, '_> {
                     .iter()
                     .find(|(i, p)| *i as usize == index && lends(p))
                 {
+                    Some((_, sub)) if matches!(sub.kind, PatternKind::List { .. }) => {
+                        lists.push((*sub, hidden));
+                        Opened::Local(hidden)
+                    }
                     Some((_, sub)) => {
                         let value = self.b.take(hidden);
-                        self.open_along(sub, value)
+                        self.open_along(sub, value, lists)
                     }
                     None => Opened::Local(hidden),
                 },
@@ -604,6 +659,9 @@ impl FnLowerer<'_, '_> {
                 return;
             }
             let base = self.operand_local(local);
+            if lends_in_alternatives(pattern) {
+                return self.test_alternatives(pattern, local, fail);
+            }
             self.test(pattern, base, &[], fail);
             self.lend_parts(pattern, local);
             return;
@@ -616,6 +674,109 @@ impl FnLowerer<'_, '_> {
         if !self.b.dead {
             self.release(val);
         }
+    }
+
+    /// `place is pattern` where alternatives lend: which of them matched is not known where the lend ends, so the names are
+    /// copies, and a number says where they are stored.
+    fn test_alternatives(&mut self, pattern: &Pattern, local: LocalId, fail: RegionId) {
+        let all = self.without_lending_alternatives(pattern);
+        let mut locals = vec![];
+        liveness::bound(pattern, &mut locals);
+        let which = self.b.hidden();
+        locals.push(which);
+        let matched = self.b.open_block(None);
+        self.b.export(matched, locals);
+        let mut chosen = vec![];
+        let int = self.int();
+        for (number, alternative) in all.iter().enumerate() {
+            let next = self.b.open_block(None);
+            let base = self.operand_local(local);
+            self.test(alternative, base, &[], next);
+            let mut parts = vec![];
+            self.copy_lent(alternative, local, &mut vec![], &mut parts);
+            chosen.push(parts);
+            let value = self.b.emit_value(Instr::ConstI64(number as i64), int);
+            self.b.bind(which, value, false);
+            self.b.exit(matched, None, &mut self.cx.layouts);
+            self.b.close(&mut self.cx.layouts);
+        }
+        self.b.exit(fail, None, &mut self.cx.layouts);
+        self.b.close(&mut self.cx.layouts);
+        let (bool_ty, chosen) = (self.bool(), chosen);
+        self.b.lends.push(Lend::Chosen {
+            local,
+            which,
+            chosen,
+            int,
+            bool_ty,
+        });
+    }
+
+    /// Binds the lent names of a pattern that matched to copies, and says where they come from.
+    fn copy_lent(
+        &mut self,
+        pattern: &Pattern,
+        local: LocalId,
+        path: &mut Vec<Hop>,
+        out: &mut Vec<(Vec<Hop>, LocalId)>,
+    ) {
+        if self.b.dead || !lends(pattern) {
+            return;
+        }
+        let steps: Vec<(Vec<Hop>, &Pattern)> = match &pattern.kind {
+            PatternKind::Bind { local: name, .. } => {
+                let int = self.int();
+                let steps = self.b.steps(local, path, int, &mut self.cx.layouts);
+                let base = self.operand_local(local);
+                let val = self.at(base, &steps, &pattern.ty);
+                self.bind_local(*name, val, &pattern.ty);
+                out.push((path.clone(), *name));
+                return;
+            }
+            PatternKind::Tuple(parts) => (0u32..)
+                .zip(parts)
+                .map(|(i, part)| (vec![Hop::Step(Step::Field(i))], part))
+                .collect(),
+            PatternKind::Variant {
+                adt,
+                variant,
+                fields,
+            } => {
+                let sum = !self.cx.adt(*adt).is_struct;
+                let of = sum.then_some(Hop::Step(Step::Variant(*variant)));
+                let hops = |field: &u32| {
+                    let field = Hop::Step(Step::Field(*field));
+                    of.iter().copied().chain([field]).collect()
+                };
+                fields.iter().map(|(i, part)| (hops(i), part)).collect()
+            }
+            PatternKind::List { before, after, .. } => elements(before, after)
+                .map(|(element, part)| (vec![Hop::Element(element)], part))
+                .collect(),
+            _ => vec![],
+        };
+        for (hops, part) in steps {
+            let count = path.len();
+            path.extend(hops);
+            self.copy_lent(part, local, path, out);
+            path.truncate(count);
+        }
+    }
+
+    /// The patterns that a pattern stands for when alternatives that lend are written out, in their order.
+    fn without_lending_alternatives(&mut self, pattern: &Pattern) -> Vec<Pattern> {
+        let all = written_out(pattern);
+        if all.len() > ALTERNATIVES {
+            self.cx.errors.push(
+                Diagnostic::error("E0611", "a pattern that is too intricate")
+                    .at(
+                        pattern.span,
+                        format!("it stands for more than {ALTERNATIVES} patterns"),
+                    )
+                    .help("take the value apart in two steps"),
+            );
+        }
+        all
     }
 
     /// `match`.
@@ -656,12 +817,22 @@ impl FnLowerer<'_, '_> {
             return Val::Unit;
         }
         let whole = self.b.open_block(result);
+        let mut written: Vec<(Option<Pattern>, &Arm)> = vec![];
         for arm in arms {
+            if lends_in_alternatives(&arm.pattern) {
+                let all = self.without_lending_alternatives(&arm.pattern);
+                written.extend(all.into_iter().map(|pattern| (Some(pattern), arm)));
+            } else {
+                written.push((None, arm));
+            }
+        }
+        for (pattern, arm) in &written {
+            let pattern = pattern.as_ref().unwrap_or(&arm.pattern);
             let next = self.b.open_block(None);
             let lends_here = self.b.lends.len();
-            self.arm_matches(arm, base, next);
+            self.arm_matches(pattern, arm.guard.as_ref(), base, next);
             if let Some(local) = lent {
-                self.lend_parts(&arm.pattern, local);
+                self.lend_parts(pattern, local);
             } else if !self.b.dead {
                 self.release(base);
             }
@@ -694,18 +865,17 @@ impl FnLowerer<'_, '_> {
     }
 
     /// Tests an arm's pattern and guard. With alternatives the guard is tried for each that matches.
-    fn arm_matches(&mut self, arm: &Arm, base: Val, next: RegionId) {
-        let guard = arm.guard.as_ref();
-        let (PatternKind::Or(alternatives), Some(guard)) = (&arm.pattern.kind, guard) else {
-            self.test(&arm.pattern, base, &[], next);
+    fn arm_matches(&mut self, pattern: &Pattern, guard: Option<&Expr>, base: Val, next: RegionId) {
+        let (PatternKind::Or(alternatives), Some(guard)) = (&pattern.kind, guard) else {
+            self.test(pattern, base, &[], next);
             if let Some(guard) = guard {
-                self.look_at_lent(&arm.pattern, base, &[]);
+                self.look_at_lent(pattern, base, &[]);
                 self.condition(guard, next);
             }
             return;
         };
         let mut locals = vec![];
-        liveness::bound(&arm.pattern, &mut locals);
+        liveness::bound(pattern, &mut locals);
         locals.extend(liveness::defined(guard));
         let matched = self.b.open_block(None);
         self.b.export(matched, locals);
@@ -719,6 +889,92 @@ impl FnLowerer<'_, '_> {
         self.b.exit(next, None, &mut self.cx.layouts);
         self.b.close(&mut self.cx.layouts);
     }
+}
+
+/// Most patterns that one with alternatives that lend may stand for.
+const ALTERNATIVES: usize = 64;
+
+/// The patterns that a pattern stands for when alternatives that lend are written out: little more than is allowed.
+fn written_out(pattern: &Pattern) -> Vec<Pattern> {
+    if !lends_in_alternatives(pattern) {
+        return vec![pattern.clone()];
+    }
+    let rows = |parts: &[&Pattern]| {
+        let mut rows: Vec<Vec<Pattern>> = vec![vec![]];
+        for part in parts {
+            let ways = written_out(part);
+            rows = rows
+                .iter()
+                .flat_map(|row| {
+                    ways.iter().map(|way| {
+                        let mut row = row.clone();
+                        row.push(way.clone());
+                        row
+                    })
+                })
+                .take(ALTERNATIVES + 1)
+                .collect();
+        }
+        rows
+    };
+    let with = |kind: PatternKind| Pattern {
+        kind,
+        ..pattern.clone()
+    };
+    match &pattern.kind {
+        PatternKind::Or(parts) => parts
+            .iter()
+            .flat_map(written_out)
+            .take(ALTERNATIVES + 1)
+            .collect(),
+        PatternKind::Tuple(parts) => rows(&parts.iter().collect::<Vec<_>>())
+            .into_iter()
+            .map(|row| with(PatternKind::Tuple(row)))
+            .collect(),
+        PatternKind::Variant {
+            adt,
+            variant,
+            fields,
+        } => rows(&fields.iter().map(|(_, part)| part).collect::<Vec<_>>())
+            .into_iter()
+            .map(|row| {
+                with(PatternKind::Variant {
+                    adt: *adt,
+                    variant: *variant,
+                    fields: fields.iter().map(|(i, _)| *i).zip(row).collect(),
+                })
+            })
+            .collect(),
+        PatternKind::List {
+            before,
+            rest,
+            after,
+        } => rows(&before.iter().chain(after).collect::<Vec<_>>())
+            .into_iter()
+            .map(|mut row| {
+                let after = row.split_off(before.len());
+                with(PatternKind::List {
+                    before: row,
+                    rest: *rest,
+                    after,
+                })
+            })
+            .collect(),
+        _ => vec![pattern.clone()],
+    }
+}
+
+/// The parts of a list pattern, with where they are.
+fn elements<'p>(
+    before: &'p [Pattern],
+    after: &'p [Pattern],
+) -> impl Iterator<Item = (Element, &'p Pattern)> {
+    let count = after.len() as i64;
+    let front = (0..).zip(before).map(|(n, sub)| (Element::Front(n), sub));
+    let back = (0..)
+        .zip(after)
+        .map(move |(n, sub)| (Element::Back(count - n), sub));
+    front.chain(back)
 }
 
 fn extended(path: &[Step], step: Step) -> Vec<Step> {
@@ -739,6 +995,19 @@ fn lends(pattern: &Pattern) -> bool {
         PatternKind::Variant { fields, .. } => fields.iter().any(|(_, p)| lends(p)),
         PatternKind::Tuple(parts) | PatternKind::Or(parts) => parts.iter().any(lends),
         PatternKind::List { before, after, .. } => before.iter().chain(after).any(lends),
+        _ => false,
+    }
+}
+
+/// Whether alternatives inside a pattern lend a part.
+fn lends_in_alternatives(pattern: &Pattern) -> bool {
+    match &pattern.kind {
+        PatternKind::Or(parts) => parts.iter().any(lends),
+        PatternKind::Variant { fields, .. } => fields.iter().any(|(_, p)| lends_in_alternatives(p)),
+        PatternKind::Tuple(parts) => parts.iter().any(lends_in_alternatives),
+        PatternKind::List { before, after, .. } => {
+            before.iter().chain(after).any(lends_in_alternatives)
+        }
         _ => false,
     }
 }

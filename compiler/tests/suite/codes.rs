@@ -194,15 +194,15 @@ fn too_long_for_a_page(code: &str) -> Option<Program> {
             }
             files
         }
-        "E0903" => Program::one(format!(
+        "E0329" => Program::one(format!(
             "{}type A101 = Int\nfn main() {{\n    let x: A0 = 1\n    print(x)\n}}",
             row(101, &|at| format!("type A{at} = A{}\n", at + 1))
         )),
-        "E0907" => Program::one(format!(
+        "E0331" => Program::one(format!(
             "{}const a51 = 1\nfn main() {{ print(a0) }}",
             row(51, &|at| format!("const a{at} = a{}\n", at + 1))
         )),
-        "E0908" => Program::one(format!(
+        "E0611" => Program::one(format!(
             "fn main() {{\n    match [1] {{\n        [{}] => {{}}\n        _ => {{}}\n    }}\n}}",
             "_, ".repeat(400)
         )),

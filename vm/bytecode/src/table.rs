@@ -197,6 +197,7 @@ ops! {
     I64SubOverflows = 0x60 "i64.sub_overflows" (I64 I64) -> Bool, Simple, [], "whether the difference leaves 64 bits";
     I64MulOverflows = 0x61 "i64.mul_overflows" (I64 I64) -> Bool, Simple, [], "whether the product leaves 64 bits";
     I64Parse = 0x62 "i64.parse" (String) -> OptionI64, Copy, [], "optional `-` and decimal digits";
+    I64Pow = 0x63 "i64.pow" (I64 I64) -> I64, LibraryFloat, [InvalidArgument IntegerOverflow], "power; a negative exponent is no argument";
 
     F64Add = 0x68 "f64.add" (F64 F64) -> F64, Simple, [], "sum";
     F64Sub = 0x69 "f64.sub" (F64 F64) -> F64, Simple, [], "difference";

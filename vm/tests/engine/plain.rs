@@ -209,6 +209,23 @@ fn integers() {
     check(I64URem, &[I(-1), I(10)], "5");
     check(I64UDiv, &[I(3), I(0)], "DivisionByZero [3, 0]");
     check(I64URem, &[I(3), I(0)], "DivisionByZero [3, 0]");
+    for (base, exponent, power) in [
+        (2, 62, "4611686018427387904"),
+        (2, 63, "IntegerOverflow [2, 63]"),
+        (-2, 63, "-9223372036854775808"),
+        (-2, 64, "IntegerOverflow [-2, 64]"),
+        (3, 39, "4052555153018976267"),
+        (3, 40, "IntegerOverflow [3, 40]"),
+        (0, 0, "1"),
+        (-1, MAX, "-1"),
+        (1, MAX, "1"),
+        (MAX, 1, "9223372036854775807"),
+        (MIN, 2, "IntegerOverflow [-9223372036854775808, 2]"),
+        (7, MAX, "IntegerOverflow [7, 9223372036854775807]"),
+        (5, -1, "InvalidArgument [-1, 0]"),
+    ] {
+        check(I64Pow, &[I(base), I(exponent)], power);
+    }
     check(I64AddOverflows, &[I(MAX), I(1)], "1");
     check(I64AddOverflows, &[I(MAX), I(0)], "0");
     check(I64SubOverflows, &[I(MIN), I(1)], "1");
