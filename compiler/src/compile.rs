@@ -5,7 +5,7 @@ use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::EntryKind;
 use crate::lower::{self, Lowered, Origin};
-use crate::source::{SourceMap, Sources};
+use crate::source::{SourceMap, Sources, Span};
 use cop_bytecode::Package;
 use cop_bytecode::source_map::{self, FunctionMap, Place};
 
@@ -139,23 +139,34 @@ fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> C
 /// The source map of a lowered package: only files that it came from, in order of first use.
 fn map_sources(lowered: &Lowered, files: &SourceMap) -> source_map::SourceMap {
     let mut paths: indexmap::IndexSet<String> = indexmap::IndexSet::new();
+    // By number of the file.
+    let mut known: Vec<Option<u32>> = vec![None; files.files().count()];
     let mut functions = Vec::with_capacity(lowered.origins.len());
     for Origin { name, spans, .. } in &lowered.origins {
         let mut function = FunctionMap {
             name: name.clone(),
             ranges: vec![],
         };
+        // Neighbours mostly come from one place.
+        let mut last: Option<(Span, Place)> = None;
         for (index, span) in spans.iter().enumerate() {
-            let at = files.line_column(*span);
-            let file = paths.insert_full(files.file(span.file).path.to_string()).0 as u32;
-            function.mark(
-                index as u32,
-                Place {
-                    file,
-                    line: at.line,
-                    column: at.column,
-                },
-            );
+            let place = match last {
+                Some((of, place)) if of == *span => place,
+                _ => {
+                    let at = files.line_column(*span);
+                    let file = *known[span.file.0 as usize].get_or_insert_with(|| {
+                        let path = files.file(span.file).path.to_string();
+                        paths.insert_full(path).0 as u32
+                    });
+                    Place {
+                        file,
+                        line: at.line,
+                        column: at.column,
+                    }
+                }
+            };
+            last = Some((*span, place));
+            function.mark(index as u32, place);
         }
         functions.push(function);
     }

@@ -88,11 +88,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// Takes the text in and finds its lines.
     pub fn new(path: &str, text: &str) -> Self {
-        let after_breaks = text
-            .bytes()
-            .enumerate()
-            .filter(|&(_, byte)| byte == b'\n')
-            .map(|(at, _)| at as u32 + 1);
+        let after_breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1);
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
         SourceFile {
             path: path.into(),

@@ -124,7 +124,7 @@ impl<'s> Scanner<'s> {
             anchored,
             crooked: Vec::new(),
             line_starts: std::iter::once(0)
-                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
                 .collect(),
             string_texts: Vec::new(),
         }

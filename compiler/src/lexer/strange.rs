@@ -16,7 +16,8 @@ pub fn check(file: FileId, text: &str, strings: &[Range<usize>]) -> Vec<Diagnost
             .edit(span(0, 3), "");
         found.push(mark);
     }
-    for (at, character) in text
+    let not_ascii = if text.is_ascii() { "" } else { text };
+    for (at, character) in not_ascii
         .char_indices()
         .filter(|(_, character)| changes_direction(*character))
         .take(Diagnostics::KEPT)
@@ -39,11 +40,9 @@ pub fn check(file: FileId, text: &str, strings: &[Range<usize>]) -> Vec<Diagnost
             false => error.help("remove it").edit(place, ""),
         });
     }
-    let lone = text
-        .bytes()
-        .enumerate()
-        .find(|&(at, byte)| byte == b'\r' && text.as_bytes().get(at + 1) != Some(&b'\n'));
-    if let Some((at, _)) = lone {
+    let lone = memchr::memchr_iter(b'\r', text.as_bytes())
+        .find(|&at| text.as_bytes().get(at + 1) != Some(&b'\n'));
+    if let Some(at) = lone {
         let error = Diagnostic::error("E0112", "a carriage return without a line feed")
             .at(span(at, 1), "")
             .help("lines end with LF or CRLF; in a string write `\\r`");

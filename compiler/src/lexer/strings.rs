@@ -33,7 +33,10 @@ impl Scanner<'_> {
         let text: Arc<str> = if in_block {
             "".into()
         } else {
-            self.unescape(piece.clone()).into()
+            match self.text[piece.clone()] {
+                ref plain if !plain.contains('\\') => plain.into(),
+                _ => self.unescape(piece.clone()).into(),
+            }
         };
         let token = match (first, end) {
             (true, End::Interpolation) => Token::StrHead(text),

@@ -1,6 +1,7 @@
 //! The tokens: what logos finds, what the scanner makes of it, and their names in messages.
 
 use logos::Logos;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// A token with the bytes it covers.
@@ -17,9 +18,24 @@ pub enum Integer {
     Bits(i64),
 }
 
+/// The names of a file: each is kept once.
+#[derive(Default)]
+pub struct Names(FxHashSet<Arc<str>>);
+
+impl Names {
+    fn name(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        let name: Arc<str> = text.into();
+        self.0.insert(name.clone());
+        name
+    }
+}
+
 /// One token. Those of the first group never leave the lexer.
 #[derive(Logos, Clone, Debug, PartialEq)]
-#[logos(skip r"[ \t\r]+")]
+#[logos(skip r"[ \t\r]+", extras = Names)]
 pub enum Token {
     // ---- openings, which the scanner follows up by hand
     #[regex(r"//[^\n]*", allow_greedy = true)]
@@ -76,9 +92,9 @@ pub enum Token {
     // ---- found by logos as they are
     #[token("\n")]
     Newline,
-    #[regex(r"[a-z_][A-Za-z0-9_]*", |lexer| Arc::from(lexer.slice()))]
+    #[regex(r"[a-z_][A-Za-z0-9_]*", |lexer| lexer.extras.name(lexer.slice()))]
     Ident(Arc<str>),
-    #[regex(r"[A-Z][A-Za-z0-9_]*", |lexer| Arc::from(lexer.slice()))]
+    #[regex(r"[A-Z][A-Za-z0-9_]*", |lexer| lexer.extras.name(lexer.slice()))]
     Upper(Arc<str>),
     #[token("_", priority = 5)]
     Underscore,
