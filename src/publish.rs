@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cop_bytecode::{EncodeError, Hash, encode, limits};
 use cop_compiler::compile::{
-    Compilation, CompileOptions, Compiled, ProgramKind as CompiledKind, compile,
+    Compilation, CompileOptions, Compiled, ProgramKind as CompiledKind, compile, compile_both,
 };
 use cop_compiler::manifest::Kind;
 use cop_runtime::bundle::{BundleError, source_hash};
@@ -85,6 +85,30 @@ impl std::error::Error for BuildError {}
 pub fn build(project: &Project, from: &packages::Options) -> Result<Built, BuildError> {
     let packages = Packages::open(project, from).map_err(BuildError::Source)?;
     let (report, compiled) = compiled(project, &packages, false)?;
+    let bundle = bundle(project, &packages, &compiled)?;
+    Ok(Built { bundle, report })
+}
+
+/// The same with all that is said of its tests, which are no part of the bundle.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn checked(project: &Project, from: &packages::Options) -> Result<Built, BuildError> {
+    let packages = Packages::open(project, from).map_err(BuildError::Source)?;
+    let (compilation, without_tests) = compile_both(ROOT, &packages, options(true));
+    let (report, _) = kept(project, &packages, compilation)?;
+    let Some(compiled) = without_tests else {
+        return Err(BuildError::Source(report));
+    };
+    let bundle = bundle(project, &packages, &compiled)?;
+    Ok(Built { bundle, report })
+}
+
+fn bundle(
+    project: &Project,
+    packages: &Packages<'_>,
+    compiled: &Compiled,
+) -> Result<Bundle, BuildError> {
     let calls = compiled.package.host_functions.iter();
     let mut doubles = calls.filter(|call| {
         HostCall::find(&call.interface, &call.name)
@@ -94,8 +118,7 @@ pub fn build(project: &Project, from: &packages::Options) -> Result<Built, Build
         let name = format!("{}.{}", call.interface, call.name);
         return Err(BuildError::OnlyForTests(name));
     }
-    let bundle = pack(project, &compiled, packages.sources())?;
-    Ok(Built { bundle, report })
+    pack(project, compiled, packages.sources())
 }
 
 /// Compiles a project whose packages were found, and keeps its lock file. With `tests`, they are entry points.
@@ -107,11 +130,20 @@ pub fn compiled(
     packages: &Packages<'_>,
     tests: bool,
 ) -> Result<(Report, Compiled), BuildError> {
+    kept(project, packages, compile(ROOT, packages, options(tests)))
+}
+
+/// A compilation without errors, after the lock file was kept.
+fn kept(
+    project: &Project,
+    packages: &Packages<'_>,
+    compilation: Compilation,
+) -> Result<(Report, Compiled), BuildError> {
     let Compilation {
         files,
         diagnostics,
         compiled,
-    } = compile(ROOT, packages, options(tests));
+    } = compilation;
     let report = Report::of(project, diagnostics, &files);
     let compiled = compiled.filter(|_| !report.diagnostics.has_errors());
     let kept = packages.finish(compiled.is_some());

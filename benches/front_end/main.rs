@@ -177,13 +177,13 @@ fn phases(files: &Files) -> Vec<(&'static str, Duration)> {
         for (id, text) in &ids {
             std::hint::black_box(parser::count_tokens(*id, text));
         }
-        let lexing = (used() - begun);
+        let lexing = used() - begun;
         note(lexing);
         let begun = used();
         for (id, text) in &ids {
             std::hint::black_box(parser::parse(*id, text, &mut Diagnostics::new()));
         }
-        let parsing = (used() - begun);
+        let parsing = used() - begun;
         note(parsing.saturating_sub(lexing));
         let (mut map, mut diagnostics) = (SourceMap::new(), Diagnostics::new());
         let begun = used();

@@ -3,7 +3,7 @@
 use crate::check::{CheckOptions, check, suggest};
 use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
-use crate::hir::EntryKind;
+use crate::hir::{self, EntryKind};
 use crate::lower::{self, Lowered, Origin};
 use crate::source::{SourceMap, Sources, Span};
 use cop_bytecode::Package;
@@ -62,22 +62,48 @@ const STACK: usize = 256 << 20;
 
 /// Compiles the package whose root file is `root` (such as `main.cop`).
 pub fn compile(root: &str, sources: &(dyn Sources + Sync), options: CompileOptions) -> Compilation {
+    let work = || compile_here(root, sources, options, &[options.tests]).0;
+    on_a_large_stack(work)
+}
+
+/// Compiles a package with its tests, as [`compile`] does, and gives beside it what it is without them: the source is
+/// read and checked once.
+pub fn compile_both(
+    root: &str,
+    sources: &(dyn Sources + Sync),
+    options: CompileOptions,
+) -> (Compilation, Option<Compiled>) {
+    let with_tests = CompileOptions {
+        tests: true,
+        ..options
+    };
+    let work = || compile_here(root, sources, with_tests, &[true, false]);
+    let (compilation, mut others) = on_a_large_stack(work);
+    (compilation, others.pop())
+}
+
+fn on_a_large_stack<T: Send>(work: impl Fn() -> T + Sync) -> T {
     std::thread::scope(|scope| {
-        let work = || compile_here(root, sources, options);
         let thread = std::thread::Builder::new()
             .name("compiler".into())
             .stack_size(STACK);
-        match thread.spawn_scoped(scope, work) {
+        match thread.spawn_scoped(scope, &work) {
             Ok(handle) => handle
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             // No thread to be had: the stack at hand serves all but absurd programs.
-            Err(_) => compile_here(root, sources, options),
+            Err(_) => work(),
         }
     })
 }
 
-fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> Compilation {
+/// Compiles, and makes a program with tests or without for each of `lowerings`: the first belongs to the compilation.
+fn compile_here(
+    root: &str,
+    sources: &dyn Sources,
+    options: CompileOptions,
+    lowerings: &[bool],
+) -> (Compilation, Vec<Compiled>) {
     let mut files = SourceMap::new();
     let mut diagnostics = Diagnostics::new();
     suggest::refill();
@@ -91,49 +117,56 @@ fn compile_here(root: &str, sources: &dyn Sources, options: CompileOptions) -> C
         },
         &mut diagnostics,
     );
-    let compiled = checked.and_then(|mut program| {
+    let mut compiled = Vec::new();
+    if let Some(mut program) = checked {
         if let Some(engine) = options.constants {
             constants::evaluate(&mut program, engine, &mut diagnostics);
-            if diagnostics.has_errors() {
-                return None;
+        }
+        for tests in lowerings {
+            if !diagnostics.has_errors() {
+                compiled.extend(lowered(&program, *tests, &files, &mut diagnostics));
             }
         }
-        let lowered = lower::lower(
-            &program,
-            lower::Options {
-                tests: options.tests,
-            },
-            &mut diagnostics,
-        )?;
-        let kind = match program.entry.as_ref().map(|e| e.kind) {
-            Some(EntryKind::Command { .. }) => ProgramKind::Command,
-            Some(EntryKind::Web) => ProgramKind::Web,
-            None => ProgramKind::Library,
-        };
-        let tests = program.tests.iter().map(|t| t.name.to_string()).collect();
-        let test_places = program
-            .tests
-            .iter()
-            .map(|test| {
-                let span = program.fns[test.function.index()].span;
-                let path = files.file(span.file).path.to_string();
-                (path, files.line_column(span).line)
-            })
-            .collect();
-        let source_map = map_sources(&lowered, &files);
-        Some(Compiled {
-            package: lowered.package,
-            source_map,
-            kind,
-            tests,
-            test_places,
-        })
-    });
-    Compilation {
+    }
+    let others = compiled.split_off(compiled.len().min(1));
+    let compilation = Compilation {
         files,
         diagnostics,
-        compiled,
-    }
+        compiled: compiled.pop(),
+    };
+    (compilation, others)
+}
+
+fn lowered(
+    program: &hir::Program,
+    tests: bool,
+    files: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Compiled> {
+    let lowered = lower::lower(program, lower::Options { tests }, diagnostics)?;
+    let kind = match program.entry.as_ref().map(|e| e.kind) {
+        Some(EntryKind::Command { .. }) => ProgramKind::Command,
+        Some(EntryKind::Web) => ProgramKind::Web,
+        None => ProgramKind::Library,
+    };
+    let shown: &[hir::Test] = if tests { &program.tests } else { &[] };
+    let tests = shown.iter().map(|test| test.name.to_string()).collect();
+    let test_places = shown
+        .iter()
+        .map(|test| {
+            let span = program.fns[test.function.index()].span;
+            let path = files.file(span.file).path.to_string();
+            (path, files.line_column(span).line)
+        })
+        .collect();
+    let source_map = map_sources(&lowered, files);
+    Some(Compiled {
+        package: lowered.package,
+        source_map,
+        kind,
+        tests,
+        test_places,
+    })
 }
 
 /// The source map of a lowered package: only files that it came from, in order of first use.
@@ -252,6 +285,40 @@ mod tests {
             let (a, b) = (compiled(&file), compiled(&file));
             assert_eq!(a.package, b.package, "{}", file.display());
             assert_eq!(a.source_map, b.source_map, "{}", file.display());
+        }
+    }
+
+    #[test]
+    fn what_is_not_reached_changes_nothing() {
+        for file in sources() {
+            let folder = Folder(file.parent().unwrap_or(Path::new(".")).to_path_buf());
+            let root = file.file_name().and_then(|name| name.to_str());
+            let package = |library: bool| {
+                let (mut files, mut found) = (SourceMap::new(), Diagnostics::new());
+                let options = CheckOptions {
+                    tests: true,
+                    library,
+                };
+                let root = root.unwrap_or_default();
+                let program = check(root, &folder, &mut files, &options, &mut found)?;
+                let lowered = lower::lower(&program, lower::Options { tests: true }, &mut found)?;
+                Some(lowered.package)
+            };
+            assert_eq!(package(false), package(true), "{}", file.display());
+        }
+    }
+
+    #[test]
+    fn a_program_without_its_tests_is_what_it_is_alone() {
+        for file in sources() {
+            let folder = Folder(file.parent().unwrap_or(Path::new(".")).to_path_buf());
+            let root = file.file_name().and_then(|name| name.to_str());
+            let root = root.unwrap_or_default();
+            let alone = compile(root, &folder, CompileOptions::default()).compiled;
+            let (_, beside) = compile_both(root, &folder, CompileOptions::default());
+            let (alone, beside) = (alone.expect("it compiles"), beside.expect("it compiles"));
+            assert_eq!(alone.package, beside.package, "{}", file.display());
+            assert_eq!(alone.source_map, beside.source_map, "{}", file.display());
         }
     }
 }

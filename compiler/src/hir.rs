@@ -412,7 +412,7 @@ pub struct TraitFnRef {
     pub args: Vec<Ty>,
 }
 
-/// An expression.
+/// An expression. A program has many, so those kinds that are rare keep what is large in a box.
 #[derive(Clone, Debug)]
 pub struct Expr {
     /// What it is.
@@ -496,9 +496,9 @@ pub enum ExprKind {
         /// What is looked at.
         value: Box<Expr>,
         /// The same as a place, if the pattern lends a part of it (`mut x` inside).
-        place: Option<Place>,
+        place: Option<Box<Place>>,
         /// The pattern.
-        pattern: Pattern,
+        pattern: Box<Pattern>,
     },
     /// A call of a known function.
     Call(FnRef, Vec<Arg>),
@@ -530,7 +530,7 @@ pub enum ExprKind {
         /// What is looked at.
         value: Box<Expr>,
         /// The same as a place, if an arm lends a part of it.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
         /// Arms in order.
         arms: Vec<Arm>,
     },
@@ -544,7 +544,7 @@ pub enum ExprKind {
     /// `for pattern in value`; the pattern always matches.
     For {
         /// What each element is bound to.
-        pattern: Pattern,
+        pattern: Box<Pattern>,
         /// What is walked.
         value: Box<Expr>,
         /// How.
@@ -553,9 +553,9 @@ pub enum ExprKind {
         body: Box<Expr>,
     },
     /// `place = value`.
-    Assign(Place, Box<Expr>),
+    Assign(Box<Place>, Box<Expr>),
     /// `place op= value`; on `String` only `+`.
-    AssignOp(BinaryOp, Place, Box<Expr>),
+    AssignOp(BinaryOp, Box<Place>, Box<Expr>),
     /// `return e`; `()` where nothing was written.
     Return(Box<Expr>),
     /// `break`.
@@ -671,19 +671,15 @@ pub struct LambdaParam {
 
 /// A statement of a block.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a block has few statements, and each is visited once"
-)]
 pub enum Stmt {
     /// `let pattern = value else { … }`; without `otherwise` the pattern always matches.
     Let {
         /// The pattern (for `let mut`, its locals are mutable).
-        pattern: Pattern,
+        pattern: Box<Pattern>,
         /// The value.
         value: Expr,
         /// The `else` block, of type `Never`.
-        otherwise: Option<Expr>,
+        otherwise: Option<Box<Expr>>,
     },
     /// An expression of type `()` or `Never`.
     Expr(Expr),

@@ -68,7 +68,7 @@ pub fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
             f(a);
             f(b);
         }
-        ExprKind::Is { value, place, .. } => each_looked_at(value, place.as_ref(), f),
+        ExprKind::Is { value, place, .. } => each_looked_at(value, place.as_deref(), f),
         ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) => each_of_args(args, f),
         ExprKind::CallValue(callee, args) => {
             f(callee);
@@ -104,7 +104,7 @@ pub fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
             }
         }
         ExprKind::Match { value, place, arms } => {
-            each_looked_at(value, place.as_ref(), f);
+            each_looked_at(value, place.as_deref(), f);
             for arm in arms {
                 if let Some(e) = &arm.guard {
                     f(e);

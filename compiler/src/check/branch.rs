@@ -117,7 +117,7 @@ impl<'a> BodyCx<'_, 'a> {
         hir::Expr {
             kind: ExprKind::Match {
                 value: Box::new(value),
-                place,
+                place: place.map(Box::new),
                 arms: out,
             },
             ty,

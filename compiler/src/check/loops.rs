@@ -62,7 +62,7 @@ impl<'a> BodyCx<'_, 'a> {
         self.close_scope(mark);
         hir::Expr {
             kind: ExprKind::For {
-                pattern,
+                pattern: Box::new(pattern),
                 value: Box::new(walked),
                 how,
                 body: Box::new(body),

@@ -230,9 +230,9 @@ impl<'a> BodyCx<'_, 'a> {
         let pattern = self.pattern(&binding.pattern, &ty, binding_kind);
         let _ = span;
         out.push(hir::Stmt::Let {
-            pattern,
+            pattern: Box::new(pattern),
             value,
-            otherwise,
+            otherwise: otherwise.map(Box::new),
         });
     }
 
@@ -251,12 +251,14 @@ impl<'a> BodyCx<'_, 'a> {
             None => {
                 let value = self.expr(value, Want::Must(&ty, &why));
                 self.to_place(&target)
-                    .map(|place| ExprKind::Assign(place, Box::new(value)))
+                    .map(|place| ExprKind::Assign(Box::new(place), Box::new(value)))
             }
             Some(op) => {
                 let (op, value) = self.assign_operator(&target, op, op_span, value);
                 match (op, self.to_place(&target)) {
-                    (Some(op), Some(place)) => Some(ExprKind::AssignOp(op, place, Box::new(value))),
+                    (Some(op), Some(place)) => {
+                        Some(ExprKind::AssignOp(op, Box::new(place), Box::new(value)))
+                    }
                     _ => None,
                 }
             }

@@ -22,8 +22,8 @@ impl<'a> BodyCx<'_, 'a> {
         hir::Expr {
             kind: ExprKind::Is {
                 value: Box::new(value),
-                place,
-                pattern,
+                place: place.map(Box::new),
+                pattern: Box::new(pattern),
             },
             ty: Ty::Bool,
             span,

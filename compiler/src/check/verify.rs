@@ -203,7 +203,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 self.lends.truncate(marks.0);
             }
             ExprKind::Match { value, place, arms } => {
-                self.match_arms(value, place.as_ref(), arms, expr.span)
+                self.match_arms(value, place.as_deref(), arms, expr.span)
             }
             ExprKind::For {
                 pattern,
@@ -314,7 +314,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
                 place,
                 pattern,
             } => {
-                self.looked_at(value, place.as_ref());
+                self.looked_at(value, place.as_deref());
                 self.is_pattern(pattern, value);
                 if let Some(place) = place {
                     if !may_lend {

@@ -88,7 +88,7 @@ impl FnLowerer<'_, '_> {
                 otherwise,
             } => self.if_else(condition, then, otherwise.as_deref(), &e.ty),
             ExprKind::Match { value, place, arms } => {
-                self.match_value(value, place.as_ref(), arms, &e.ty)
+                self.match_value(value, place.as_deref(), arms, &e.ty)
             }
             ExprKind::While { condition, body } => self.while_loop(condition, body),
             ExprKind::For {
@@ -484,7 +484,7 @@ impl FnLowerer<'_, '_> {
                 value,
                 place,
                 pattern,
-            } => self.test_is(value, place.as_ref(), pattern, fail),
+            } => self.test_is(value, place.as_deref(), pattern, fail),
             _ => {
                 let val = self.expr(e);
                 let truth = self.look(val);

@@ -364,7 +364,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
                     pattern,
                     value,
                     otherwise,
-                } => self.bind_let(pattern, value, otherwise.as_ref()),
+                } => self.bind_let(pattern, value, otherwise.as_deref()),
             }
         }
         let value = match tail {

@@ -83,7 +83,7 @@ pub fn defined(expr: &Expr) -> BTreeSet<LocalId> {
 pub fn places(e: &Expr) -> impl Iterator<Item = &Place> {
     let (one, args): (Option<&Place>, &[Arg]) = match &e.kind {
         ExprKind::Assign(p, _) | ExprKind::AssignOp(_, p, _) => (Some(p), &[]),
-        ExprKind::Is { place, .. } | ExprKind::Match { place, .. } => (place.as_ref(), &[]),
+        ExprKind::Is { place, .. } | ExprKind::Match { place, .. } => (place.as_deref(), &[]),
         ExprKind::Call(_, args) | ExprKind::CallTrait(_, args) | ExprKind::CallValue(_, args) => {
             (None, args)
         }
@@ -212,7 +212,7 @@ impl Walk {
                     before.append(&mut this);
                 }
                 *live = before;
-                self.looked_at(value, place.as_ref(), live);
+                self.looked_at(value, place.as_deref(), live);
             }
             ExprKind::Is {
                 value,
@@ -220,7 +220,7 @@ impl Walk {
                 pattern,
             } => {
                 Self::unbind(pattern, live);
-                self.looked_at(value, place.as_ref(), live);
+                self.looked_at(value, place.as_deref(), live);
             }
             ExprKind::Block(stmts, tail) => {
                 if let Some(tail) = tail {

@@ -2,7 +2,7 @@
 
 use coputer::packages;
 use coputer::project::Project;
-use coputer::publish::{Built, build};
+use coputer::publish::{Built, build, checked};
 use serde_json::json;
 
 use crate::arguments::CheckOptions;
@@ -10,7 +10,6 @@ use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
 use crate::subject::{is_bundle, read};
 use crate::tell;
-use crate::test;
 use crate::watch::{self, Watch};
 
 /// Checks a program, and says what it is and may touch.
@@ -29,10 +28,9 @@ fn once(options: &CheckOptions, watch: &Watch) -> Result<Ended, Complaint> {
     }
     let project = Project::at(&options.path)?;
     // With its tests, which are no part of the bundle.
-    let compiled = test::compiled(&project, &from);
+    let checked = checked(&project, &from);
     watch.note_files(&project);
-    let (report, _) = compiled?;
-    let Built { bundle, .. } = build(&project, &from)?;
+    let Built { bundle, report } = checked?;
     let manifest = bundle.manifest();
     if options.json {
         print(&json!({
