@@ -28,4 +28,12 @@ fn main() {
         println!("cargo:rustc-link-lib=m");
     }
     println!("cargo:rerun-if-changed=vendor/core-math");
+
+    // Machine code is made where the feature asks for it and the code generator and the entry stub know the machine.
+    println!("cargo:rustc-check-cfg=cfg(cop_jit)");
+    let target = |name: &str| std::env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    let known = target("OS") == "linux" && target("ARCH") == "x86_64";
+    if known && std::env::var_os("CARGO_FEATURE_JIT").is_some() {
+        println!("cargo:rustc-cfg=cop_jit");
+    }
 }

@@ -21,24 +21,33 @@ pub trait Inspected: Loaded {
 }
 
 /// The engines; what the first says is held against the expectations, the others against the first.
-pub const ALL: &[Engine] = &[Engine {
-    name: "interpreter",
-    load: |package| {
-        let program = Program::load(package).map_err(|refusal| refusal.to_string())?;
-        let live_cells = Mutex::new(0);
-        Ok(Box::new(Interpreted {
-            program,
-            live_cells,
-        }))
+pub const ALL: &[Engine] = &[
+    Engine {
+        name: "interpreter",
+        load: |package| load(package, cop_vm::Engine::Interpreter),
     },
-}];
+    Engine {
+        name: "machine code",
+        load: |package| load(package, cop_vm::Engine::Jit),
+    },
+];
 
-struct Interpreted {
+fn load(package: &Package, engine: cop_vm::Engine) -> Result<Box<dyn Inspected>, String> {
+    let program = Program::load(package).map_err(|refusal| refusal.to_string())?;
+    Ok(Box::new(Watched {
+        program,
+        engine,
+        live_cells: Mutex::new(0),
+    }))
+}
+
+struct Watched {
     program: Program,
+    engine: cop_vm::Engine,
     live_cells: Mutex<u64>,
 }
 
-impl Loaded for Interpreted {
+impl Loaded for Watched {
     fn hash(&self) -> Hash {
         self.program.hash()
     }
@@ -49,13 +58,14 @@ impl Loaded for Interpreted {
     }
 
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
-        let (outcome, remains) = cop_vm::run_inspected(&self.program, entry, limits, host);
+        let (outcome, remains) =
+            cop_vm::run_inspected(&self.program, entry, limits, host, self.engine);
         *self.live_cells.lock().expect("not poisoned") = remains.live_cells;
         outcome
     }
 }
 
-impl Inspected for Interpreted {
+impl Inspected for Watched {
     fn live_cells(&self) -> u64 {
         *self.live_cells.lock().expect("not poisoned")
     }

@@ -5,8 +5,11 @@
 //! its region. So a frame is as large as its declared cost says. A value that is another one changed (`set`,
 //! `update`, `open` …) lies in the same slots.
 
+use std::sync::OnceLock;
+
 use cop_bytecode::{Op, TrapKind, UpdateOp};
 
+use crate::native::Entry;
 use crate::shape::{Piece, ShapeId};
 
 /// No slot, no table entry.
@@ -421,6 +424,8 @@ pub struct Code {
     pub ops: Vec<OpPlan>,
     /// Updates.
     pub updates: Vec<UpdatePlan>,
+    /// Its machine code, if it was compiled.
+    pub native: OnceLock<Entry>,
 }
 
 #[cfg(test)]

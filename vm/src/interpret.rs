@@ -2,18 +2,18 @@
 
 use cop_bytecode::TrapKind;
 
-use crate::flat::{Code, Insn, NONE, Tag};
+use crate::flat::{Code, Insn, NONE};
 use crate::heap::{HEADER, SEQUENCE};
 use crate::host::{Answer, Host};
 use crate::list::check_index;
 use crate::machine::{Machine, Run, Stop, internal, trap};
 use crate::memory::Ref;
-use crate::path::{Access, check_byte, check_tag};
+use crate::native::{self, Entry};
 use crate::program::Inner;
 use crate::run::Position;
 use crate::scalar::scalar;
-use crate::shape::CLOSURE;
-use crate::update::check_arguments;
+use crate::shape::{CLOSURE, Row};
+use crate::step::step;
 
 /// A frame that waits for a call to return.
 struct Frame<'p> {
@@ -26,18 +26,25 @@ struct Frame<'p> {
     d: u32,
 }
 
-/// Interprets a program's functions.
+/// Runs a program's functions: interprets them, and enters machine code where there is some.
 pub struct Interpreter<'p, 'h> {
-    program: &'p Inner,
+    pub(crate) program: &'p Inner,
     /// Heap, fuel, stack.
     pub machine: Machine<'p>,
-    host: &'h mut dyn Host,
-    /// Cells of the constants.
-    constants: Vec<Ref>,
+    pub(crate) host: &'h mut dyn Host,
     stack: Vec<u64>,
     frames: Vec<Frame<'p>>,
-    /// Where it stands, for positions of traps.
+    /// Where it stands.
     at: At<'p>,
+    /// The first slot that no frame uses.
+    top: usize,
+    /// Whether functions that have machine code are run by it.
+    pub(crate) native: bool,
+    /// What entering machine code needs, once it was entered.
+    #[cfg(cop_jit)]
+    pub(crate) ground: Option<crate::jit::Ground>,
+    /// Where the run ended early, and the calls that led there, innermost first.
+    pub trace: Vec<Position>,
 }
 
 #[derive(Clone, Copy)]
@@ -45,34 +52,48 @@ struct At<'p> {
     code: &'p Code,
     function: u32,
     next: usize,
+    base: usize,
+}
+
+/// Why the loop stops.
+enum Pause<'p> {
+    /// The outermost of its frames returned.
+    Done,
+    /// A call of a function that has machine code; so many slots of arguments end at the top.
+    Call { entry: &'p Entry, args: usize },
 }
 
 impl<'p, 'h> Interpreter<'p, 'h> {
-    /// An interpreter that has run nothing yet. `constants` are the cells of the package's constants.
+    /// An interpreter that has run nothing yet.
     pub fn new(
         program: &'p Inner,
         machine: Machine<'p>,
         host: &'h mut dyn Host,
-        constants: Vec<Ref>,
         empty: &'p Code,
     ) -> Self {
         Interpreter {
             program,
             machine,
             host,
-            constants,
             stack: Vec::new(),
             frames: Vec::new(),
             at: At {
                 code: empty,
                 function: 0,
                 next: 0,
+                base: 0,
             },
+            top: 0,
+            native: false,
+            #[cfg(cop_jit)]
+            ground: None,
+            trace: Vec::new(),
         }
     }
 
-    /// Where it stands, and the calls that led there, innermost first.
-    pub fn backtrace(&self) -> Vec<Position> {
+    /// Notes where it stands, and the frames of this stretch of interpretation.
+    #[cold]
+    fn note_trace(&mut self) {
         let position = |function: u32, code: &Code, next: usize| Position {
             function,
             // At function entry nothing was run yet, and the position is the first instruction.
@@ -82,70 +103,166 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 .copied()
                 .unwrap_or(0),
         };
-        let here = position(self.at.function, self.at.code, self.at.next);
-        let callers = self.frames.iter().rev().filter(|f| f.function != NONE);
-        std::iter::once(here)
-            .chain(callers.map(|f| position(f.function, f.code, f.next)))
-            .collect()
+        if self.at.function != NONE {
+            let here = position(self.at.function, self.at.code, self.at.next);
+            self.trace.push(here);
+        }
+        while let Some(frame) = self.frames.pop_if(|f| f.function != NONE) {
+            self.trace
+                .push(position(frame.function, frame.code, frame.next));
+        }
+        self.frames.pop();
     }
 
-    /// Calls a function with these arguments, one slot each, and gives the first slot of its result.
-    pub fn call(&mut self, function: u32, args: &[u64]) -> Run<u64> {
+    /// Runs an entry point with these arguments, one slot each, and gives the first slot of its result.
+    pub fn run(&mut self, function: u32, args: &[u64]) -> Run<u64> {
+        let mut results = [0; 1];
+        self.call(function, args, &mut results)?;
+        // The end of the run is a checkpoint, too.
+        if let Err(stop) = self.machine.checkpoint() {
+            match native::last_return(self) {
+                Some(position) => self.trace.push(position),
+                None => self.note_trace(),
+            }
+            return Err(stop);
+        }
+        Ok(results[0])
+    }
+
+    /// Calls a closure, which is lent; its arguments and results are in slots.
+    #[cfg(cop_jit)]
+    pub(crate) fn call_closure(&mut self, cell: Ref, args: &[u64], results: &mut [u64]) -> Run<()> {
+        let function = self.machine.heap.arena.u32(cell + 4) & !CLOSURE;
+        let Some(row) = self.program.captures.get(function as usize) else {
+            return internal("a closure without a function");
+        };
+        let first = captured_slots(self.program, row);
+        let mut all = vec![0; first + args.len()];
+        self.machine.heap.load(&row.pieces, cell, &mut all);
+        all[first..].copy_from_slice(args);
+        self.call(function, &all, results)
+    }
+
+    /// Calls a function; its arguments and results are in slots.
+    pub(crate) fn call(&mut self, function: u32, args: &[u64], results: &mut [u64]) -> Run<()> {
         let Ok(code) = self.program.code(function) else {
             return internal("a function without a form");
         };
-        self.stack = vec![0; (code.slots as usize).max(args.len()) + 1];
-        self.stack[..args.len()].copy_from_slice(args);
-        // The frame of the host: results go to its first slot. Nothing returns beyond it.
+        if self.native
+            && let Some(entry) = code.native.get()
+        {
+            let at = std::mem::replace(&mut self.at.function, NONE);
+            let ended = native::enter(self, entry, args, results);
+            self.at.function = at;
+            return ended;
+        }
+        let base = self.top;
+        let end = base + (code.slots as usize).max(args.len()).max(results.len()) + 1;
+        self.reserve(end);
+        self.stack[base..base + args.len()].copy_from_slice(args);
+        // The frame of the caller: results go to its first slots. Nothing here returns beyond it.
         self.frames.push(Frame {
             code,
             function: NONE,
             next: 0,
-            base: 0,
+            base,
             d: 0,
         });
-        self.enter(code, function)?;
-        self.interpret(code, function)?;
-        Ok(self.stack.first().copied().unwrap_or(0))
+        let before = self.at;
+        self.at = At {
+            code,
+            function,
+            next: 0,
+            base,
+        };
+        let ended = self.go_on(function, code);
+        if ended.is_err() {
+            self.note_trace();
+        } else {
+            results.copy_from_slice(&self.stack[base..base + results.len()]);
+        }
+        // After the outermost call it still stands at the end, for the last checkpoint.
+        if !self.frames.is_empty() {
+            self.at = before;
+        }
+        self.top = base;
+        ended
     }
 
-    /// Charges for entering a function; a checkpoint, at its first instruction.
-    #[inline]
-    fn enter(&mut self, code: &'p Code, function: u32) -> Run<()> {
+    fn go_on(
+        &mut self,
+        #[cfg_attr(not(test), expect(unused))] function: u32,
+        code: &'p Code,
+    ) -> Run<()> {
+        #[cfg(test)]
+        crate::oracle::note_call(
+            &self.machine.heap,
+            self.program,
+            function,
+            &self.stack[self.at.base..],
+        );
         self.machine.charge(code.entry_charge);
         self.machine.stack_left -= code.frame_cost;
         if (self.machine.fuel | self.machine.stack_left) < 0 {
-            self.at = At {
-                code,
-                function,
-                next: 0,
-            };
-            if self.machine.stack_left < 0 {
-                return trap(TrapKind::StackOverflow, 0, 0);
-            }
-            return self.machine.checkpoint();
+            self.machine.checkpoint_of_call()?;
         }
+        loop {
+            match self.interpret()? {
+                Pause::Done => return Ok(()),
+                Pause::Call { entry, args } => self.enter_native(entry, args)?,
+            }
+        }
+    }
+
+    /// Calls machine code with the arguments at the top of the stack, and goes on after the call.
+    fn enter_native(&mut self, entry: &'p Entry, args: usize) -> Run<()> {
+        let mut results = vec![0; entry.results()];
+        let from = self.top - args;
+        let args = self.stack[from..self.top].to_vec();
+        native::enter(self, entry, &args, &mut results)?;
+        let Some(caller) = self.frames.pop() else {
+            return internal("a return without a call");
+        };
+        let to = caller.base + caller.d as usize;
+        self.stack[to..to + results.len()].copy_from_slice(&results);
+        self.at = At {
+            code: caller.code,
+            function: caller.function,
+            next: caller.next,
+            base: caller.base,
+        };
         Ok(())
     }
 
-    /// Runs from a function's beginning to the return of the outermost call.
-    fn interpret(&mut self, code: &'p Code, function: u32) -> Run<()> {
+    fn reserve(&mut self, end: usize) {
+        if self.stack.len() < end {
+            self.stack.resize(end.max(self.stack.len() * 2), 0);
+        }
+    }
+
+    /// Interprets from where it stands to the return of the outermost call of this stretch, or to a call that
+    /// is not interpreted.
+    fn interpret(&mut self) -> Run<Pause<'p>> {
         let Interpreter {
             program,
             machine,
             host,
-            constants,
             stack,
             frames,
             at,
+            top,
+            native,
+            ..
         } = self;
         let program: &'p Inner = program;
-        let (mut code, mut function) = (code, function);
-        let (mut base, mut next) = (0usize, 0usize);
+        let At {
+            mut code,
+            mut function,
+            mut next,
+            mut base,
+        } = *at;
         // The slots of the frame at work: the part of the stack from `base` on.
-        let mut frame: &mut [u64] = &mut stack[..];
-        #[cfg(test)]
-        crate::oracle::note_call(&machine.heap, program, function, frame);
+        let mut frame: &mut [u64] = &mut stack[base..];
 
         // A slot of the frame.
         macro_rules! slot {
@@ -169,6 +286,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                             code,
                             function,
                             next,
+                            base,
                         };
                         return Err(stop);
                     }
@@ -186,13 +304,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             }};
         }
         macro_rules! call {
-            ($callee:expr, $args:expr, $d:expr, $callee_code:expr, $first:expr) => {{
+            ($callee:expr, $args:expr, $d:expr, $callee_code:expr, $first:expr, $captures:expr) => {{
                 let callee_code: &'p Code = $callee_code;
                 let new_base = base + code.slots as usize;
                 let args = &code.slot_lists[$args as usize];
                 let end = new_base + (callee_code.slots as usize).max(args.len() + $first);
-                machine.charge(callee_code.entry_charge);
-                machine.stack_left -= callee_code.frame_cost;
                 frames.push(Frame {
                     code,
                     function,
@@ -200,16 +316,34 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     base,
                     d: $d,
                 });
+                if let Some(entry) = callee_code.native.get()
+                    && *native
+                {
+                    if stack.len() < end {
+                        stack.resize(end.max(stack.len() * 2), 0);
+                    }
+                    for (i, &s) in args.iter().enumerate() {
+                        stack[new_base + $first + i] = stack[base + s as usize];
+                    }
+                    $captures(machine, &mut stack[new_base..end]);
+                    // Whoever asks where it stands is told by the machine code.
+                    at.function = NONE;
+                    *top = new_base + $first + args.len();
+                    return Ok(Pause::Call {
+                        entry,
+                        args: $first + args.len(),
+                    });
+                }
+                machine.charge(callee_code.entry_charge);
+                machine.stack_left -= callee_code.frame_cost;
                 if (machine.fuel | machine.stack_left) < 0 {
                     *at = At {
                         code: callee_code,
                         function: $callee,
                         next: 0,
+                        base: new_base,
                     };
-                    if machine.stack_left < 0 {
-                        return trap(TrapKind::StackOverflow, 0, 0);
-                    }
-                    machine.checkpoint()?;
+                    machine.checkpoint_of_call()?;
                 }
                 if stack.len() < end {
                     stack.resize(end.max(stack.len() * 2), 0);
@@ -298,7 +432,14 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         may!(internal("a function without a form"));
                         continue;
                     };
-                    call!(callee, args, d, callee_code, 0);
+                    call!(
+                        callee,
+                        args,
+                        d,
+                        callee_code,
+                        0,
+                        |_: &mut Machine, _: &mut [u64]| {}
+                    );
                 }
                 Insn::CallValue { s, args, d } => {
                     let cell = slot!(s) as u32;
@@ -309,12 +450,12 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         may!(internal("a function without a form"));
                         continue;
                     };
-                    let first: u32 = row.parts.last().map_or(0, |part| {
-                        let width = program.shapes.get(part.ty.0).map_or(0, |s| s.slots);
-                        part.slot + width
-                    });
-                    call!(callee, args, d, callee_code, first as usize);
-                    machine.heap.load(&row.pieces, cell, &mut *frame);
+                    let first = captured_slots(program, row);
+                    let load = |machine: &mut Machine, slots: &mut [u64]| {
+                        machine.heap.load(&row.pieces, cell, slots);
+                    };
+                    call!(callee, args, d, callee_code, first, load);
+                    load(machine, frame);
                     #[cfg(test)]
                     if first > 0 {
                         crate::oracle::note_call(&machine.heap, program, function, frame);
@@ -327,22 +468,23 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         let slots: Vec<u64> = values.iter().map(|s| slot!(*s)).collect();
                         crate::oracle::note_return(&machine.heap, program, function, &slots);
                     }
-                    if frames.len() == 1 {
-                        // The end of the run is a checkpoint, too.
-                        may!(machine.checkpoint());
-                        stack[0] = values.first().map_or(0, |s| stack[base + *s as usize]);
-                        *at = At {
-                            code,
-                            function,
-                            next,
-                        };
-                        return Ok(());
-                    }
                     let Some(caller) = frames.pop() else {
                         return internal("a return without a call");
                     };
                     machine.stack_left += code.frame_cost;
                     let to = caller.base + caller.d as usize;
+                    if caller.function == NONE {
+                        // Results may overlap with the slots they come from.
+                        let results: Vec<u64> = values.iter().map(|s| slot!(*s)).collect();
+                        stack[to..to + results.len()].copy_from_slice(&results);
+                        *at = At {
+                            code,
+                            function,
+                            next,
+                            base,
+                        };
+                        return Ok(Pause::Done);
+                    }
                     for (i, &s) in values.iter().enumerate() {
                         stack[to + i] = stack[base + s as usize];
                     }
@@ -377,92 +519,9 @@ impl<'p, 'h> Interpreter<'p, 'h> {
 
                 Insn::Move { d, s } => slot!(d) = slot!(s),
                 Insn::Const { d, bits } => slot!(d) = bits,
-                Insn::Constant { d, index } => {
-                    slot!(d) = u64::from(constants.get(index as usize).copied().unwrap_or(0));
-                }
-                Insn::NewList { plan, d } => {
-                    let plan = &code.lists[plan as usize];
-                    let (item, stride) = may!(machine.items_of(plan.ty));
-                    let list = may!(machine.new_sequence(plan.ty, plan.items.len() as u64, stride));
-                    for (i, &s) in plan.items.iter().enumerate() {
-                        let at = list + SEQUENCE + i as u32 * stride;
-                        machine.heap.store(&item.pieces, at, &frame[s as usize..]);
-                    }
-                    slot!(d) = u64::from(list);
-                }
-                Insn::NewTable { ty, d } => {
-                    slot!(d) = match machine.heap.new_table(ty) {
-                        Ok(cell) => u64::from(cell),
-                        Err(why) => may!(machine.no_room(why)),
-                    };
-                }
-                Insn::NewCell { plan, d } | Insn::NewClosure { plan, d } => {
-                    let plan = &code.cells[plan as usize];
-                    let cell = may!(machine.allocate(u64::from(plan.size), plan.ty));
-                    match plan.tag {
-                        Tag::None => {}
-                        Tag::Narrow(tag) => machine.heap.arena.set_u8(cell + HEADER, tag),
-                        Tag::Wide(tag) => machine.heap.arena.set_u16(cell + HEADER, tag),
-                        Tag::Function(callee) => machine.heap.arena.set_u32(cell + HEADER, callee),
-                    }
-                    machine.heap.store(&plan.pieces, cell, &*frame);
-                    slot!(d) = u64::from(cell);
-                }
                 Insn::ShareRef { s } => machine.heap.share(slot!(s) as u32),
-                Insn::Share { s, ty } => {
-                    if let Some(shape) = machine.heap.shape(ty) {
-                        machine.heap.share_slots(&shape.refs, &frame[s as usize..]);
-                    }
-                }
                 Insn::DropRef { s } => machine.heap.release(slot!(s) as u32),
-                Insn::Drop { s, ty } => {
-                    if let Some(shape) = machine.heap.shape(ty) {
-                        machine
-                            .heap
-                            .release_slots(&shape.refs, &frame[s as usize..]);
-                    }
-                }
-                Insn::Unique { s } => {
-                    let cell = slot!(s) as u32;
-                    // An option of one slot may have nothing in it.
-                    if cell != 0 && !machine.heap.is_unique(cell) {
-                        slot!(s) = u64::from(may!(machine.unique(cell)));
-                    }
-                }
-                Insn::UniqueInside { s, slot, ty } => {
-                    let refs = machine.heap.shape(ty).map_or(&[][..], |shape| &shape.refs);
-                    if machine
-                        .heap
-                        .holds_reference(refs, &frame[s as usize..], slot)
-                    {
-                        let cell = slot!(s + slot) as u32;
-                        if cell != 0 && !machine.heap.is_unique(cell) {
-                            slot!(s + slot) = u64::from(may!(machine.unique(cell)));
-                        }
-                    }
-                }
-                Insn::CheckSlot { s, variant } => may!(check_tag(slot!(s) as u32, variant)),
-                Insn::CheckCell { s, variant, wide } => {
-                    may!(check_tag(cell_tag(machine, slot!(s) as u32, wide), variant));
-                }
-                Insn::CheckSome { s, variant } => {
-                    may!(check_tag(u32::from(slot!(s) != 0), variant))
-                }
-                Insn::Open { s, d, ty } => {
-                    let cell = slot!(s) as u32;
-                    may!(machine.open(cell, ty, &mut *frame, d));
-                }
-                Insn::TagCell { d, s, wide } => {
-                    slot!(d) = u64::from(cell_tag(machine, slot!(s) as u32, wide))
-                }
                 Insn::TagSome { d, s } => slot!(d) = u64::from(slot!(s) != 0),
-
-                Insn::Get { path, d } => {
-                    let path = &code.paths[path as usize];
-
-                    let place = may!(machine.walk(path, &mut *frame, Access::Read));
-                    may!(machine.read(place, path.ty, &mut *frame, d));
-                }
                 Insn::Get8 { d, list, index } => {
                     let list = slot!(list) as u32;
                     let i = may!(check_index(int!(index), machine.heap.length(list)));
@@ -478,43 +537,12 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     let i = may!(check_index(int!(index), machine.heap.length(list)));
                     slot!(d) = u64::from(machine.heap.arena.u8(list + SEQUENCE + i));
                 }
-                Insn::Set { path, s } => {
-                    let path = &code.paths[path as usize];
-
-                    if let crate::flat::PathEnd::Byte = path.end {
-                        may!(check_byte(frame[s as usize] as i64));
-                    }
-                    let place = may!(machine.walk(path, &mut *frame, Access::Update));
-                    machine.release_place(place, path.ty, &*frame);
-                    may!(machine.write(place, path.ty, &mut *frame, s));
-                }
                 Insn::Set8 { list, index, s } => {
                     let list = slot!(list) as u32;
                     let i = may!(check_index(int!(index), machine.heap.length(list)));
                     let word = slot!(s);
                     machine.heap.arena.set_u64(list + SEQUENCE + i * 8, word);
                 }
-                Insn::Put { path, s } => {
-                    let path = &code.paths[path as usize];
-                    let place = may!(machine.walk(path, &mut *frame, Access::Fill));
-                    may!(machine.write(place, path.ty, &mut *frame, s));
-                }
-                Insn::Take { path, d } => {
-                    let path = &code.paths[path as usize];
-                    let place = may!(machine.walk(path, &mut *frame, Access::Update));
-
-                    may!(machine.read(place, path.ty, &mut *frame, d));
-                    machine.hole(place, path.ty, &mut *frame);
-                }
-                Insn::Update { plan, d } => {
-                    let plan = &code.updates[plan as usize];
-                    let path = &code.paths[plan.path as usize];
-
-                    may!(check_arguments(machine, plan, frame));
-                    let place = may!(machine.walk(path, &mut *frame, Access::Update));
-                    may!(machine.update(plan, place, &mut *frame, d));
-                }
-
                 Insn::Add { d, a, b } => arithmetic!(checked_add, d, a, b),
                 Insn::Sub { d, a, b } => arithmetic!(checked_sub, d, a, b),
                 Insn::Mul { d, a, b } => arithmetic!(checked_mul, d, a, b),
@@ -522,17 +550,41 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 Insn::Le { d, a, b } => slot!(d) = u64::from(int!(a) <= int!(b)),
                 Insn::Eq { d, a, b } => slot!(d) = u64::from(slot!(a) == slot!(b)),
                 Insn::Scalar { op, d, a, b } => slot!(d) = may!(scalar(op, slot!(a), slot!(b))),
-                Insn::Op { plan, d } => {
-                    let plan = &code.ops[plan as usize];
-                    may!(machine.op(plan, program, &mut *frame, d));
-                }
+                Insn::Get { .. }
+                | Insn::Set { .. }
+                | Insn::Update { .. }
+                | Insn::Op { .. }
+                | Insn::Constant { .. }
+                | Insn::NewList { .. }
+                | Insn::NewTable { .. }
+                | Insn::NewCell { .. }
+                | Insn::NewClosure { .. }
+                | Insn::Share { .. }
+                | Insn::Drop { .. }
+                | Insn::Unique { .. }
+                | Insn::UniqueInside { .. }
+                | Insn::CheckSlot { .. }
+                | Insn::CheckCell { .. }
+                | Insn::CheckSome { .. }
+                | Insn::Open { .. }
+                | Insn::TagCell { .. }
+                | Insn::Put { .. }
+                | Insn::Take { .. } => may!(step(machine, program, code, insn, frame)),
             }
         }
     }
 }
 
+/// How many slots a closure's captures take.
+fn captured_slots(program: &Inner, row: &Row) -> usize {
+    row.parts.last().map_or(0, |part| {
+        let width = program.shapes.get(part.ty.0).map_or(0, |s| s.slots);
+        (part.slot + width) as usize
+    })
+}
+
 /// The tag of a boxed sum.
-fn cell_tag(machine: &Machine, cell: Ref, wide: bool) -> u32 {
+pub fn cell_tag(machine: &Machine, cell: Ref, wide: bool) -> u32 {
     let arena = &machine.heap.arena;
     if wide {
         u32::from(arena.u16(cell + HEADER))
@@ -543,7 +595,7 @@ fn cell_tag(machine: &Machine, cell: Ref, wide: bool) -> u32 {
 
 /// Asks the host. Checkpoints before the call, after the charge for its argument, and after the charge for its
 /// answer.
-fn host_call(
+pub fn host_call(
     machine: &mut Machine,
     program: &Inner,
     host: &mut dyn Host,

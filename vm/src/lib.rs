@@ -14,11 +14,14 @@ mod flat;
 mod heap;
 mod host;
 mod interpret;
+#[cfg(cop_jit)]
+mod jit;
 mod key;
 mod list;
 mod machine;
 mod math;
 mod memory;
+mod native;
 mod number;
 mod ops;
 #[cfg(test)]
@@ -28,6 +31,7 @@ mod program;
 mod run;
 mod scalar;
 mod shape;
+mod step;
 mod table;
 mod text;
 mod unicode;
@@ -35,6 +39,7 @@ mod update;
 pub mod verify;
 
 pub use host::{Answer, Host, NoHost};
+pub use native::Engine;
 pub use program::{Program, Refusal};
-pub use run::{End, Limits, Outcome, Position, Remains, Trap, run, run_inspected};
+pub use run::{End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on};
 pub use unicode::VERSION as UNICODE_VERSION;

@@ -60,6 +60,8 @@ pub fn given_up<T>() -> Run<T> {
 pub struct Machine<'p> {
     /// Memory.
     pub heap: Heap<'p>,
+    /// Cells of the package's constants.
+    pub constants: Vec<Ref>,
     /// Fuel that is left of the current slice; negative when that is used up.
     pub fuel: i64,
     /// Fuel that comes after this slice. What is left of a run is the sum of both.
@@ -87,6 +89,15 @@ impl<'p> Machine<'p> {
         } else {
             Ok(())
         }
+    }
+
+    /// The checkpoint at the entry of a function, which has taken its frame from the stack.
+    #[cold]
+    pub fn checkpoint_of_call(&mut self) -> Run<()> {
+        if self.stack_left < 0 {
+            return trap(TrapKind::StackOverflow, 0, 0);
+        }
+        self.checkpoint()
     }
 
     /// Goes on with fuel from the reserve. A run is cut into slices only so that it can be given up: where they end changes

@@ -7,6 +7,7 @@ use cop_bytecode::{Hash, Package, Type, encode};
 
 use crate::compile::compile;
 use crate::flat::Code;
+use crate::native::Native;
 use crate::shape::{self, Row, ShapeId, Shapes};
 use crate::verify::verify;
 
@@ -42,7 +43,9 @@ pub(crate) struct Inner {
     /// Per function, its form, made on its first call.
     codes: Vec<OnceLock<Code>>,
     /// Types, for making these forms.
-    layouts: Mutex<Layouts>,
+    pub(crate) layouts: Mutex<Layouts>,
+    /// Machine code.
+    pub(crate) native: Native,
     pub(crate) string: ShapeId,
     pub(crate) bytes: ShapeId,
 }
@@ -77,6 +80,7 @@ impl Program {
                 frame_bytes: verified.functions.iter().map(|f| f.frame_bytes).collect(),
                 codes: package.functions.iter().map(|_| OnceLock::new()).collect(),
                 layouts: Mutex::new(layouts),
+                native: Native::default(),
                 string: string.0,
                 bytes: bytes.0,
                 package: package.clone(),
@@ -124,7 +128,7 @@ impl Inner {
         function: u32,
     ) -> Result<&'a Code, LayoutError> {
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
-        let code = compile(&self.package, &mut layouts, function)?;
+        let code = compile(&self.package, &mut layouts, function)?.code;
         // Both count the slots of the values in scope; they must not disagree about an outcome.
         let declared = self.frame_bytes.get(function as usize).copied();
         if declared != Some(code.frame_cost as u64) {

@@ -7,8 +7,9 @@ use crate::heap::Heap;
 use crate::host::Host;
 use crate::interpret::Interpreter;
 use crate::machine::{FUEL_SLICE, Machine, Stop};
-use crate::memory::Arena;
-use crate::program::Program;
+use crate::memory::{Arena, Ref};
+use crate::native::Engine;
+use crate::program::{Inner, Program};
 
 /// What a run may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,15 +89,42 @@ pub struct Remains {
 
 /// Runs an entry point.
 pub fn run(program: &Program, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
-    run_inspected(program, entry, limits, host).0
+    run_on(program, entry, limits, host, Engine::default())
 }
 
-/// Runs an entry point and says what is left of its memory.
+/// Runs an entry point on an engine.
+pub fn run_on(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+    engine: Engine,
+) -> Outcome {
+    run_inspected(program, entry, limits, host, engine).0
+}
+
+/// An arena with the program's constants in it, and where they are.
+fn prepare(program: &Inner, memory_bytes: u64) -> Result<(Arena, Vec<Ref>), String> {
+    let mut arena = Arena::new(memory_bytes)?;
+    let mut constants = Vec::with_capacity(program.package.constants.len());
+    for constant in &program.package.constants {
+        let ty = match constant {
+            Constant::String(_) => program.string,
+            Constant::Bytes(_) => program.bytes,
+        };
+        constants.push(arena.add_constant(ty, constant.bytes())?);
+    }
+    arena.constants_done();
+    Ok((arena, constants))
+}
+
+/// Runs an entry point on an engine, and says what is left of its memory.
 pub fn run_inspected(
     program: &Program,
     entry: &str,
     limits: Limits,
     host: &mut dyn Host,
+    engine: Engine,
 ) -> (Outcome, Remains) {
     let inner = &*program.inner;
     let refuse = |reason: String| {
@@ -125,22 +153,17 @@ pub fn run_inspected(
         return refuse(format!("internal: `{}` is no entry point", entry.name));
     }
 
-    let mut arena = Arena::new(limits.memory_bytes);
-    let mut constants = Vec::with_capacity(inner.package.constants.len());
-    for constant in &inner.package.constants {
-        let ty = match constant {
-            Constant::String(_) => inner.string,
-            Constant::Bytes(_) => inner.bytes,
-        };
-        constants.push(arena.add_constant(ty, constant.bytes()));
-    }
-    arena.constants_done();
+    let (arena, constants) = match prepare(inner, limits.memory_bytes) {
+        Ok(prepared) => prepared,
+        Err(reason) => return refuse(reason),
+    };
     let machine = Machine {
         heap: Heap {
             arena,
             shapes: &inner.shapes,
             captures: &inner.captures,
         },
+        constants,
         fuel: (limits.fuel as i64).min(FUEL_SLICE),
         reserve: (limits.fuel as i64 - FUEL_SLICE).max(0),
         interrupt: host.interrupt(),
@@ -148,11 +171,15 @@ pub fn run_inspected(
         fuel_limit: limits.fuel,
     };
     let nowhere = Code::default();
-    let mut interpreter = Interpreter::new(inner, machine, host, constants, &nowhere);
+    let mut interpreter = Interpreter::new(inner, machine, host, &nowhere);
+    if engine == Engine::Jit {
+        inner.native.compile(inner, entry.function);
+        interpreter.native = true;
+    }
     // Capabilities are numbered by parameter; what they mean is the host's business.
     let arguments: Vec<u64> = (0..function.params.len() as u64).collect();
-    let result = interpreter.call(entry.function, &arguments);
-    let backtrace = interpreter.backtrace();
+    let result = interpreter.run(entry.function, &arguments);
+    let backtrace = std::mem::take(&mut interpreter.trace);
     let machine = &mut interpreter.machine;
     let end = match result {
         _ if machine.heap.arena.is_broken() => {

@@ -33,11 +33,23 @@ use regions::{Region, block_charges};
 /// Why a function has no form: it was not verified.
 type Made<T> = Result<T, LayoutError>;
 
+/// A function in the interpreter's form, with what was found out on the way.
+pub struct Compiled {
+    /// The form.
+    pub code: Code,
+    /// Per value, its first slot.
+    pub slots: Vec<u32>,
+    /// Per value, its type.
+    pub types: Vec<TypeId>,
+    /// Per instruction that begins a block, what the block charges.
+    pub blocks: Vec<u64>,
+}
+
 /// Makes the form of a function of the package.
 ///
 /// # Errors
 /// When the function was not verified and does not fit together.
-pub fn compile(package: &Package, layouts: &mut Layouts, index: u32) -> Made<Code> {
+pub fn compile(package: &Package, layouts: &mut Layouts, index: u32) -> Made<Compiled> {
     let function = package
         .functions
         .get(index as usize)
@@ -77,7 +89,12 @@ pub fn compile(package: &Package, layouts: &mut Layouts, index: u32) -> Made<Cod
     for insn in &mut code.insns {
         spare(insn, compiler.most);
     }
-    Ok(code)
+    Ok(Compiled {
+        code,
+        slots: compiler.slots,
+        types: compiler.types,
+        blocks: compiler.blocks,
+    })
 }
 
 struct Compiler<'a> {

@@ -11,11 +11,13 @@
 
 mod account;
 mod pages;
+mod region;
 
 use std::cell::Cell;
 
 use account::{Account, Class};
 use pages::Pages;
+use region::Region;
 
 /// An offset into the arena; 0 is never a cell.
 pub type Ref = u32;
@@ -38,7 +40,7 @@ pub enum NoRoom {
 
 /// The arena with its free lists and its account.
 pub struct Arena {
-    bytes: Vec<u8>,
+    region: Region,
     /// Something was read or written outside.
     broken: Cell<bool>,
     pages: Pages,
@@ -64,42 +66,55 @@ const PAGE: u32 = 4 << 10;
 
 impl Arena {
     /// An arena whose account may reach `limit` bytes.
-    pub fn new(limit: u64) -> Arena {
-        let pinned_end = PINNED_STRIDE * (PINNED_CELLS + 1);
+    ///
+    /// # Errors
+    /// When the system has no memory for it.
+    pub fn new(limit: u64) -> Result<Arena, String> {
         let mut arena = Arena {
-            bytes: vec![0; pinned_end as usize],
+            region: Region::new()?,
             broken: Cell::new(false),
             pages: Pages::new(),
             account: Account::new(limit),
             free: vec![Free::default(); account::CLASSES],
             live: 0,
         };
+        arena.need(u64::from(PINNED_STRIDE * (PINNED_CELLS + 1)))?;
+        // What dup and drop find where no reference is.
+        arena.set_u32(0, PINNED_COUNT);
         for tag in 0..PINNED_CELLS {
             let cell = pinned(tag);
             arena.set_u32(cell, PINNED_COUNT);
             arena.set_u16(cell + 8, tag as u16);
         }
-        arena
+        Ok(arena)
+    }
+
+    fn need(&mut self, bytes: u64) -> Result<(), String> {
+        match usize::try_from(bytes) {
+            Ok(bytes) if self.region.grow(bytes) => Ok(()),
+            _ => Err("no memory for a run".into()),
+        }
     }
 
     /// Adds a pinned sequence cell outside of the account. Only before anything is allocated.
-    pub fn add_constant(&mut self, ty: u32, content: &[u8]) -> Ref {
-        let at = self.bytes.len() as u32;
-        self.bytes.resize(
-            (self.bytes.len() + 16 + content.len()).next_multiple_of(16),
-            0,
-        );
+    ///
+    /// # Errors
+    /// When the system has no memory for it.
+    pub fn add_constant(&mut self, ty: u32, content: &[u8]) -> Result<Ref, String> {
+        let at = self.region.bytes().len();
+        self.need((at + 16 + content.len()).next_multiple_of(16) as u64)?;
+        let at = at as u32;
         self.set_u32(at, PINNED_COUNT);
         self.set_u32(at + 4, ty);
         self.set_u32(at + 8, content.len() as u32);
         self.set_u32(at + 12, content.len() as u32);
         self.write(at + 16, content);
-        at
+        Ok(at)
     }
 
     /// Ends the part for constants; allocation may begin.
     pub fn constants_done(&mut self) {
-        let first = self.bytes.len().div_ceil(PAGE as usize);
+        let first = self.region.bytes().len().div_ceil(PAGE as usize);
         self.pages.start(first as u32);
     }
 
@@ -146,11 +161,10 @@ impl Arena {
 
     fn take_pages(&mut self, count: u32) -> Result<Ref, NoRoom> {
         let (page, top) = self.pages.take(count).ok_or(NoRoom::Addresses)?;
-        let needed = top as usize * PAGE as usize;
-        if needed > self.bytes.len() {
-            self.bytes.resize(needed, 0);
+        match self.region.grow(top as usize * PAGE as usize) {
+            true => Ok(page * PAGE),
+            false => Err(NoRoom::Addresses),
         }
-        Ok(page * PAGE)
     }
 
     /// Gives a cell back; `size` is what it was allocated with.
@@ -209,11 +223,17 @@ impl Arena {
         T::default()
     }
 
+    /// Where it begins; that never changes.
+    #[cfg(cop_jit)]
+    pub fn base(&self) -> *mut u8 {
+        self.region.base()
+    }
+
     /// Some bytes.
     #[inline]
     pub fn slice(&self, at: u32, count: u32) -> &[u8] {
         let at = at as usize;
-        match self.bytes.get(at..at + count as usize) {
+        match self.region.bytes().get(at..at + count as usize) {
             Some(bytes) => bytes,
             None => {
                 self.broken.set(true);
@@ -226,7 +246,7 @@ impl Arena {
     #[inline]
     pub fn slice_mut(&mut self, at: u32, count: u32) -> &mut [u8] {
         let at = at as usize;
-        match self.bytes.get_mut(at..at + count as usize) {
+        match self.region.bytes_mut().get_mut(at..at + count as usize) {
             Some(bytes) => bytes,
             None => {
                 self.broken.set(true);
@@ -246,10 +266,11 @@ impl Arena {
     /// Copies bytes inside the arena; the two places may overlap.
     pub fn copy(&mut self, from: u32, to: u32, count: u32) {
         let (from, to, count) = (from as usize, to as usize, count as usize);
-        if from + count > self.bytes.len() || to + count > self.bytes.len() {
+        let bytes = self.region.bytes_mut();
+        if from + count > bytes.len() || to + count > bytes.len() {
             self.broken.set(true);
         } else {
-            self.bytes.copy_within(from..from + count, to);
+            bytes.copy_within(from..from + count, to);
         }
     }
 }
@@ -271,7 +292,7 @@ macro_rules! accessors {
                 /// A little-endian number at an offset.
                 #[inline]
                 pub fn $get(&self, at: u32) -> $ty {
-                    match self.bytes.get(at as usize..).and_then(|b| b.first_chunk()) {
+                    match self.region.bytes().get(at as usize..).and_then(|b| b.first_chunk()) {
                         Some(bytes) => <$ty>::from_le_bytes(*bytes),
                         None => self.outside(),
                     }
@@ -279,7 +300,7 @@ macro_rules! accessors {
                 /// Writes a little-endian number at an offset.
                 #[inline]
                 pub fn $set(&mut self, at: u32, number: $ty) {
-                    match self.bytes.get_mut(at as usize..).and_then(|b| b.first_chunk_mut()) {
+                    match self.region.bytes_mut().get_mut(at as usize..).and_then(|b| b.first_chunk_mut()) {
                         Some(bytes) => *bytes = number.to_le_bytes(),
                         None => self.outside(),
                     }
@@ -301,7 +322,7 @@ mod tests {
     use super::*;
 
     fn arena(limit: u64) -> Arena {
-        let mut arena = Arena::new(limit);
+        let mut arena = Arena::new(limit).unwrap();
         arena.constants_done();
         arena
     }
@@ -377,6 +398,6 @@ mod tests {
         }
         assert_eq!(a.live_cells(), 0);
         assert!(!a.is_broken());
-        assert!(a.bytes.len() < 64 << 20);
+        assert!(a.region.bytes().len() < 64 << 20);
     }
 }

@@ -317,7 +317,13 @@ pub fn agree(package: &Package) -> bool {
         memory_bytes: 16 << 20,
     };
     TRACE.set(Some(vec![]));
-    let (outcome, remains) = crate::run_inspected(&program, "main", limits, &mut crate::NoHost);
+    let (outcome, remains) = crate::run_inspected(
+        &program,
+        "main",
+        limits,
+        &mut crate::NoHost,
+        crate::Engine::Interpreter,
+    );
     let trace = TRACE.take().unwrap_or_default();
     let entry = package.entries.iter().find(|e| e.name == "main").unwrap();
     let mut oracle = Oracle {

@@ -1,12 +1,18 @@
 //! Building packages by hand, so that a test reads like the bytecode that it runs.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use cop_bytecode::numbering::Numbering;
 use cop_bytecode::{
     Constant, DefId, Entry, Field, Function, HostFunction, Instr, Layouts, Mode, Op, Own, Package,
     Param, Shape, Step, TrapKind, Type, TypeDef, TypeId, UpdateOp, Value, ValueType, Variant,
     canonical,
 };
-use cop_vm::{Answer, End, Host, Limits, NoHost, Outcome, Program, Trap, run_inspected};
+use cop_vm::{
+    Answer, End, Engine, Host, Limits, NoHost, Outcome, Program, Remains, Trap, run_inspected,
+};
 
 /// A package that is being built.
 #[derive(Default)]
@@ -377,6 +383,65 @@ impl Body<'_> {
     }
 }
 
+/// A host that notes what it was asked and what it said, or says it again.
+struct Recorder<'a> {
+    host: Option<&'a mut dyn Host>,
+    asked: Vec<(String, String, Vec<u8>)>,
+    answers: VecDeque<Answer>,
+    interrupt: Option<Arc<AtomicBool>>,
+}
+
+impl Host for Recorder<'_> {
+    fn call(&mut self, interface: &str, function: &str, argument: &[u8]) -> Answer {
+        self.asked
+            .push((interface.into(), function.into(), argument.to_vec()));
+        match &mut self.host {
+            Some(host) => {
+                let answer = host.call(interface, function, argument);
+                self.answers.push_back(answer.clone());
+                answer
+            }
+            None => self.answers.pop_front().expect("the same questions"),
+        }
+    }
+
+    fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        self.interrupt.clone()
+    }
+}
+
+/// Runs an entry point by the interpreter and as machine code, which must not differ in anything.
+pub fn run_both(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+) -> (Outcome, Remains) {
+    let interrupt = host.interrupt();
+    let mut first = Recorder {
+        interrupt: interrupt.clone(),
+        host: Some(host),
+        asked: Vec::new(),
+        answers: VecDeque::new(),
+    };
+    let interpreted = run_inspected(program, entry, limits, &mut first, Engine::Interpreter);
+    let mut second = Recorder {
+        interrupt,
+        host: None,
+        asked: Vec::new(),
+        answers: first.answers,
+    };
+    let compiled = run_inspected(program, entry, limits, &mut second, Engine::Jit);
+    assert_eq!(
+        compiled,
+        interpreted,
+        "{}",
+        cop_bytecode::print(program.package(), Default::default())
+    );
+    assert_eq!(first.asked, second.asked);
+    interpreted
+}
+
 /// Runs `main` of a package that must verify; after a run that returned, no cell may be left.
 pub fn run_with(package: &Package, limits: Limits, host: &mut dyn Host) -> Outcome {
     let program = match Program::load(package) {
@@ -386,7 +451,7 @@ pub fn run_with(package: &Package, limits: Limits, host: &mut dyn Host) -> Outco
             cop_bytecode::print(package, Default::default())
         ),
     };
-    let (outcome, remains) = run_inspected(&program, "main", limits, host);
+    let (outcome, remains) = run_both(&program, "main", limits, host);
     if let End::Returned(_) = outcome.end {
         assert_eq!(
             remains.live_cells,

@@ -1,8 +1,9 @@
 //! Hostile packages: bytes changed at random either do not decode, do not verify, or run to an outcome within
 //! their limits, the same each time, without a panic and without touching memory outside of the rules.
 
+use crate::build::run_both;
 use cop_bytecode::{Package, decode, encode};
-use cop_vm::{End, Limits, NoHost, Program, run_inspected};
+use cop_vm::{End, Limits, NoHost, Program};
 
 /// A small generator of numbers that are the same on every machine (Marsaglia's xorshift64).
 struct Random(u64);
@@ -29,7 +30,7 @@ fn try_bytes(interface: &[u8], code: &[u8]) -> [usize; 3] {
         memory_bytes: 1 << 20,
     };
     for entry in program.entries() {
-        let first = run_inspected(&program, &entry.name, limits, &mut NoHost);
+        let first = run_both(&program, &entry.name, limits, &mut NoHost);
         match &first.0.end {
             End::Refused(reason) => {
                 assert!(!reason.contains("internal"), "{reason}\n{}", text(&package))
@@ -37,10 +38,7 @@ fn try_bytes(interface: &[u8], code: &[u8]) -> [usize; 3] {
             End::Returned(_) => assert_eq!(first.1.live_cells, 0, "{}", text(&package)),
             _ => {}
         }
-        assert_eq!(
-            run_inspected(&program, &entry.name, limits, &mut NoHost),
-            first
-        );
+        assert_eq!(run_both(&program, &entry.name, limits, &mut NoHost), first);
     }
     [1, 1, 1]
 }

@@ -1,7 +1,8 @@
 //! Fuel, memory and stack, to the unit; and that all of it is the same every time.
 
+use crate::build::run_both;
 use cop_bytecode::{Instr, Mode, Op, Package, Step, TrapKind, Type, UpdateOp, Value};
-use cop_vm::{End, Limits, NoHost, Outcome, Position, Program, run_inspected};
+use cop_vm::{End, Limits, NoHost, Outcome, Position, Program};
 
 use crate::build::*;
 
@@ -376,15 +377,15 @@ pub fn busy() -> Package {
 fn the_same_run_has_the_same_outcome() {
     let package = busy();
     let program = Program::load(&package).unwrap();
-    let first = run_inspected(&program, "main", Limits::default(), &mut NoHost);
+    let first = run_both(&program, "main", Limits::default(), &mut NoHost);
     for _ in 0..20 {
         let again = Program::load(&package).unwrap();
         assert_eq!(
-            run_inspected(&again, "main", Limits::default(), &mut NoHost),
+            run_both(&again, "main", Limits::default(), &mut NoHost),
             first
         );
         assert_eq!(
-            run_inspected(&program, "main", Limits::default(), &mut NoHost),
+            run_both(&program, "main", Limits::default(), &mut NoHost),
             first
         );
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cop_bytecode::{Package, TrapKind, limits};
-use cop_vm::{Answer, End, Host, Limits, NoHost};
+use cop_vm::{Answer, End, Engine, Host, Limits, NoHost, Program, run_on};
 
 use crate::build::*;
 
@@ -70,18 +70,20 @@ impl Host for Impatient {
 
 #[test]
 fn a_run_that_nobody_waits_for_is_given_up() {
-    let package = turns(i64::MAX);
+    let program = Program::load(&turns(i64::MAX)).expect("verifies");
     let limits = Limits {
         fuel: limits::FUEL_MAX,
         ..Limits::default()
     };
-    let flag = Arc::new(AtomicBool::new(false));
-    let goes_away = flag.clone();
-    let caller = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(30));
-        goes_away.store(true, Ordering::Relaxed);
-    });
-    let outcome = run_with(&package, limits, &mut Impatient(flag));
-    assert!(matches!(outcome.end, End::Refused(_)), "{outcome:?}");
-    assert!(caller.join().is_ok());
+    for engine in [Engine::Interpreter, Engine::Jit] {
+        let flag = Arc::new(AtomicBool::new(false));
+        let goes_away = flag.clone();
+        let caller = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            goes_away.store(true, Ordering::Relaxed);
+        });
+        let outcome = run_on(&program, "main", limits, &mut Impatient(flag), engine);
+        assert!(matches!(outcome.end, End::Refused(_)), "{outcome:?}");
+        assert!(caller.join().is_ok());
+    }
 }

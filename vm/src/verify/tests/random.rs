@@ -19,7 +19,13 @@ fn run_in_engine(package: &Package) -> bool {
         fuel: 20_000,
         memory_bytes: 4 << 20,
     };
-    let (outcome, remains) = crate::run_inspected(&program, "main", limits, &mut crate::NoHost);
+    let (outcome, remains) = crate::run_inspected(
+        &program,
+        "main",
+        limits,
+        &mut crate::NoHost,
+        crate::Engine::Interpreter,
+    );
     match outcome.end {
         crate::End::Refused(reason) => panic!("the engine refuses what is accepted: {reason}"),
         crate::End::Returned(_) => {

@@ -1,0 +1,589 @@
+//! Machine code by Cranelift (BYTECODE.md, sections 10 and 11).
+//!
+//! A function is translated from its verified bytecode: regions become blocks with parameters, slots become values, fuel
+//! is a value that is threaded through calls. What is short is done in place; everything else is the interpreter's own
+//! instruction, run on a frame in memory ([`outside::run_steps`]), so that both engines have one meaning.
+//!
+//! In the order a newcomer should read: [`context`] (what machine code knows of its run), [`stub`] (entering and leaving
+//! it), [`outside`] (what it calls), [`abi`] (how functions call each other), and `body` with its parts (the translation).
+
+mod abi;
+mod body;
+mod context;
+mod outside;
+mod stack;
+mod stub;
+
+use std::collections::BTreeMap;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use cop_bytecode::TrapKind;
+use cop_bytecode::instr::Instr;
+use cop_bytecode::layout::LayoutError;
+use cranelift_codegen::Context as Compilation;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, types};
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::{FuncId, Linkage, Module, ModuleError};
+
+use crate::interpret::Interpreter;
+use crate::machine::{Run, Stop, internal, trap};
+use crate::program::Inner;
+use crate::run::Position;
+
+use abi::Abi;
+use context::Context;
+use stack::Stack;
+use stub::Trampoline;
+
+/// Addresses reserved for the machine code of a program, bytes.
+const CODE_SPACE: usize = 64 << 20;
+/// Functions with more instructions than this stay in the interpreter.
+const LARGEST: usize = 20_000;
+/// A native frame may take so many times the bytes that its function declares.
+const FRAME_FACTOR: u64 = 8;
+
+/// The machine code of a function.
+#[derive(Debug)]
+pub struct Entry {
+    code: usize,
+    trampoline: usize,
+    results: u32,
+}
+
+impl Entry {
+    /// How many slots its results take.
+    pub fn results(&self) -> usize {
+        self.results as usize
+    }
+}
+
+/// The machine code of a program.
+#[derive(Default)]
+pub struct Native {
+    code: Mutex<Option<Code>>,
+    /// By first address: where each function's code ends, and its instructions by offset.
+    places: RwLock<BTreeMap<usize, Place>>,
+}
+
+struct Place {
+    end: usize,
+    function: u32,
+    /// Offset at which code of an instruction begins, and which.
+    instructions: Vec<(u32, u32)>,
+}
+
+/// Why a function has no machine code.
+#[derive(Debug)]
+enum NoCode {
+    Layout(#[expect(dead_code, reason = "read when debugging")] LayoutError),
+    Module(#[expect(dead_code, reason = "read when debugging")] Box<ModuleError>),
+    Machine(#[expect(dead_code, reason = "read when debugging")] String),
+}
+
+impl From<LayoutError> for NoCode {
+    fn from(error: LayoutError) -> NoCode {
+        NoCode::Layout(error)
+    }
+}
+
+impl From<ModuleError> for NoCode {
+    fn from(error: ModuleError) -> NoCode {
+        NoCode::Module(Box::new(error))
+    }
+}
+
+/// A module and what was declared in it.
+struct Code {
+    module: Option<JITModule>,
+    outside: Outside,
+    /// By function: its code, if it has any.
+    functions: BTreeMap<u32, FuncId>,
+    /// By types of arguments and results.
+    trampolines: BTreeMap<Vec<u8>, FuncId>,
+    builder: FunctionBuilderContext,
+    compilation: Compilation,
+    /// Something could not be compiled; nothing more will be.
+    failed: bool,
+}
+
+/// What machine code calls.
+#[derive(Clone, Copy)]
+struct Outside {
+    run_steps: FuncId,
+    call: FuncId,
+    call_value: FuncId,
+    ask_host: FuncId,
+    allocate: FuncId,
+    release: FuncId,
+    unique: FuncId,
+    trap_with_message: FuncId,
+    raise: FuncId,
+    /// These two keep all registers.
+    checkpoint: FuncId,
+    checkpoint_of_call: FuncId,
+}
+
+impl Native {
+    /// Compiles a function and all that it calls; does nothing for what cannot be compiled.
+    pub fn compile(&self, program: &Inner, function: u32) {
+        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        if code.is_none() {
+            *code = Code::new().ok();
+        }
+        let Some(code) = code.as_mut().filter(|code| !code.failed) else {
+            return;
+        };
+        if code.functions.contains_key(&function) {
+            return;
+        }
+        match code.batch(program, function) {
+            Ok(places) => {
+                let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
+                all.extend(places);
+            }
+            Err(error) => {
+                code.failed = true;
+                if cfg!(debug_assertions) {
+                    eprintln!("no machine code: {error:?}");
+                }
+            }
+        }
+    }
+
+    /// The place in the program that called, by the address it goes back to.
+    pub(crate) fn position_of(&self, address: usize) -> Option<Position> {
+        let all = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        let (start, place) = all.range(..address).next_back()?;
+        if address > place.end {
+            return None;
+        }
+        // The call stands right before the address.
+        let offset = (address - start - 1) as u32;
+        let at = place.instructions.partition_point(|(o, _)| *o <= offset);
+        let instruction = at.checked_sub(1).map_or(0, |at| place.instructions[at].1);
+        Some(Position {
+            function: place.function,
+            instruction,
+        })
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: the program owns this, every run borrows the program, so no code of it is running any more and
+            // the addresses in its functions' forms go with it.
+            #[allow(unsafe_code)]
+            unsafe {
+                module.free_memory()
+            };
+        }
+    }
+}
+
+fn machine() -> Result<OwnedTargetIsa, NoCode> {
+    let mut flags = settings::builder();
+    let failed = |error: settings::SetError| NoCode::Machine(error.to_string());
+    for (name, value) in [
+        ("opt_level", "speed"),
+        ("preserve_frame_pointers", "true"),
+        ("is_pic", "false"),
+        ("use_colocated_libcalls", "false"),
+        ("unwind_info", "false"),
+        (
+            "enable_verifier",
+            if cfg!(debug_assertions) {
+                "true"
+            } else {
+                "false"
+            },
+        ),
+    ] {
+        flags.set(name, value).map_err(failed)?;
+    }
+    let isa = cranelift_native::builder().map_err(|error| NoCode::Machine(error.into()))?;
+    isa.finish(settings::Flags::new(flags))
+        .map_err(|error| NoCode::Machine(error.to_string()))
+}
+
+impl Code {
+    fn new() -> Result<Code, NoCode> {
+        let mut builder =
+            JITBuilder::with_isa(machine()?, cranelift_module::default_libcall_names());
+        let memory = ArenaMemoryProvider::new_with_size(CODE_SPACE)
+            .map_err(|error| NoCode::Machine(error.to_string()))?;
+        builder.memory_provider(Box::new(memory));
+        let addresses: [(&str, *const u8); 11] = [
+            ("run_steps", outside::run_steps as *const u8),
+            ("call", outside::call as *const u8),
+            ("call_value", outside::call_value as *const u8),
+            ("ask_host", outside::ask_host as *const u8),
+            ("allocate", outside::allocate as *const u8),
+            ("release", outside::release as *const u8),
+            ("unique", outside::unique as *const u8),
+            ("trap_with_message", outside::trap_with_message as *const u8),
+            ("raise", stub::raise as *const u8),
+            ("checkpoint", outside::checkpoint as *const u8),
+            (
+                "checkpoint_of_call",
+                outside::checkpoint_of_call as *const u8,
+            ),
+        ];
+        builder.symbols(addresses);
+        let mut module = JITModule::new(builder);
+        let mut import = |name: &str, params: usize, results: usize| {
+            let mut signature = module.make_signature();
+            signature.call_conv = CallConv::SystemV;
+            signature.params = vec![AbiParam::new(types::I64); params];
+            signature.returns = vec![AbiParam::new(types::I64); results];
+            module.declare_function(name, Linkage::Import, &signature)
+        };
+        let mut outside = Outside {
+            run_steps: import("run_steps", 4, 1)?,
+            call: import("call", 5, 1)?,
+            call_value: import("call_value", 5, 1)?,
+            ask_host: import("ask_host", 3, 1)?,
+            allocate: import("allocate", 3, 1)?,
+            release: import("release", 2, 0)?,
+            unique: import("unique", 2, 1)?,
+            trap_with_message: import("trap_with_message", 4, 0)?,
+            raise: import("raise", 1, 0)?,
+            checkpoint: import("checkpoint", 1, 0)?,
+            checkpoint_of_call: import("checkpoint_of_call", 1, 0)?,
+        };
+        let mut code = Code {
+            compilation: module.make_context(),
+            module: Some(module),
+            outside,
+            functions: BTreeMap::new(),
+            trampolines: BTreeMap::new(),
+            builder: FunctionBuilderContext::new(),
+            failed: false,
+        };
+        outside.checkpoint = code.keeping_registers(outside.checkpoint)?;
+        outside.checkpoint_of_call = code.keeping_registers(outside.checkpoint_of_call)?;
+        code.outside = outside;
+        Ok(code)
+    }
+
+    fn module(&mut self) -> Result<&mut JITModule, NoCode> {
+        self.module
+            .as_mut()
+            .ok_or_else(|| NoCode::Machine("no module".into()))
+    }
+
+    /// A function that calls another, which takes the context alone, and keeps all registers for its caller.
+    fn keeping_registers(&mut self, callee: FuncId) -> Result<FuncId, NoCode> {
+        let module = self
+            .module
+            .as_mut()
+            .ok_or_else(|| NoCode::Machine("no module".into()))?;
+        let mut signature = module.make_signature();
+        signature.call_conv = CallConv::PreserveAll;
+        signature.params.push(AbiParam::new(types::I64));
+        let id = module.declare_anonymous_function(&signature)?;
+        module.clear_context(&mut self.compilation);
+        self.compilation.func.signature = signature;
+        let mut b = FunctionBuilder::new(&mut self.compilation.func, &mut self.builder);
+        let block = b.create_block();
+        b.append_block_params_for_function_params(block);
+        b.switch_to_block(block);
+        b.seal_block(block);
+        let context = b.block_params(block)[0];
+        let callee = module.declare_func_in_func(callee, b.func);
+        b.ins().call(callee, &[context]);
+        b.ins().return_(&[]);
+        b.finalize(module.target_config());
+        module.define_function(id, &mut self.compilation)?;
+        Ok(id)
+    }
+
+    /// Compiles a function and whatever it can call that has no code yet.
+    fn batch(&mut self, program: &Inner, root: u32) -> Result<Vec<(usize, Place)>, NoCode> {
+        let batch = self.reachable(program, root);
+        let mut layouts = program
+            .layouts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut abis = Vec::with_capacity(batch.len());
+        for function in &batch {
+            let abi = Abi::of(&mut layouts, &program.package.functions[*function as usize])?;
+            let signature = abi.signature();
+            let id = self.module()?.declare_anonymous_function(&signature)?;
+            self.functions.insert(*function, id);
+            abis.push(abi);
+        }
+        let mut instructions = Vec::with_capacity(batch.len());
+        for function in &batch {
+            instructions.push(self.define(program, &mut layouts, *function)?);
+        }
+        drop(layouts);
+        let mut trampolines = Vec::with_capacity(batch.len());
+        for abi in &abis {
+            trampolines.push(self.trampoline(abi)?);
+        }
+        let Some(module) = &mut self.module else {
+            return Err(NoCode::Machine("no module".into()));
+        };
+        module.finalize_definitions()?;
+        let mut places = Vec::with_capacity(batch.len());
+        for (i, function) in batch.iter().enumerate() {
+            let code = module.get_finalized_function(self.functions[function]) as usize;
+            let trampoline = module.get_finalized_function(trampolines[i]) as usize;
+            let (size, instructions) = std::mem::take(&mut instructions[i]);
+            places.push((
+                code,
+                Place {
+                    end: code + size,
+                    function: *function,
+                    instructions,
+                },
+            ));
+            let form = program.code(*function)?;
+            // Nobody else sets it: this is done under the lock.
+            let _ = form.native.set(Entry {
+                code,
+                trampoline,
+                results: abis[i].results.len() as u32,
+            });
+        }
+        Ok(places)
+    }
+
+    /// The functions to be compiled with a function, itself first.
+    fn reachable(&self, program: &Inner, root: u32) -> Vec<u32> {
+        let mut found = vec![root];
+        let mut next = 0;
+        while let Some(&function) = found.get(next) {
+            next += 1;
+            for instr in &program.package.functions[function as usize].body {
+                let (Instr::Call { function, .. } | Instr::Closure { function, .. }) = instr else {
+                    continue;
+                };
+                let small = program.package.functions[*function as usize].body.len() <= LARGEST;
+                if small && !self.functions.contains_key(function) && !found.contains(function) {
+                    found.push(*function);
+                }
+            }
+        }
+        found
+    }
+
+    /// Translates and compiles a function; the size of its code and where its instructions are in it.
+    fn define(
+        &mut self,
+        program: &Inner,
+        layouts: &mut cop_bytecode::layout::Layouts,
+        function: u32,
+    ) -> Result<(usize, Vec<(u32, u32)>), NoCode> {
+        let id = self.functions[&function];
+        let module = self
+            .module
+            .as_mut()
+            .ok_or_else(|| NoCode::Machine("no module".into()))?;
+        module.clear_context(&mut self.compilation);
+        let declared = body::translate(
+            body::Surroundings {
+                program,
+                layouts,
+                module,
+                functions: &self.functions,
+                outside: self.outside,
+            },
+            function,
+            &mut self.compilation.func,
+            &mut self.builder,
+        )?;
+        if std::env::var_os("COP_CLIF").is_some() {
+            eprintln!("; function {function}\n{}", self.compilation.func.display());
+        }
+        module.define_function_with_control_plane(
+            id,
+            &mut self.compilation,
+            &mut ControlPlane::default(),
+        )?;
+        let compiled = self
+            .compilation
+            .compiled_code()
+            .ok_or_else(|| NoCode::Machine("not compiled".into()))?;
+        let frame = compiled
+            .buffer
+            .frame_layout()
+            .map_or(0, |layout| u64::from(layout.frame_to_fp_offset));
+        if frame > FRAME_FACTOR * declared {
+            return Err(NoCode::Machine(format!(
+                "function {function} takes {frame} bytes of stack where it declares {declared}"
+            )));
+        }
+        let instructions = compiled
+            .buffer
+            .get_srclocs_sorted()
+            .iter()
+            .filter(|loc| !loc.loc.is_default())
+            .map(|loc| (loc.start, loc.loc.bits()))
+            .collect();
+        Ok((compiled.buffer.data().len(), instructions))
+    }
+
+    /// The trampoline for functions of these types.
+    fn trampoline(&mut self, abi: &Abi) -> Result<FuncId, NoCode> {
+        let key = abi.key();
+        if let Some(id) = self.trampolines.get(&key) {
+            return Ok(*id);
+        }
+        let module = self
+            .module
+            .as_mut()
+            .ok_or_else(|| NoCode::Machine("no module".into()))?;
+        let mut signature = module.make_signature();
+        signature.call_conv = CallConv::SystemV;
+        signature.params = vec![AbiParam::new(types::I64); 4];
+        let id = module.declare_anonymous_function(&signature)?;
+        module.clear_context(&mut self.compilation);
+        self.compilation.func.signature = signature;
+        let mut b = FunctionBuilder::new(&mut self.compilation.func, &mut self.builder);
+        let block = b.create_block();
+        b.append_block_params_for_function_params(block);
+        b.switch_to_block(block);
+        b.seal_block(block);
+        let [context, args, results, code] = [0, 1, 2, 3].map(|i| b.block_params(block)[i]);
+        let flags = MemFlagsData::trusted();
+        let word = |b: &mut FunctionBuilder, offset: usize| {
+            b.ins().load(types::I64, flags, context, offset as i32)
+        };
+        let mut values = vec![
+            context,
+            word(&mut b, offset_of!(Context, fuel)),
+            word(&mut b, offset_of!(Context, stack_left)),
+        ];
+        if abi.by_memory {
+            values.push(results);
+        }
+        for (i, ty) in abi.params.iter().enumerate() {
+            values.push(b.ins().load(*ty, flags, args, 8 * i as i32));
+        }
+        let callee = b.import_signature(abi.signature());
+        let call = b.ins().call_indirect(callee, code, &values);
+        let returned = b.inst_results(call).to_vec();
+        b.ins().store(
+            flags,
+            returned[0],
+            context,
+            offset_of!(Context, fuel) as i32,
+        );
+        for (i, value) in returned[1..].iter().enumerate() {
+            b.ins().store(flags, *value, results, 8 * i as i32);
+        }
+        b.ins().return_(&[]);
+        b.finalize(module.target_config());
+        module.define_function(id, &mut self.compilation)?;
+        self.trampolines.insert(key, id);
+        Ok(id)
+    }
+}
+
+/// What a run needs to enter machine code; made when it first does.
+pub struct Ground {
+    context: NonNull<Context>,
+    /// Kept as long as code may run on it.
+    stack: Stack,
+}
+
+impl Ground {
+    fn new() -> Result<Ground, String> {
+        let stack = Stack::new()?;
+        // Behind a raw pointer, because machine code and the functions it calls share it.
+        let context = NonNull::from(Box::leak(Box::default()));
+        Ok(Ground { context, stack })
+    }
+}
+
+impl Drop for Ground {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // SAFETY: made by `Box::leak` in `new`, freed nowhere else, and no machine code runs when its run is over.
+        drop(unsafe { Box::from_raw(self.context.as_ptr()) });
+    }
+}
+
+/// Calls machine code. Arguments and results are one slot each, as many as the function has.
+///
+/// # Errors
+/// When the run ends; where is in the interpreter's trace.
+#[allow(unsafe_code)]
+pub fn enter(
+    interpreter: &mut Interpreter,
+    entry: &Entry,
+    args: &[u64],
+    results: &mut [u64],
+) -> Run<()> {
+    let ground = match &interpreter.ground {
+        Some(ground) => ground,
+        None => match Ground::new() {
+            Ok(ground) => interpreter.ground.insert(ground),
+            Err(reason) => return Err(Box::new(Stop::Refused(reason))),
+        },
+    };
+    let (context, top) = (ground.context.as_ptr(), ground.stack.top());
+    let stack_left = interpreter.machine.stack_left;
+    // SAFETY: the context lives as long as `ground`, and nobody holds a reference to it: machine code uses its address,
+    // and everything outside single fields of it, as here.
+    let stack = unsafe {
+        (*context).base = interpreter.machine.heap.arena.base();
+        (*context).constants = interpreter.machine.constants.as_ptr();
+        (*context).fuel = interpreter.machine.fuel;
+        (*context).stack_left = stack_left;
+        (*context).interpreter = std::ptr::from_mut(interpreter).cast();
+        // Entered from machine code that the interpreter was called from, it goes on where that is.
+        if (*context).entry_sp == 0 { top } else { 0 }
+    };
+    // SAFETY: `trampoline` is the one for the types of this code; both were made by `Code::batch` and live as long as
+    // the program. Arguments and results have the lengths that these types say, which `Entry::results` and the
+    // verifier see to. The context is this run's. The native stack is large enough for the stack limit, since every
+    // frame takes at most `FRAME_FACTOR` times what it declares.
+    let ended = unsafe {
+        let trampoline = std::mem::transmute::<usize, Trampoline>(entry.trampoline);
+        stub::enter(
+            context,
+            trampoline,
+            entry.code,
+            args.as_ptr(),
+            results.as_mut_ptr(),
+            stack,
+        )
+    };
+    // SAFETY: as above.
+    let (fuel, kind, operands, stop) = unsafe {
+        (*context).stopped = 0;
+        let stop = (*context).stop.take();
+        ((*context).fuel, (*context).kind, (*context).operands, stop)
+    };
+    interpreter.machine.fuel = fuel;
+    interpreter.machine.stack_left = stack_left;
+    match (ended, stop) {
+        (0, _) => Ok(()),
+        (_, Some(stop)) => Err(stop),
+        (_, None) => match TrapKind::from_number(kind as u8) {
+            Some(kind) => trap(kind, operands[0], operands[1]),
+            None => internal("machine code ended for no reason"),
+        },
+    }
+}
+
+/// Where an entry point that is machine code returned, if the run began with one.
+#[allow(unsafe_code)]
+pub fn last_return(interpreter: &Interpreter) -> Option<Position> {
+    let ground = interpreter.ground.as_ref()?;
+    // SAFETY: as in `enter`.
+    let site = unsafe { (*ground.context.as_ptr()).returned };
+    (site != 0).then_some(Position {
+        function: (site >> 32) as u32 - 1,
+        instruction: site as u32,
+    })
+}

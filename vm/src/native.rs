@@ -1,0 +1,54 @@
+//! The door to machine code; where there is none (feature `jit` off, or another kind of machine), nothing is behind it.
+
+#[cfg(cop_jit)]
+pub use crate::jit::{Entry, Native, enter, last_return};
+
+#[cfg(not(cop_jit))]
+pub use none::{Entry, Native, enter, last_return};
+
+/// Which engine runs a program. Nothing that can be observed depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Engine {
+    /// The interpreter alone.
+    #[default]
+    Interpreter,
+    /// Machine code from the first call on; the interpreter where there is none.
+    Jit,
+}
+
+#[cfg(not(cop_jit))]
+mod none {
+    use crate::interpret::Interpreter;
+    use crate::machine::Run;
+    use crate::program::Inner;
+
+    /// The machine code of a function: never any.
+    #[derive(Debug)]
+    pub enum Entry {}
+
+    impl Entry {
+        /// How many slots its results take.
+        pub fn results(&self) -> usize {
+            match *self {}
+        }
+    }
+
+    /// Enters machine code.
+    pub fn enter(_: &mut Interpreter, entry: &Entry, _: &[u64], _: &mut [u64]) -> Run<()> {
+        match *entry {}
+    }
+
+    /// Where machine code returned from an entry point: nowhere.
+    pub fn last_return(_: &Interpreter) -> Option<crate::run::Position> {
+        None
+    }
+
+    /// The machine code of a program: none.
+    #[derive(Default)]
+    pub struct Native;
+
+    impl Native {
+        /// Compiles nothing.
+        pub fn compile(&self, _: &Inner, _: u32) {}
+    }
+}
