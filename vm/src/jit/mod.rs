@@ -242,7 +242,8 @@ impl Code {
             signature.call_conv = CallConv::SystemV;
             signature.params = vec![AbiParam::new(types::I64); params];
             signature.returns = vec![AbiParam::new(types::I64); results];
-            module.declare_function(name, Linkage::Import, &signature)
+            let declared = module.declare_function(name, Linkage::Import, &signature);
+            declared.map_err(NoCode::from)
         };
         let mut outside = Outside {
             run_steps: import("run_steps", 4, 1)?,
