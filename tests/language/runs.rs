@@ -270,6 +270,7 @@ fn told_end(record: &RunRecord, compiled: &Compiled) -> String {
 
 fn answer(status: u16, body: &[u8]) -> String {
     match std::str::from_utf8(body) {
+        Ok("") => status.to_string(),
         Ok(text) if text.len() <= 100 => format!("{status} {text}"),
         _ => format!("{status}, {} bytes", body.len()),
     }
