@@ -5,7 +5,8 @@
 //!   lines `print(…) // text` say. `args=a,b` behind the fence gives it arguments.
 //! - `get=/path` asks a web program, and the ```` ```text ```` block holds the body of its answer.
 //! - `traps=NAME`: `main` ends with that trap. `error=CODE`: the compiler says no, with that code and no other.
-//! - A block whose first line is `// NAME.cop` is a file that the later blocks of the page can import.
+//! - A block whose first line is `// NAME.cop` is a file that the later blocks of the page can import; `// NAME/main.cop` is the
+//!   root file of the package `NAME`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use std::fmt::Write as _;
 use cop_bytecode::encode;
 use cop_compiler::compile::{Compilation, Compiled, ProgramKind, compile};
 use cop_compiler::diagnostic::Severity;
+use cop_compiler::package::{self, Package, PackageError};
 use cop_compiler::render;
 use cop_compiler::source::{SourceError, Sources};
 use cop_runtime::Doubles;
@@ -33,6 +35,22 @@ struct Files(BTreeMap<String, String>);
 impl Sources for Files {
     fn read(&self, path: &str) -> Result<String, SourceError> {
         self.0.get(path).cloned().ok_or(SourceError::NotFound)
+    }
+
+    fn package(&self, _: &str, wanted: &str) -> Result<Package, PackageError> {
+        let prefix = format!("{wanted}/");
+        if !self.0.contains_key(&format!("{prefix}{}", package::ROOT)) {
+            return Err(PackageError::NotNamed(Vec::new()));
+        }
+        let name = wanted.to_owned();
+        let within =
+            |path: &String| Some(path.strip_prefix(&prefix)?.strip_suffix(".cop")?.to_owned());
+        let offers = self.0.keys().filter_map(within).collect();
+        Ok(Package {
+            prefix,
+            name,
+            offers,
+        })
     }
 }
 
