@@ -152,6 +152,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0304", "a variable that is not used"),
     ("W0305", "a variable that hides an item in use"),
     ("W0401", "code behind what does not come back"),
+    ("W0402", "a trap that is foreseen"),
+    ("W0501", "a place that its own call copies"),
+    ("W0502", "`..rest` in a function that calls itself"),
     ("W0601", "a pattern that always matches"),
 ];
 

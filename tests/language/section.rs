@@ -38,6 +38,22 @@ pub struct Section {
     pub entries: Vec<Entry>,
 }
 
+impl Section {
+    /// Whether a trap is expected of the line, or of the test in which it stands.
+    pub fn traps_in(&self, line: u32) -> bool {
+        let in_line = self.traps.iter().any(|said| said.line == line);
+        in_line
+            || self.entries.iter().any(|entry| {
+                let (first, last) = entry.lines;
+                (first..=last).contains(&line)
+                    && entry
+                        .test
+                        .as_ref()
+                        .is_some_and(|name| name.starts_with("traps "))
+            })
+    }
+}
+
 /// An expectation that belongs to a line.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Said {

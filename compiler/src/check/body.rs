@@ -366,6 +366,12 @@ impl<'a> Checker<'a> {
             Source::Nothing => return,
         };
         let body = cx.finish(value, errors, params.len(), free);
+        let is_error = |m: &Diagnostic| m.severity == crate::diagnostic::Severity::Error;
+        if self.is_own(info_module) && !self.diagnostics[errors..].iter().any(is_error) {
+            let mut foreseen = foresee::traps(self, &body);
+            foreseen.extend(copies::copies(self, &body, id));
+            self.diagnostics.extend(foreseen);
+        }
         self.program.fns[id.index()].body = FnBody::Body(Rc::new(body));
     }
 
