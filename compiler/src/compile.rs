@@ -4,10 +4,10 @@ use crate::check::{CheckOptions, check, suggest};
 use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::{self, EntryKind};
-use crate::lower::{self, Lowered, Origin};
+use crate::lower::{self, Lowered};
 use crate::source::{SourceMap, Sources, Span};
 use cop_bytecode::Package;
-use cop_bytecode::source_map::{self, FunctionMap, Place};
+use cop_bytecode::source_map::{self, FunctionMap, Inlined, Place};
 
 /// What to compile.
 #[derive(Clone, Copy, Default)]
@@ -143,7 +143,7 @@ fn lowered(
     files: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<Compiled> {
-    let lowered = lower::lower(program, lower::Options { tests }, diagnostics)?;
+    let lowered = lower::lower(program, lower::Options { tests, last: None }, diagnostics)?;
     let kind = match program.entry.as_ref().map(|e| e.kind) {
         Some(EntryKind::Command { .. }) => ProgramKind::Command,
         Some(EntryKind::Web) => ProgramKind::Web,
@@ -175,31 +175,35 @@ fn map_sources(lowered: &Lowered, files: &SourceMap) -> source_map::SourceMap {
     // By number of the file.
     let mut known: Vec<Option<u32>> = vec![None; files.files().count()];
     let mut functions = Vec::with_capacity(lowered.origins.len());
-    for Origin { name, spans, .. } in &lowered.origins {
+    let mut place = |span: Span| {
+        let at = files.line_column(span);
+        Place {
+            file: *known[span.file.0 as usize].get_or_insert_with(|| {
+                let path = files.file(span.file).path.to_string();
+                paths.insert_full(path).0 as u32
+            }),
+            line: at.line,
+            column: at.column,
+        }
+    };
+    for origin in &lowered.origins {
+        let inlined = origin.sites.iter().map(|site| Inlined {
+            callee: site.callee.clone(),
+            place: place(site.span),
+            outer: site.parent,
+        });
         let mut function = FunctionMap {
-            name: name.clone(),
+            name: origin.name.clone(),
+            inlined: inlined.collect(),
             ranges: vec![],
         };
         // Neighbours mostly come from one place.
-        let mut last: Option<(Span, Place)> = None;
-        for (index, span) in spans.iter().enumerate() {
-            let place = match last {
-                Some((of, place)) if of == *span => place,
-                _ => {
-                    let at = files.line_column(*span);
-                    let file = *known[span.file.0 as usize].get_or_insert_with(|| {
-                        let path = files.file(span.file).path.to_string();
-                        paths.insert_full(path).0 as u32
-                    });
-                    Place {
-                        file,
-                        line: at.line,
-                        column: at.column,
-                    }
-                }
-            };
-            last = Some((*span, place));
-            function.mark(index as u32, place);
+        let mut last = None;
+        for (index, (span, site)) in origin.places.iter().enumerate() {
+            if last != Some((*span, *site)) {
+                function.mark(index as u32, place(*span), *site);
+                last = Some((*span, *site));
+            }
         }
         functions.push(function);
     }
@@ -301,7 +305,11 @@ mod tests {
                 };
                 let root = root.unwrap_or_default();
                 let program = check(root, &folder, &mut files, &options, &mut found)?;
-                let lowered = lower::lower(&program, lower::Options { tests: true }, &mut found)?;
+                let options = lower::Options {
+                    tests: true,
+                    last: None,
+                };
+                let lowered = lower::lower(&program, options, &mut found)?;
                 Some(lowered.package)
             };
             assert_eq!(package(false), package(true), "{}", file.display());

@@ -168,15 +168,15 @@ fn is_plain(e: &Expr) -> bool {
 }
 
 fn report(what: &str, span: Span, lowered: &lower::Lowered, trapped: &Trapped) -> Diagnostic {
-    let place = |&(function, instruction): &(u32, u32)| {
-        let spans = &lowered.origins.get(function as usize)?.spans;
-        spans.get(instruction as usize).copied()
+    let places = |&(function, instruction): &(u32, u32)| {
+        let origin = lowered.origins.get(function as usize);
+        origin.map_or(vec![], |origin| origin.spans(instruction))
     };
     // The innermost place in its own file says most.
     let own = trapped
         .positions
         .iter()
-        .filter_map(place)
+        .flat_map(places)
         .find(|place| place.file == span.file);
     let title = format!("{what} ends with the trap {}", trapped.kind.name());
     let mut diagnostic =

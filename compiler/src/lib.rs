@@ -26,6 +26,7 @@ mod visit;
 pub mod compile;
 pub mod constants;
 pub mod lower;
+pub mod middle;
 
 // The package around the files, and those of others.
 pub mod manifest;

@@ -3,13 +3,15 @@
 //! Messages are no part of an outcome, so their wording may change at any time.
 
 use cop_bytecode::TrapKind;
-use cop_bytecode::source_map::SourceMap;
+use cop_bytecode::source_map::{Place, SourceMap};
 
-use crate::engine::{Position, Trap};
+use crate::engine::Trap;
 use crate::failure::TrapReport;
 
 /// Most lines of a backtrace.
 const BACKTRACE_MAX: usize = 32;
+/// Most functions that are looked at for a place outside the standard library.
+const FRAMES_MAX: usize = 10_000;
 
 /// What a trap means, with its operands.
 pub fn trap_message(kind: TrapKind, operands: [i64; 2], message: Option<&str>) -> String {
@@ -92,26 +94,30 @@ pub fn trap_report(trap: &Trap, map: &SourceMap, detail: Option<&str>) -> TrapRe
             backtrace: Vec::new(),
         };
     }
-    let find = |position: &Position| {
-        let place = map.place(position.function, position.instruction)?;
-        Some((map.file(place.file)?, place))
-    };
     // The engine's backtrace begins with the position of the trap, or is empty.
     let positions = match trap.backtrace.first() {
         Some(_) => trap.backtrace.clone(),
         None => vec![trap.position],
     };
-    let led_there = positions.iter().filter_map(find);
+    let frames: Vec<(&str, Option<(&str, Place)>)> = positions
+        .iter()
+        .flat_map(|position| map.frames(position.function, position.instruction))
+        .map(|(name, place)| {
+            (
+                name,
+                place.and_then(|place| Some((map.file(place.file)?, place))),
+            )
+        })
+        .take(FRAMES_MAX)
+        .collect();
+    let led_there = frames.iter().filter_map(|(_, place)| *place);
     let shown = led_there
         .clone()
         .find(|(file, _)| !is_std(file))
         .or_else(|| led_there.clone().next());
-    let line = |position: &Position| {
-        let name = map.name(position.function).unwrap_or("?");
-        match find(position) {
-            Some((file, place)) => format!("{name} at {file}:{}:{}", place.line, place.column),
-            None => name.to_owned(),
-        }
+    let line = |(name, place): &(&str, Option<(&str, Place)>)| match place {
+        Some((file, place)) => format!("{name} at {file}:{}:{}", place.line, place.column),
+        None => (*name).to_owned(),
     };
     TrapReport {
         name: trap.kind.name().to_owned(),
@@ -119,6 +125,6 @@ pub fn trap_report(trap: &Trap, map: &SourceMap, detail: Option<&str>) -> TrapRe
         file: shown.map(|(file, _)| file.to_owned()),
         line: shown.map(|(_, place)| place.line),
         column: shown.map(|(_, place)| place.column),
-        backtrace: positions.iter().take(BACKTRACE_MAX).map(line).collect(),
+        backtrace: frames.iter().take(BACKTRACE_MAX).map(line).collect(),
     }
 }

@@ -13,9 +13,10 @@
 //! out puts it together again ([`Lend`]).
 
 use crate::hir::LocalId;
+use crate::middle::draft::Node;
 use crate::source::Span;
-use cop_bytecode::layout::{Body, Layouts, SlotKind};
-use cop_bytecode::{Instr, Op, Own, Step, TrapKind, Type, TypeId, Value, ValueType};
+use cop_bytecode::layout::Layouts;
+use cop_bytecode::{Instr, Op, Own, Step, TrapKind, TypeId, Value, ValueType};
 use std::collections::BTreeMap;
 
 /// What is alive: local to slot.
@@ -32,8 +33,8 @@ pub struct Slot {
 
 /// An instruction, or a way out that is completed when its region is closed.
 enum Code {
-    Instr(Instr),
-    Pending(usize),
+    Instr(Node),
+    Pending(usize, Span),
 }
 
 /// A way out of a region.
@@ -58,8 +59,6 @@ pub struct Region {
     exports: Vec<LocalId>,
     /// For a loop: the locals that are its parameters.
     carried: Vec<LocalId>,
-    /// For a loop: own slots of `carried` that every way to its head knows to be unique.
-    turning: Vec<u64>,
     /// How many lends there were at its entry.
     lends: usize,
 }
@@ -148,32 +147,13 @@ impl Opened {
     }
 }
 
-/// What is known of a value.
-#[derive(Clone, Copy)]
-struct Info {
-    ty: TypeId,
-    /// Own slots known to be their cell's only owner.
-    unique: u64,
-}
-
-/// A finished function body.
-pub struct Emitted {
-    /// The instructions.
-    pub body: Vec<Instr>,
-    /// Where each came from.
-    pub spans: Vec<Span>,
-    /// How many values it defines.
-    pub values: usize,
-    /// How deep its regions are nested.
-    pub depth: usize,
-}
-
 /// Builds one body.
 pub struct Builder {
-    code: Vec<(Code, Span)>,
+    code: Vec<Code>,
     pending: Vec<Pending>,
     regions: Vec<Region>,
-    values: Vec<Info>,
+    /// The type of each value.
+    values: Vec<TypeId>,
     /// What is alive.
     pub env: Env,
     /// Lends under way, the innermost last.
@@ -182,21 +162,6 @@ pub struct Builder {
     pub dead: bool,
     /// Where the source of the next instructions is.
     pub span: Span,
-    next_local: u32,
-    deepest: usize,
-    /// Of the loop closed last: own slots of its locals that every way to its head knew to be unique.
-    pub turned: Vec<u64>,
-}
-
-/// A point of a body to which the builder can go back, when what was tried after it does not work out.
-pub struct Mark {
-    code: usize,
-    pending: usize,
-    values: Vec<Info>,
-    exits: Vec<usize>,
-    turning: Vec<Vec<u64>>,
-    env: Env,
-    lends: Vec<Lend>,
     next_local: u32,
 }
 
@@ -213,42 +178,7 @@ impl Builder {
             dead: false,
             span,
             next_local: locals as u32,
-            deepest: 0,
-            turned: vec![],
         }
-    }
-
-    /// This point.
-    pub fn mark(&self) -> Mark {
-        Mark {
-            code: self.code.len(),
-            pending: self.pending.len(),
-            values: self.values.clone(),
-            exits: self.regions.iter().map(|r| r.exits.len()).collect(),
-            turning: self.regions.iter().map(|r| r.turning.clone()).collect(),
-            env: self.env.clone(),
-            lends: self.lends.clone(),
-            next_local: self.next_local,
-        }
-    }
-
-    /// Forgets what was emitted since the mark, which lies in the same regions and can be reached.
-    pub fn back(&mut self, mark: Mark) {
-        self.code.truncate(mark.code);
-        self.pending.truncate(mark.pending);
-        self.values = mark.values;
-        for (region, (exits, turning)) in self
-            .regions
-            .iter_mut()
-            .zip(mark.exits.into_iter().zip(mark.turning))
-        {
-            region.exits.truncate(exits);
-            region.turning = turning;
-        }
-        self.env = mark.env;
-        self.lends = mark.lends;
-        self.next_local = mark.next_local;
-        self.dead = false;
     }
 
     /// A local that the source does not have.
@@ -259,14 +189,18 @@ impl Builder {
 
     /// Declares a parameter of the function or of a region.
     pub fn parameter(&mut self, ty: TypeId) -> Value {
-        self.define(ty, 0)
+        self.define(ty)
     }
 
-    fn define(&mut self, ty: TypeId, unique: u64) -> Value {
+    fn define(&mut self, ty: TypeId) -> Value {
         if self.dead {
             return Value(u32::MAX);
         }
-        self.values.push(Info { ty, unique });
+        self.values.push(ty);
+        // Parameters of the function are defined before there is any code.
+        if let Some(Code::Instr(node)) = self.code.last_mut() {
+            node.count += 1;
+        }
         Value(self.values.len() as u32 - 1)
     }
 
@@ -274,47 +208,32 @@ impl Builder {
     pub fn type_of(&self, value: Value) -> TypeId {
         self.values
             .get(value.0 as usize)
-            .map_or(TypeId(0), |info| info.ty)
-    }
-
-    /// The own slots of a value that are known to be unique.
-    pub fn unique(&self, value: Value) -> u64 {
-        self.values
-            .get(value.0 as usize)
-            .map_or(0, |info| info.unique)
-    }
-
-    /// Forgets what is known of a value: it was shared with somebody.
-    pub fn share(&mut self, value: Value) {
-        if let Some(info) = self.values.get_mut(value.0 as usize) {
-            info.unique = 0;
-        }
+            .copied()
+            .unwrap_or(TypeId(0))
     }
 
     fn push(&mut self, instr: Instr) {
         if !self.dead {
-            self.code.push((Code::Instr(instr), self.span));
+            self.code.push(Code::Instr(Node {
+                instr,
+                first: self.values.len() as u32,
+                count: 0,
+                span: self.span,
+                site: 0,
+            }));
         }
     }
 
-    /// Emits an instruction that defines one value of type `ty`, of which nothing is known unique.
+    /// Emits an instruction that defines one value of type `ty`.
     pub fn emit_value(&mut self, instr: Instr, ty: TypeId) -> Value {
-        self.emit_unique(instr, ty, 0)
-    }
-
-    /// Emits an instruction that defines one value with these own slots known unique.
-    pub fn emit_unique(&mut self, instr: Instr, ty: TypeId, unique: u64) -> Value {
         self.push(instr);
-        self.define(ty, unique)
+        self.define(ty)
     }
 
     /// Emits an instruction that defines several values.
-    pub fn emit_values(&mut self, instr: Instr, types: &[(TypeId, u64)]) -> Vec<Value> {
+    pub fn emit_values(&mut self, instr: Instr, types: &[TypeId]) -> Vec<Value> {
         self.push(instr);
-        types
-            .iter()
-            .map(|(ty, unique)| self.define(*ty, *unique))
-            .collect()
+        types.iter().map(|ty| self.define(*ty)).collect()
     }
 
     /// Ends the run here.
@@ -371,25 +290,6 @@ impl Builder {
         })
     }
 
-    /// The own slots of `value` that are unique once `new` was stored at a path: what is stored in own slots brings
-    /// what is known of it.
-    pub fn unique_with(
-        &self,
-        value: Value,
-        path: &[Step],
-        new: Value,
-        layouts: &mut Layouts,
-    ) -> u64 {
-        let unique = self.unique(value);
-        let (ty, slot, behind) = walk(layouts, self.type_of(value), path);
-        if behind.is_some() {
-            return unique;
-        }
-        let stored = reference_slots(layouts, ty);
-        let shifted = |slots: u64| slots.checked_shl(slot).unwrap_or(0);
-        unique & !shifted(stored) | shifted(stored & self.unique(new))
-    }
-
     /// Drops a local if it is alive and owned; it is gone afterwards.
     pub fn drop_local(&mut self, local: LocalId) {
         if let Some(slot) = self.env.remove(&local)
@@ -414,11 +314,9 @@ impl Builder {
             exits: vec![],
             result,
             exports: vec![],
-            turning: vec![u64::MAX; carried.len()],
             carried,
             lends: self.lends.len(),
         });
-        self.deepest = self.deepest.max(self.regions.len());
         RegionId(self.regions.len() - 1)
     }
 
@@ -457,16 +355,10 @@ impl Builder {
         }
     }
 
-    /// Opens a loop that carries the given locals, which must be alive; `unique` says which of their own slots
-    /// are unique at its head, on every turn.
-    pub fn open_loop(
-        &mut self,
-        carried: Vec<LocalId>,
-        unique: &[u64],
-        layouts: &mut Layouts,
-    ) -> RegionId {
+    /// Opens a loop that carries the given locals, which must be alive.
+    pub fn open_loop(&mut self, carried: Vec<LocalId>, layouts: &mut Layouts) -> RegionId {
         let entry = self.env.clone();
-        let (start, params) = self.carry(&carried, unique, layouts);
+        let (start, params) = self.carry(&carried, layouts);
         let id = self.open(
             Instr::Loop {
                 start,
@@ -477,7 +369,7 @@ impl Builder {
             carried,
             entry,
         );
-        self.enter_carried(id, unique);
+        self.enter_carried(id);
         id
     }
 
@@ -488,11 +380,10 @@ impl Builder {
         to: Value,
         int: TypeId,
         carried: Vec<LocalId>,
-        unique: &[u64],
         layouts: &mut Layouts,
     ) -> (RegionId, Value) {
         let entry = self.env.clone();
-        let (start, params) = self.carry(&carried, unique, layouts);
+        let (start, params) = self.carry(&carried, layouts);
         let id = self.open(
             Instr::For {
                 from,
@@ -504,43 +395,32 @@ impl Builder {
             carried,
             entry,
         );
-        let index = self.define(int, 0);
-        self.enter_carried(id, unique);
+        let index = self.define(int);
+        self.enter_carried(id);
         (id, index)
     }
 
     fn carry(
         &mut self,
         carried: &[LocalId],
-        unique: &[u64],
         layouts: &mut Layouts,
     ) -> (Vec<Value>, Vec<ValueType>) {
         let start: Vec<Value> = carried.iter().map(|l| self.value(*l)).collect();
         let params = start
             .iter()
-            .zip(unique)
-            .map(|(v, unique)| self.value_type(self.type_of(*v), *unique, layouts))
+            .map(|v| value_type(self.type_of(*v), layouts))
             .collect();
         (start, params)
     }
 
-    fn enter_carried(&mut self, id: RegionId, unique: &[u64]) {
-        for (local, unique) in self.regions[id.0].carried.clone().into_iter().zip(unique) {
+    fn enter_carried(&mut self, id: RegionId) {
+        for local in self.regions[id.0].carried.clone() {
             let ty = self.type_of(self.value(local));
-            let value = self.define(ty, *unique);
+            let value = self.define(ty);
             if let Some(slot) = self.env.get_mut(&local) {
                 slot.value = value;
             }
         }
-    }
-
-    fn value_type(&self, ty: TypeId, unique: u64, layouts: &mut Layouts) -> ValueType {
-        let own = if is_copy(layouts, ty) {
-            Own::Copy
-        } else {
-            Own::Owned { unique }
-        };
-        ValueType { ty, own }
     }
 
     fn depth(&self, region: RegionId) -> u32 {
@@ -554,39 +434,11 @@ impl Builder {
         }
     }
 
-    /// Makes a variable's value the only owner of the cell that the path enters first, if it enters one; with
-    /// `target`, what lies at the path's end counts as entered.
-    pub fn enter(
-        &mut self,
-        root: LocalId,
-        path: &[Step],
-        target: bool,
-        layouts: &mut Layouts,
-    ) -> Value {
-        let value = self.value(root);
-        if self.dead {
-            return value;
-        }
-        let ty = self.type_of(value);
-        let slot = match follow(layouts, ty, path).1 {
-            Some(slot) if slot & FINAL == 0 => slot,
-            Some(slot) if target => slot & !FINAL,
-            _ => return value,
-        };
-        let known = self.unique(value);
-        if known >> slot & 1 == 1 {
-            return value;
-        }
-        let value = self.emit_unique(Instr::Unique { value, slot }, ty, known | 1 << slot);
-        self.bind(root, value, true);
-        value
-    }
-
     /// Puts a lent place together again.
     pub fn close_lend(&mut self, lend: &Lend, layouts: &mut Layouts) {
         match lend {
             Lend::Open { local, parts } => {
-                let value = self.rebuild(parts, layouts);
+                let value = self.rebuild(parts);
                 self.bind(*local, value, true);
             }
             Lend::Taken {
@@ -596,19 +448,15 @@ impl Builder {
                 copied,
             } => {
                 let new = self.take(*part);
-                if *copied {
-                    self.enter(*root, path, false, layouts);
-                }
                 let value = self.take(*root);
                 let ty = self.type_of(value);
-                let unique = self.unique_with(value, path, new, layouts);
                 let path = path.clone();
                 let instr = if *copied {
                     Instr::Set { value, path, new }
                 } else {
                     Instr::Put { value, path, new }
                 };
-                let value = self.emit_unique(instr, ty, unique);
+                let value = self.emit_value(instr, ty);
                 self.bind(*root, value, !is_copy(layouts, ty));
             }
             Lend::Chosen {
@@ -654,12 +502,10 @@ impl Builder {
     ) {
         for (hops, part) in parts {
             let path = self.steps(local, hops, int, layouts);
-            self.enter(local, &path, false, layouts);
             let new = self.take(*part);
             let value = self.take(local);
             let ty = self.type_of(value);
-            let unique = self.unique_with(value, &path, new, layouts);
-            let value = self.emit_unique(Instr::Set { value, path, new }, ty, unique);
+            let value = self.emit_value(Instr::Set { value, path, new }, ty);
             self.bind(local, value, !is_copy(layouts, ty));
         }
     }
@@ -682,7 +528,7 @@ impl Builder {
                 Hop::Element(Element::Back(n)) => {
                     let mut list = self.value(local);
                     if !path.is_empty() {
-                        let ty = follow(layouts, self.type_of(list), &path).0;
+                        let ty = path_type(layouts, self.type_of(list), &path);
                         let get = Instr::Get {
                             value: list,
                             path: path.clone(),
@@ -699,42 +545,19 @@ impl Builder {
         path
     }
 
-    fn rebuild(&mut self, parts: &Opened, layouts: &mut Layouts) -> Value {
+    fn rebuild(&mut self, parts: &Opened) -> Value {
         match parts {
             Opened::Local(local) => self.take(*local),
             Opened::Value { ty, variant, parts } => {
-                let parts: Vec<Value> = parts.iter().map(|p| self.rebuild(p, layouts)).collect();
-                self.new_value(*ty, *variant, parts, layouts)
+                let parts: Vec<Value> = parts.iter().map(|p| self.rebuild(p)).collect();
+                self.new_value(*ty, *variant, parts)
             }
         }
     }
 
-    /// Builds a value of its parts and works out which of its own slots are unique.
-    pub fn new_value(
-        &mut self,
-        ty: TypeId,
-        variant: u32,
-        parts: Vec<Value>,
-        layouts: &mut Layouts,
-    ) -> Value {
-        let placed = match layouts.layout(ty) {
-            Ok(layout) if !layout.boxed => match &layout.body {
-                Body::Product(parts) => Some(parts.clone()),
-                Body::Sum { variants, .. } => variants.get(variant as usize).cloned(),
-                Body::OptionRef(part) if variant == 1 => Some(vec![*part]),
-                Body::OptionRef(_) => Some(vec![]),
-                _ => None,
-            },
-            _ => None,
-        };
-        let unique = match placed {
-            Some(placed) => parts
-                .iter()
-                .zip(placed)
-                .fold(0, |all, (v, p)| all | self.unique(*v) << p.slot),
-            None => 1,
-        };
-        self.emit_unique(Instr::New { ty, variant, parts }, ty, unique)
+    /// Builds a value of its parts.
+    pub fn new_value(&mut self, ty: TypeId, variant: u32, parts: Vec<Value>) -> Value {
+        self.emit_value(Instr::New { ty, variant, parts }, ty)
     }
 
     /// Leaves the region with `value`. What was bound inside is dropped.
@@ -760,7 +583,7 @@ impl Builder {
             depth,
         });
         self.regions[region.0].exits.push(id);
-        self.code.push((Code::Pending(id), self.span));
+        self.code.push(Code::Pending(id, self.span));
         self.lends = open_lends;
         self.dead = true;
     }
@@ -788,15 +611,6 @@ impl Builder {
         self.close_lends(lends, layouts);
         self.drop_all_but(&kept);
         let values = carried.iter().map(|l| self.value(*l)).collect();
-        let known: Vec<u64> = carried
-            .iter()
-            .map(|l| self.unique(self.value(*l)))
-            .collect();
-        let turning = &mut self.regions[region.0].turning;
-        turning
-            .iter_mut()
-            .zip(known)
-            .for_each(|(all, this)| *all &= this);
         let depth = self.depth(region);
         self.push(Instr::Next { depth, values });
         self.dead = true;
@@ -830,17 +644,8 @@ impl Builder {
         debug_assert!(self.dead, "a region ends with a way out");
         let region = self.regions.pop()?;
         self.dead = false;
-        self.turned.clone_from(&region.turning);
-        if let Code::Instr(Instr::For { .. }) = self.code[region.at].0 {
-            // What a way out of a counting loop gives is what its end would give.
-            for (i, local) in region.carried.iter().enumerate() {
-                let known = self.known_by_all(&region.exits, |p| p.env.get(local).map(|s| s.value));
-                self.turned[i] &= known;
-            }
-        }
-        if region.exits.is_empty()
-            && !matches!(self.code[region.at].0, Code::Instr(Instr::For { .. }))
-        {
+        let counting = matches!(&self.code[region.at], Code::Instr(node) if matches!(node.instr, Instr::For { .. }));
+        if region.exits.is_empty() && !counting {
             self.push(Instr::End);
             self.env = region.entry;
             self.trap(TrapKind::Unreachable, None, None);
@@ -848,7 +653,6 @@ impl Builder {
         }
         let mut env = region.entry.clone();
         let mut changed: Vec<LocalId> = vec![];
-        let counting = matches!(self.code[region.at].0, Code::Instr(Instr::For { .. }));
         let locals: Vec<LocalId> = region
             .entry
             .keys()
@@ -883,33 +687,15 @@ impl Builder {
         if counting {
             changed.clone_from(&region.carried);
         }
-        let mut results: Vec<ValueType> = vec![];
-        let mut infos: Vec<(TypeId, u64)> = vec![];
-        if let Some(ty) = region.result {
-            let unique = self.known_by_all(&region.exits, |p| p.value);
-            results.push(self.value_type(ty, unique, layouts));
-            infos.push((ty, unique));
-        }
+        let mut types: Vec<TypeId> = region.result.into_iter().collect();
         for local in &changed {
-            let ty = match region.exits.first() {
+            types.push(match region.exits.first() {
                 Some(id) => self.pending[*id]
                     .env
                     .get(local)
                     .map_or(TypeId(0), |s| self.type_of(s.value)),
                 None => self.type_of(region.entry.get(local).map_or(Value(0), |s| s.value)),
-            };
-            let local = *local;
-            let unique = if let Code::Instr(Instr::For { params, .. }) = &self.code[region.at].0 {
-                let at = region.carried.iter().position(|l| *l == local);
-                match at.and_then(|i| params.get(i)).map(|p| p.own) {
-                    Some(Own::Owned { unique }) => unique,
-                    _ => 0,
-                }
-            } else {
-                self.known_by_all(&region.exits, |p| p.env.get(&local).map(|s| s.value))
-            };
-            results.push(self.value_type(ty, unique, layouts));
-            infos.push((ty, unique));
+            });
         }
         for id in &region.exits {
             let pending = &mut self.pending[*id];
@@ -926,19 +712,15 @@ impl Builder {
             let depth = pending.depth;
             pending.code.push(Instr::Exit { depth, values });
         }
-        if let Code::Instr(
-            Instr::Block { results: r }
-            | Instr::If { results: r, .. }
-            | Instr::Loop { results: r, .. },
-        ) = &mut self.code[region.at].0
+        if let Code::Instr(node) = &mut self.code[region.at]
+            && let Instr::Block { results }
+            | Instr::If { results, .. }
+            | Instr::Loop { results, .. } = &mut node.instr
         {
-            *r = results.clone();
+            *results = types.iter().map(|ty| value_type(*ty, layouts)).collect();
         }
         self.push(Instr::End);
-        let mut defined: Vec<Value> = infos
-            .iter()
-            .map(|(ty, unique)| self.define(*ty, *unique))
-            .collect();
+        let mut defined: Vec<Value> = types.iter().map(|ty| self.define(*ty)).collect();
         let value = region.result.map(|_| defined.remove(0));
         for (local, v) in changed.iter().zip(defined) {
             let owned = !is_copy(layouts, self.type_of(v));
@@ -948,31 +730,36 @@ impl Builder {
         value
     }
 
-    fn known_by_all(&self, exits: &[usize], value: impl Fn(&Pending) -> Option<Value>) -> u64 {
-        exits
-            .iter()
-            .map(|id| value(&self.pending[*id]).map_or(0, |v| self.unique(v)))
-            .fold(u64::MAX, |a, b| a & b)
-    }
-
-    /// The finished body.
-    pub fn finish(self) -> Emitted {
-        let mut emitted = Emitted {
-            body: vec![],
-            spans: vec![],
-            values: self.values.len(),
-            depth: self.deepest,
-        };
-        for (code, span) in self.code {
-            let instrs = match code {
-                Code::Instr(instr) => vec![instr],
-                Code::Pending(id) => self.pending[id].code.clone(),
-            };
-            emitted.spans.extend(instrs.iter().map(|_| span));
-            emitted.body.extend(instrs);
+    /// The finished body: its code, and the types of its values.
+    pub fn finish(self) -> (Vec<Node>, Vec<TypeId>) {
+        let mut code = Vec::with_capacity(self.code.len());
+        let mut pending = self.pending;
+        for part in self.code {
+            match part {
+                Code::Instr(node) => code.push(node),
+                Code::Pending(id, span) => {
+                    let instrs = std::mem::take(&mut pending[id].code);
+                    code.extend(instrs.into_iter().map(|instr| Node {
+                        instr,
+                        first: 0,
+                        count: 0,
+                        span,
+                        site: 0,
+                    }));
+                }
+            }
         }
-        emitted
+        (code, self.values)
     }
+}
+
+fn value_type(ty: TypeId, layouts: &mut Layouts) -> ValueType {
+    let own = if is_copy(layouts, ty) {
+        Own::Copy
+    } else {
+        Own::Owned { unique: 0 }
+    };
+    ValueType { ty, own }
 }
 
 /// Whether values of the type can be copied bit by bit. A type without layout was reported elsewhere.
@@ -980,81 +767,7 @@ pub fn is_copy(layouts: &mut Layouts, ty: TypeId) -> bool {
     layouts.layout(ty).map_or(true, |l| l.copy)
 }
 
-/// The own slots of a type that are references, as flags.
-pub fn reference_slots(layouts: &mut Layouts, ty: TypeId) -> u64 {
-    let Ok(layout) = layouts.layout(ty) else {
-        return 0;
-    };
-    let refs = layout
-        .slots
-        .iter()
-        .enumerate()
-        .filter(|(_, k)| matches!(k, SlotKind::Ref | SlotKind::OptionRef));
-    refs.fold(0, |all, (i, _)| all | 1 << i)
+/// The type that a path leads to.
+pub fn path_type(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> TypeId {
+    cop_bytecode::typing::path_type(layouts, ty, path).unwrap_or(ty)
 }
-
-/// Follows a path from a value of type `ty`: the type it leads to, and the own slot where it follows its
-/// first reference, if it follows one.
-pub fn follow(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> (TypeId, Option<u32>) {
-    let (ty, slot, first) = walk(layouts, ty, path);
-    let is_reference = layouts
-        .layout(ty)
-        .is_ok_and(|l| l.boxed || l.body == Body::Reference);
-    // The slot of what lies there; callers that follow it too take it.
-    let own = if first.is_none() && is_reference {
-        Some(slot | FINAL)
-    } else {
-        first
-    };
-    (ty, own)
-}
-
-/// The type that a path leads to, its first slot among those of the cell or value that it lies in, and the own slot
-/// where the path follows its first reference.
-fn walk(layouts: &mut Layouts, ty: TypeId, path: &[Step]) -> (TypeId, u32, Option<u32>) {
-    let (mut ty, mut slot, mut first, mut variant) = (ty, 0, None, 0);
-    for step in path {
-        let layout = layouts.layout(ty).cloned();
-        let known = layouts.get(ty).cloned();
-        let (is_reference, inline) = match &layout {
-            Ok(l) => (l.boxed || l.body == Body::Reference, l.body.clone()),
-            Err(_) => return (ty, slot, first),
-        };
-        if is_reference && first.is_none() {
-            first = Some(slot);
-        }
-        match (step, known) {
-            (Step::Index(_), Some(Type::List(t))) => ty = t,
-            (Step::Index(_), Some(Type::Bytes)) => ty = layouts.intern(Type::I64),
-            (Step::Key(_) | Step::EntryValue(_), Some(Type::Map(_, v))) => ty = v,
-            (Step::EntryKey(_), Some(Type::Map(k, _))) => ty = k,
-            (Step::EntryKey(_), Some(Type::Set(t))) => ty = t,
-            (Step::Variant(v), _) => variant = *v,
-            (Step::Field(f), _) => {
-                let parts = layouts
-                    .parts(ty)
-                    .ok()
-                    .and_then(|rows| rows.get(variant as usize).cloned());
-                let placed = match &inline {
-                    Body::Product(parts) => parts.get(*f as usize).map(|p| p.slot),
-                    Body::Sum { variants, .. } => variants
-                        .get(variant as usize)
-                        .and_then(|v| v.get(*f as usize))
-                        .map(|p| p.slot),
-                    _ => Some(0),
-                };
-                slot += placed.unwrap_or(0);
-                ty = parts
-                    .and_then(|p| p.get(*f as usize).copied())
-                    .unwrap_or(ty);
-                variant = 0;
-            }
-            _ => {}
-        }
-    }
-    (ty, slot, first)
-}
-
-/// Marks, in the slot that [`follow`] gives, that the path itself follows no reference, but what lies at its
-/// end is one.
-const FINAL: u32 = 1 << 31;

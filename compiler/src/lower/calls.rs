@@ -1,7 +1,6 @@
 //! Calls: of functions, of the VM's own operations, through values; lambdas and functions as values.
 
 use super::Lowerer;
-use super::builder::reference_slots;
 use super::function::{FnLowerer, Val};
 use super::instances::{Instance, Signature};
 use super::loops::root_of;
@@ -144,7 +143,6 @@ impl<'p> FnLowerer<'_, 'p> {
                 Ready::Value(val) if *mode == Mode::Own => values.push(self.consume(*val)),
                 Ready::Value(val) => {
                     let value = self.look(*val);
-                    self.lent(value, root_of(*val));
                     values.push(value);
                 }
                 Ready::Lent(place) => {
@@ -163,8 +161,8 @@ impl<'p> FnLowerer<'_, 'p> {
                 }
             }
         }
-        let mut types = vec![(result, 0)];
-        types.extend(written.iter().map(|(_, ty)| (*ty, 0)));
+        let mut types = vec![result];
+        types.extend(written.iter().map(|(_, ty)| *ty));
         let results = self
             .b
             .emit_values(instr(values, written.len() as u32), &types);
@@ -292,27 +290,13 @@ impl<'p> FnLowerer<'_, 'p> {
         let ty = self.cx.type_id(ret);
         let values = args.iter().map(|v| self.look(*v)).collect();
         let named = (op.row().result == Kind::Named).then_some(ty);
-        let unique = match op.row().result {
-            Kind::String | Kind::Bytes | Kind::List | Kind::Named => {
-                reference_slots(&mut self.cx.layouts, ty)
-            }
-            _ => 0,
-        };
-        if op == Op::ListFilled {
-            // The elements share the value.
-            for v in args {
-                let value = self.look(*v);
-                self.lent(value, root_of(*v));
-            }
-        }
-        let value = self.b.emit_unique(
+        let value = self.b.emit_value(
             Instr::Op {
                 op,
                 ty: named,
                 args: values,
             },
             ty,
-            unique,
         );
         self.fresh(value, ty)
     }
@@ -438,14 +422,13 @@ impl<'p> FnLowerer<'_, 'p> {
             return Val::Unit;
         };
         let ty = self.cx.type_id(&Ty::Bytes);
-        let got = self.b.emit_unique(
+        let got = self.b.emit_value(
             Instr::HostCall {
                 function,
                 capability: held,
                 argument,
             },
             ty,
-            1,
         );
         let got = self.fresh(got, ty);
         vals.into_iter().for_each(|v| self.release(v));
@@ -526,14 +509,13 @@ impl<'p> FnLowerer<'_, 'p> {
     fn thunk(&mut self, instance: Instance, ty: &Ty) -> Val {
         let (function, _) = self.cx.instance(Instance::Thunk(Box::new(instance)));
         let ty = self.ty(ty);
-        let value = self.b.emit_unique(
+        let value = self.b.emit_value(
             Instr::Closure {
                 ty,
                 function,
                 captures: vec![],
             },
             ty,
-            1,
         );
         self.fresh(value, ty)
     }
@@ -599,14 +581,13 @@ impl<'p> FnLowerer<'_, 'p> {
         inner.complete_with(index, "lambda".into(), params, count, result);
         let captures: Vec<Value> = captures.into_iter().map(|v| self.consume(v)).collect();
         let ty = self.ty(ty);
-        let value = self.b.emit_unique(
+        let value = self.b.emit_value(
             Instr::Closure {
                 ty,
                 function: index,
                 captures,
             },
             ty,
-            1,
         );
         self.fresh(value, ty)
     }

@@ -149,7 +149,7 @@ impl FnLowerer<'_, '_> {
         }
         let ty = self.ty(ty);
         let parts: Vec<Value> = parts.into_iter().map(|v| self.consume(v)).collect();
-        let value = self.b.new_value(ty, variant, parts, &mut self.cx.layouts);
+        let value = self.b.new_value(ty, variant, parts);
         self.fresh(value, ty)
     }
 
@@ -240,7 +240,7 @@ impl FnLowerer<'_, '_> {
                 ty: None,
                 args: vec![text, from, to],
             };
-            let never = self.b.emit_unique(slice, ty, 1);
+            let never = self.b.emit_value(slice, ty);
             self.b.hold(never);
             self.b.trap(TrapKind::Unreachable, None, None);
             self.b.next_arm(Instr::Else);
@@ -292,14 +292,13 @@ impl FnLowerer<'_, '_> {
         };
         let ty = self.ty(&base.ty);
         let value = self.look(val);
-        let got = self.b.emit_unique(
+        let got = self.b.emit_value(
             Instr::Op {
                 op,
                 ty: None,
                 args: vec![value, from, to],
             },
             ty,
-            1,
         );
         let got = self.fresh(got, ty);
         self.release(val);
@@ -350,14 +349,13 @@ impl FnLowerer<'_, '_> {
         }
         if op == BinaryOp::Add {
             let ty = self.cx.type_id(&Ty::String);
-            let joined = self.b.emit_unique(
+            let joined = self.b.emit_value(
                 Instr::Op {
                     op: Op::StringConcat,
                     ty: None,
                     args: vec![x, y],
                 },
                 ty,
-                1,
             );
             let joined = self.fresh(joined, ty);
             self.release(left);
@@ -606,7 +604,7 @@ impl FnLowerer<'_, '_> {
                         variant,
                         parts: 1,
                     },
-                    &[(ty, 0)],
+                    &[ty],
                 );
                 self.fresh(parts[0], ty)
             }

@@ -1,23 +1,53 @@
-//! Puts everything into a package, in the one order in which packages are written.
+//! Runs the passes and puts everything into a package, in the one order in which packages are written.
 
-use super::{Lowered, Lowerer};
+use super::{Lowered, Lowerer, Origin};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::middle;
+use crate::middle::draft::{Draft, Known};
 use cop_bytecode::canonical::canonical;
-use cop_bytecode::{Entry, Package, TypeId};
+use cop_bytecode::{Entry, Function, Package, TypeId, limits};
 
-/// Makes the package.
-pub(super) fn finish(lowerer: Lowerer, entries: Vec<Entry>) -> Lowered {
-    let types =
-        (0..lowerer.layouts.len() as u32).filter_map(|i| lowerer.layouts.get(TypeId(i)).cloned());
+/// Makes the package. `None` if a function is larger than one may be; that was reported.
+pub(super) fn finish(
+    lowerer: Lowerer,
+    entries: Vec<Entry>,
+    last: Option<&str>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Lowered> {
+    let mut known = Known::new(lowerer.layouts);
+    let mut drafts = lowerer.functions;
+    let roots: Vec<u32> = entries.iter().map(|e| e.function).collect();
+    middle::run(&mut drafts, &mut known, &roots, last);
+    let layouts = known.layouts;
+    let types = (0..layouts.len() as u32).filter_map(|i| layouts.get(TypeId(i)).cloned());
     let types = types.collect();
-    let (functions, origins): (Vec<_>, Vec<_>) = lowerer
-        .functions
-        .into_iter()
-        .flatten()
-        .map(|done| (done.function, done.origin))
-        .unzip();
+    let (mut functions, mut origins) = (vec![], vec![]);
+    for draft in drafts {
+        let Some(mut draft) = draft else {
+            // Nothing reaches it, but those after it keep their numbers until all get new ones.
+            functions.push(nothing());
+            origins.push(Origin::default());
+            continue;
+        };
+        if let Some(error) = too_large(&draft) {
+            diagnostics.push(error);
+            return None;
+        }
+        let (name, sites) = (
+            std::mem::take(&mut draft.name),
+            std::mem::take(&mut draft.sites),
+        );
+        let (function, places) = draft.numbered();
+        functions.push(function);
+        origins.push(Origin {
+            name,
+            places,
+            sites,
+        });
+    }
     let package = Package {
         types,
-        defs: lowerer.layouts.defs().to_vec(),
+        defs: layouts.defs().to_vec(),
         entries,
         host_functions: lowerer.hosts.into_iter().collect(),
         constants: lowerer.constants.into_iter().collect(),
@@ -30,8 +60,44 @@ pub(super) fn finish(lowerer: Lowerer, entries: Vec<Entry>) -> Lowered {
         .filter_map(|(new, o)| Some((new?, o)))
         .collect();
     placed.sort_by_key(|(new, _)| *new);
-    Lowered {
+    Some(Lowered {
         package,
         origins: placed.into_iter().map(|(_, origin)| origin).collect(),
+    })
+}
+
+/// In place of a function that nothing reaches.
+fn nothing() -> Function {
+    Function {
+        params: vec![],
+        captures: 0,
+        result: TypeId(0),
+        body: vec![],
     }
+}
+
+/// What is wrong with a function that is larger than one may be.
+fn too_large(draft: &Draft) -> Option<Diagnostic> {
+    let sizes = [
+        (draft.code.len(), limits::INSTRUCTIONS, "instructions"),
+        (draft.defined(), limits::VALUES, "values"),
+        (
+            draft.depth(),
+            limits::REGION_DEPTH,
+            "regions inside each other",
+        ),
+        (draft.params.len(), limits::PARAMETERS, "parameters"),
+    ];
+    let (size, most, what) = sizes.into_iter().find(|(size, most, _)| size > most)?;
+    let span = draft.code.first().map(|n| n.span);
+    let error = Diagnostic::error("E0432", format!("`{}` is too large", draft.name));
+    let error = match span {
+        Some(span) => error.at(span, format!("compiled, it has {size} {what}")),
+        None => error,
+    };
+    Some(
+        error
+            .note(format!("a function may have {most} {what}"))
+            .help("split it into several functions"),
+    )
 }

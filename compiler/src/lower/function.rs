@@ -1,14 +1,14 @@
 //! Lowers one function body: parameters, values, blocks.
 
+use super::Lowerer;
 use super::builder::{Builder, is_copy};
 use super::instances::{Instance, Signature};
 use super::liveness::{self, Moves};
-use super::{Lowerer, Origin};
-use crate::diagnostic::Diagnostic;
 use crate::hir::{Body, Expr, ExprKind, Local, LocalId, Stmt, Ty};
+use crate::middle::draft::Draft;
 use crate::source::Span;
 use crate::visit::visit;
-use cop_bytecode::{Function, Instr, Mode, Param, TypeId, Value, limits};
+use cop_bytecode::{Instr, Mode, Param, TypeId, Value};
 use std::rc::Rc;
 
 use super::builder::RegionId;
@@ -43,8 +43,6 @@ pub(super) struct FnLowerer<'a, 'p> {
     pub moves: Moves,
     /// Open loops, the innermost last.
     pub loops: Vec<RegionId>,
-    /// How many loops around this point may still be lowered again.
-    pub tries: u32,
     body: Option<Rc<Body>>,
 }
 
@@ -67,7 +65,6 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             inouts: vec![],
             moves: Moves::default(),
             loops: vec![],
-            tries: 0,
             body: Some(body.clone()),
         };
         for (i, param) in signature.params.iter().enumerate() {
@@ -121,7 +118,6 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             inouts: vec![],
             moves: liveness::moves(body, mutable),
             loops: vec![],
-            tries: 0,
             body: None,
             cx: self.cx,
         }
@@ -150,7 +146,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         self.complete_with(index, name, signature.params.clone(), 0, signature.result);
     }
 
-    /// Finishes the function, unless it is larger than a function may be.
+    /// Finishes the function.
     pub fn complete_with(
         self,
         index: u32,
@@ -159,38 +155,17 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         captures: u32,
         result: TypeId,
     ) {
-        let span = self.b.span;
-        let emitted = self.b.finish();
-        let sizes = [
-            (emitted.body.len(), limits::INSTRUCTIONS, "instructions"),
-            (emitted.values, limits::VALUES, "values"),
-            (
-                emitted.depth,
-                limits::REGION_DEPTH,
-                "regions inside each other",
-            ),
-            (params.len(), limits::PARAMETERS, "parameters"),
-        ];
-        if let Some((size, most, what)) = sizes.into_iter().find(|(size, most, _)| size > most) {
-            self.cx.errors.push(
-                Diagnostic::error("E0432", format!("`{name}` is too large"))
-                    .at(span, format!("compiled, it has {size} {what}"))
-                    .note(format!("a function may have {most} {what}"))
-                    .help("split it into several functions"),
-            );
-        }
-        let function = Function {
-            params,
-            captures,
-            result,
-            body: emitted.body,
-        };
+        let (code, values) = self.b.finish();
         self.cx.complete(
             index,
-            function,
-            Origin {
+            Draft {
+                params,
+                captures,
+                result,
+                values,
+                code,
+                sites: vec![],
                 name,
-                spans: emitted.spans,
             },
         );
     }
@@ -266,30 +241,20 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         match val {
             Val::Unit | Val::Copy(_) => self.look(val),
             Val::Held(local) => self.b.take(local),
-            Val::Ref { value, root } => self.dup(value, root),
+            Val::Ref { value, .. } => self.dup(value),
         }
     }
 
-    fn dup(&mut self, value: Value, root: Option<LocalId>) -> Value {
-        self.lent(value, root);
+    fn dup(&mut self, value: Value) -> Value {
         let ty = self.b.type_of(value);
         self.b.emit_value(Instr::Dup(value), ty)
-    }
-
-    /// Notes that somebody else may now own what a value refers to.
-    pub fn lent(&mut self, value: Value, root: Option<LocalId>) {
-        self.b.share(value);
-        if let Some(root) = root {
-            let value = self.b.value(root);
-            self.b.share(value);
-        }
     }
 
     /// Makes a value copied or held.
     pub fn own(&mut self, val: Val) -> Val {
         match val {
-            Val::Ref { value, root } if !self.b.dead => {
-                let value = self.dup(value, root);
+            Val::Ref { value, .. } if !self.b.dead => {
+                let value = self.dup(value);
                 Val::Held(self.b.hold(value))
             }
             other => other,

@@ -1,12 +1,13 @@
 //! Closed functions: one per combination of type arguments, and which function a trait's method is.
 
+use super::Lowerer;
 use super::derive::Derived;
 use super::function::{FnLowerer, owning_params};
-use super::{Done, Lowerer, Origin};
 use crate::diagnostic::Diagnostic;
 use crate::hir::{AdtId, ConstId, FnBody, FnId, FnRef, TraitFnRef, Ty};
+use crate::middle::draft::Draft;
 use crate::source::Span;
-use cop_bytecode::{Function, Mode, Param, TypeId, limits};
+use cop_bytecode::{Mode, Param, TypeId, limits};
 use std::rc::Rc;
 
 /// A function to lower, by what it comes from. Types are closed.
@@ -68,8 +69,8 @@ impl<'p> Lowerer<'p> {
         self.functions.len() as u32 - 1
     }
 
-    pub(super) fn complete(&mut self, index: u32, function: Function, origin: Origin) {
-        self.functions[index as usize] = Some(Done { function, origin });
+    pub(super) fn complete(&mut self, index: u32, draft: Draft) {
+        self.functions[index as usize] = Some(draft);
     }
 
     /// A function of the source, with checks against instances without end.

@@ -5,10 +5,6 @@ use super::liveness;
 use crate::hir::{Arg, Expr, ExprKind, LocalId, Pattern, TraitFnRef, Ty, Walk};
 use cop_bytecode::{Instr, Op, Step, Value};
 
-/// How many loops inside each other may be tried with unique values at their heads. A try that fails lowers the
-/// loop again, so this bounds the work at 3 to its power.
-const NESTED_TRIES: u32 = 3;
-
 impl FnLowerer<'_, '_> {
     /// The locals alive here that a loop changes: its parameters. Capabilities never change.
     fn carried(&self, parts: &[&Expr]) -> Vec<LocalId> {
@@ -30,53 +26,14 @@ impl FnLowerer<'_, '_> {
             return Val::Unit;
         }
         let carried = self.carried(&[condition, body]);
-        self.looped(&carried, |this, unique| {
-            let exit = this
-                .b
-                .open_loop(carried.clone(), unique, &mut this.cx.layouts);
-            // `while true` is left by `break` and `return` only; the checker counts on that.
-            if !matches!(condition.kind, ExprKind::Bool(true)) {
-                this.condition(condition, exit);
-            }
-            this.turn(exit, body);
-            this.b.close(&mut this.cx.layouts);
-        });
+        let exit = self.b.open_loop(carried, &mut self.cx.layouts);
+        // `while true` is left by `break` and `return` only; the checker counts on that.
+        if !matches!(condition.kind, ExprKind::Bool(true)) {
+            self.condition(condition, exit);
+        }
+        self.turn(exit, body);
+        self.b.close(&mut self.cx.layouts);
         Val::Unit
-    }
-
-    /// Lowers a loop, trying first with the locals it carries as unique at its head as they are before it. If a
-    /// turn ends with less, it is lowered again with that.
-    fn looped(&mut self, carried: &[LocalId], mut attempt: impl FnMut(&mut Self, &[u64])) {
-        let mut unique: Vec<u64> = carried
-            .iter()
-            .map(|l| self.b.unique(self.b.value(*l)))
-            .collect();
-        if self.tries >= NESTED_TRIES {
-            unique.fill(0);
-        }
-        for more in [true, true, false] {
-            if !more || unique.iter().all(|u| *u == 0) {
-                unique.fill(0);
-                return attempt(self, &unique);
-            }
-            let mark = self.b.mark();
-            self.tries += 1;
-            attempt(self, &unique);
-            self.tries -= 1;
-            let turned = std::mem::take(&mut self.b.turned);
-            if unique
-                .iter()
-                .zip(&turned)
-                .all(|(assumed, found)| assumed & !found == 0)
-            {
-                return;
-            }
-            self.b.back(mark);
-            unique
-                .iter_mut()
-                .zip(turned)
-                .for_each(|(assumed, found)| *assumed &= found);
-        }
     }
 
     /// The body of a loop, and on to its head.
@@ -123,15 +80,11 @@ impl FnLowerer<'_, '_> {
         }
         let carried = self.carried(&[body]);
         let int = self.int();
-        self.looped(&carried, |this, unique| {
-            let layouts = &mut this.cx.layouts;
-            let (region, index) = this
-                .b
-                .open_for(from, to, int, carried.clone(), unique, layouts);
-            this.bind_pattern(pattern, Val::Copy(index));
-            this.turn(region, body);
-            this.b.close(&mut this.cx.layouts);
-        });
+        let layouts = &mut self.cx.layouts;
+        let (region, index) = self.b.open_for(from, to, int, carried, layouts);
+        self.bind_pattern(pattern, Val::Copy(index));
+        self.turn(region, body);
+        self.b.close(&mut self.cx.layouts);
         Val::Unit
     }
 
@@ -165,17 +118,13 @@ impl FnLowerer<'_, '_> {
         );
         let carried = self.carried(&[body]);
         let item = self.ty(&pattern.ty);
-        self.looped(&carried, |this, unique| {
-            let layouts = &mut this.cx.layouts;
-            let (region, index) = this
-                .b
-                .open_for(from, to, int, carried.clone(), unique, layouts);
-            let path = vec![Step::Index(index)];
-            let got = this.b.emit_value(Instr::Get { value: seq, path }, item);
-            this.bind_item(pattern, got, walked);
-            this.turn(region, body);
-            this.b.close(&mut this.cx.layouts);
-        });
+        let layouts = &mut self.cx.layouts;
+        let (region, index) = self.b.open_for(from, to, int, carried, layouts);
+        let path = vec![Step::Index(index)];
+        let got = self.b.emit_value(Instr::Get { value: seq, path }, item);
+        self.bind_item(pattern, got, walked);
+        self.turn(region, body);
+        self.b.close(&mut self.cx.layouts);
         self.release(walked);
         Val::Unit
     }
@@ -206,61 +155,57 @@ impl FnLowerer<'_, '_> {
         self.b.bind(position, zero, false);
         let mut carried = self.carried(&[body]);
         carried.push(position);
-        self.looped(&carried, |this, unique| {
-            let region = this
-                .b
-                .open_loop(carried.clone(), unique, &mut this.cx.layouts);
-            let op = if map { Op::MapNext } else { Op::SetNext };
-            let at = this.b.value(position);
-            let entry = this.b.emit_value(
-                Instr::Op {
-                    op,
-                    ty: None,
-                    args: vec![table, at],
-                },
-                int,
-            );
-            let zero = this.b.emit_value(Instr::ConstI64(0), int);
-            let more = this.op(Op::I64Ge, &[entry, zero]);
-            this.exit_unless(more, region);
-            let one = this.b.emit_value(Instr::ConstI64(1), int);
-            let following = this.op(Op::I64Add, &[entry, one]);
-            this.b.bind(position, following, false);
-            let ty = this.closed(&pattern.ty);
-            match (map, &ty) {
-                (true, Ty::Tuple(parts)) => {
-                    let (key, value) = (this.cx.type_id(&parts[0]), this.cx.type_id(&parts[1]));
-                    let key = this.b.emit_value(
-                        Instr::Get {
-                            value: table,
-                            path: vec![Step::EntryKey(entry)],
-                        },
-                        key,
-                    );
-                    let value = this.b.emit_value(
-                        Instr::Get {
-                            value: table,
-                            path: vec![Step::EntryValue(entry)],
-                        },
-                        value,
-                    );
-                    this.bind_pair(pattern, key, value, walked);
-                }
-                _ => {
-                    let item = this.cx.type_id(&ty);
-                    let got = this.b.emit_value(
-                        Instr::Get {
-                            value: table,
-                            path: vec![Step::EntryKey(entry)],
-                        },
-                        item,
-                    );
-                    this.bind_item(pattern, got, walked);
-                }
+        let region = self.b.open_loop(carried, &mut self.cx.layouts);
+        let op = if map { Op::MapNext } else { Op::SetNext };
+        let at = self.b.value(position);
+        let entry = self.b.emit_value(
+            Instr::Op {
+                op,
+                ty: None,
+                args: vec![table, at],
+            },
+            int,
+        );
+        let zero = self.b.emit_value(Instr::ConstI64(0), int);
+        let more = self.op(Op::I64Ge, &[entry, zero]);
+        self.exit_unless(more, region);
+        let one = self.b.emit_value(Instr::ConstI64(1), int);
+        let following = self.op(Op::I64Add, &[entry, one]);
+        self.b.bind(position, following, false);
+        let ty = self.closed(&pattern.ty);
+        match (map, &ty) {
+            (true, Ty::Tuple(parts)) => {
+                let (key, value) = (self.cx.type_id(&parts[0]), self.cx.type_id(&parts[1]));
+                let key = self.b.emit_value(
+                    Instr::Get {
+                        value: table,
+                        path: vec![Step::EntryKey(entry)],
+                    },
+                    key,
+                );
+                let value = self.b.emit_value(
+                    Instr::Get {
+                        value: table,
+                        path: vec![Step::EntryValue(entry)],
+                    },
+                    value,
+                );
+                self.bind_pair(pattern, key, value, walked);
             }
-            this.turn(region, body);
-            this.b.close(&mut this.cx.layouts);
-        });
+            _ => {
+                let item = self.cx.type_id(&ty);
+                let got = self.b.emit_value(
+                    Instr::Get {
+                        value: table,
+                        path: vec![Step::EntryKey(entry)],
+                    },
+                    item,
+                );
+                self.bind_item(pattern, got, walked);
+            }
+        }
+        self.turn(region, body);
+        self.b.close(&mut self.cx.layouts);
         self.b.take(position);
         self.release(walked);
         Val::Unit
@@ -280,7 +225,7 @@ impl FnLowerer<'_, '_> {
             .map(|v| self.own_ref(v, root))
             .collect();
         let parts: Vec<Value> = parts.into_iter().map(|p| self.consume(p)).collect();
-        let pair = self.b.new_value(ty, 0, parts, &mut self.cx.layouts);
+        let pair = self.b.new_value(ty, 0, parts);
         let pair = self.fresh(pair, ty);
         self.bind_pattern(pattern, pair);
     }
@@ -311,50 +256,46 @@ impl FnLowerer<'_, '_> {
         self.b.bind(iterator, start, owned);
         let mut carried = self.carried(&[body]);
         carried.push(iterator);
-        self.looped(&carried, |this, unique| {
-            let region = this
-                .b
-                .open_loop(carried.clone(), unique, &mut this.cx.layouts);
-            let place = crate::hir::Place {
-                root: iterator,
-                steps: vec![],
-                ty: value.ty.clone(),
-                span: value.span,
-            };
-            let item = this.call_trait(next, &[Arg::Lent(place)], value.span);
-            let item_ty = this.ty(&pattern.ty);
-            let option = this.look(item);
-            let tag = this.tag(option);
-            let int = this.int();
-            let one = this.b.emit_value(Instr::ConstI64(1), int);
-            let some = this.op(Op::I64Eq, &[tag, one]);
-            let exits = this.b.dead;
-            if !exits {
-                this.exit_unless(some, region);
+        let region = self.b.open_loop(carried, &mut self.cx.layouts);
+        let place = crate::hir::Place {
+            root: iterator,
+            steps: vec![],
+            ty: value.ty.clone(),
+            span: value.span,
+        };
+        let item = self.call_trait(next, &[Arg::Lent(place)], value.span);
+        let item_ty = self.ty(&pattern.ty);
+        let option = self.look(item);
+        let tag = self.tag(option);
+        let int = self.int();
+        let one = self.b.emit_value(Instr::ConstI64(1), int);
+        let some = self.op(Op::I64Eq, &[tag, one]);
+        let exits = self.b.dead;
+        if !exits {
+            self.exit_unless(some, region);
+        }
+        let item = match item {
+            Val::Held(local) => {
+                let option = self.b.take(local);
+                let parts = self.b.emit_values(
+                    Instr::Open {
+                        value: option,
+                        variant: 1,
+                        parts: 1,
+                    },
+                    &[item_ty],
+                );
+                self.fresh(parts.first().copied().unwrap_or(Value(u32::MAX)), item_ty)
             }
-            let item = match item {
-                Val::Held(local) => {
-                    let option = this.b.take(local);
-                    let parts = this.b.emit_values(
-                        Instr::Open {
-                            value: option,
-                            variant: 1,
-                            parts: 1,
-                        },
-                        &[(item_ty, 0)],
-                    );
-                    this.fresh(parts.first().copied().unwrap_or(Value(u32::MAX)), item_ty)
-                }
-                other => {
-                    let value = this.look(other);
-                    let path = vec![Step::Variant(1), Step::Field(0)];
-                    Val::Copy(this.b.emit_value(Instr::Get { value, path }, item_ty))
-                }
-            };
-            this.bind_pattern(pattern, item);
-            this.turn(region, body);
-            this.b.close(&mut this.cx.layouts);
-        });
+            other => {
+                let value = self.look(other);
+                let path = vec![Step::Variant(1), Step::Field(0)];
+                Val::Copy(self.b.emit_value(Instr::Get { value, path }, item_ty))
+            }
+        };
+        self.bind_pattern(pattern, item);
+        self.turn(region, body);
+        self.b.close(&mut self.cx.layouts);
         self.b.drop_local(iterator);
         Val::Unit
     }

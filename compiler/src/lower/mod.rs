@@ -27,8 +27,9 @@ mod types;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{self, AdtId, FnId, TraitId, Ty};
+use crate::middle::draft::{Draft, Site};
 use crate::source::Span;
-use cop_bytecode::{Constant, Function, HostFunction, Layouts, Package};
+use cop_bytecode::{Constant, HostFunction, Layouts, Package, limits};
 use indexmap::{IndexMap, IndexSet};
 use instances::{Instance, Signature};
 use rustc_hash::FxHashMap;
@@ -45,19 +46,41 @@ pub struct Lowered {
 }
 
 /// Where a function of the package came from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// Name for people, with type arguments.
     pub name: String,
-    /// Source of each instruction.
-    pub spans: Vec<Span>,
+    /// Source of each instruction, and the inlined call it comes from: 0, or one more than an index into `sites`.
+    pub places: Vec<(Span, u32)>,
+    /// Inlined calls.
+    pub sites: Vec<Site>,
+}
+
+impl Origin {
+    /// Where an instruction came from: its own place, then the inlined calls that it comes from, the innermost first.
+    pub fn spans(&self, instruction: u32) -> Vec<Span> {
+        let Some((span, mut site)) = self.places.get(instruction as usize).copied() else {
+            return vec![];
+        };
+        let mut all = vec![span];
+        while let Some(inlined) = (site as usize)
+            .checked_sub(1)
+            .and_then(|i| self.sites.get(i))
+        {
+            all.push(inlined.span);
+            site = inlined.parent;
+        }
+        all
+    }
 }
 
 /// What to compile.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Make an entry for each `test`.
     pub tests: bool,
+    /// The last pass to run, by its name in [`crate::middle::PASSES`]; without one, all.
+    pub last: Option<&'a str>,
 }
 
 /// Lowers a checked program without errors. `None` if something could not be lowered; the reason was reported.
@@ -75,7 +98,7 @@ pub fn lower(
     if failed {
         None
     } else {
-        Some(finish::finish(lowerer, entries))
+        finish::finish(lowerer, entries, options.last, diagnostics)
     }
 }
 
@@ -117,15 +140,8 @@ fn lower_one(
     if failed {
         None
     } else {
-        Some(finish::finish(lowerer, vec![entry]))
+        finish::finish(lowerer, vec![entry], None, diagnostics)
     }
-}
-
-/// A lowered function, before it has its final number.
-#[derive(Debug)]
-struct Done {
-    function: Function,
-    origin: Origin,
 }
 
 /// Items of the core that lowering knows.
@@ -154,7 +170,7 @@ struct Lowerer<'p> {
     /// How many instances of generic functions there are.
     generic: usize,
     queue: VecDeque<(Instance, u32)>,
-    functions: Vec<Option<Done>>,
+    functions: Vec<Option<Draft>>,
     constants: IndexSet<Constant>,
     hosts: IndexSet<HostFunction>,
     /// Per function, which plain parameters it takes over.
@@ -201,7 +217,7 @@ impl<'p> Lowerer<'p> {
             }
             self.lower_instance(&instance, index);
         }
-        let (size, most) = (self.functions.len(), cop_bytecode::limits::FUNCTIONS);
+        let (size, most) = (self.functions.len(), limits::FUNCTIONS);
         if size > most && self.errors.is_empty() {
             self.errors.push(
                 Diagnostic::error("E0434", "the program is too large").note(format!(

@@ -7,7 +7,6 @@ use super::loops::root_of;
 use super::places::Prepared;
 use crate::diagnostic::Diagnostic;
 use crate::hir::{Arm, Expr, LocalId, Pattern, PatternKind, Place, Ty};
-use cop_bytecode::layout::Body;
 use cop_bytecode::{Instr, Op, Step, TrapKind, TypeId, Value};
 
 impl FnLowerer<'_, '_> {
@@ -140,29 +139,6 @@ impl FnLowerer<'_, '_> {
             .ok()
             .and_then(|rows| rows.get(variant as usize).cloned())
             .unwrap_or_default();
-        let placed = match self.cx.layouts.layout(ty) {
-            Ok(layout) if !layout.boxed => match &layout.body {
-                Body::Product(parts) => parts.clone(),
-                Body::Sum { variants, .. } => {
-                    variants.get(variant as usize).cloned().unwrap_or_default()
-                }
-                Body::OptionRef(part) => vec![*part],
-                _ => vec![],
-            },
-            _ => vec![],
-        };
-        let flags = self.b.unique(value);
-        let mut defined = vec![];
-        for (i, ty) in types.iter().enumerate() {
-            let width = self
-                .cx
-                .layouts
-                .layout(*ty)
-                .map_or(0, |l| l.slots.len() as u32);
-            let mask = 1u64.checked_shl(width).map_or(u64::MAX, |m| m - 1);
-            let unique = placed.get(i).map_or(0, |p| flags >> p.slot & mask);
-            defined.push((*ty, unique));
-        }
         let parts = types.len() as u32;
         let values = self.b.emit_values(
             Instr::Open {
@@ -170,7 +146,7 @@ impl FnLowerer<'_, '_> {
                 variant,
                 parts,
             },
-            &defined,
+            &types,
         );
         values.into_iter().zip(types).collect()
     }
@@ -221,7 +197,7 @@ impl FnLowerer<'_, '_> {
     fn is_sum_at(&mut self, base: Val, path: &[Step]) -> bool {
         let value = self.look(base);
         let ty = self.b.type_of(value);
-        let ty = super::builder::follow(&mut self.cx.layouts, ty, path).0;
+        let ty = super::builder::path_type(&mut self.cx.layouts, ty, path);
         match self.cx.layouts.get(ty) {
             Some(cop_bytecode::Type::Option(_)) => true,
             Some(cop_bytecode::Type::Nominal(def, _)) => {
@@ -414,14 +390,13 @@ impl FnLowerer<'_, '_> {
             let to = self.op(Op::I64Sub, &[len, back]);
             let ty = self.ty(&pattern.ty);
             let args = vec![list_value, from, to];
-            let part = self.b.emit_unique(
+            let part = self.b.emit_value(
                 Instr::Op {
                     op: Op::ListSlice,
                     ty: None,
                     args,
                 },
                 ty,
-                1,
             );
             self.b.bind(*local, part, true);
         }
@@ -434,12 +409,9 @@ impl FnLowerer<'_, '_> {
         if path.is_empty() || self.b.dead {
             return root;
         }
-        let ty = super::builder::follow(
-            &mut self.cx.layouts,
-            self.b.type_of(self.b.value(root)),
-            &path,
-        )
-        .0;
+        let value = self.b.value(root);
+        let root_ty = self.b.type_of(value);
+        let ty = super::builder::path_type(&mut self.cx.layouts, root_ty, &path);
         let copied = self.is_copy(ty) || used.is_none_or(|used| Self::mentions(used, root));
         let part = self.b.hidden();
         self.lend_part(root, path, part, copied);
@@ -455,9 +427,9 @@ impl FnLowerer<'_, '_> {
             return;
         }
         let root_ty = self.b.type_of(self.b.value(root));
-        let ty = super::builder::follow(&mut self.cx.layouts, root_ty, &path).0;
+        let ty = super::builder::path_type(&mut self.cx.layouts, root_ty, &path);
         let copied = copied || self.is_copy(ty);
-        let value = self.b.enter(root, &path, false, &mut self.cx.layouts);
+        let value = self.b.value(root);
         if copied {
             let mut got = self.b.emit_value(
                 Instr::Get {
@@ -468,17 +440,15 @@ impl FnLowerer<'_, '_> {
             );
             let owned = !self.is_copy(ty);
             if owned {
-                self.lent(value, None);
                 got = self.b.emit_value(Instr::Dup(got), ty);
             }
             self.b.bind(part, got, owned);
         } else {
-            let (root_ty, unique) = (self.b.type_of(value), self.b.unique(value));
             let instr = Instr::Take {
                 value,
                 path: path.clone(),
             };
-            let defined = self.b.emit_values(instr, &[(ty, 0), (root_ty, unique)]);
+            let defined = self.b.emit_values(instr, &[ty, root_ty]);
             self.b.bind(part, defined[0], true);
             self.b.bind(root, defined[1], true);
         }

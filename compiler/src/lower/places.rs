@@ -1,6 +1,6 @@
 //! Places: reading through a path, changing what lies at one, lending one to a call.
 
-use super::builder::follow;
+use super::builder::path_type;
 use super::function::{FnLowerer, Val};
 use super::liveness;
 use crate::hir::{Arg, BinaryOp, Expr, ExprKind, LocalId, Place, StepKind, Ty};
@@ -139,14 +139,10 @@ impl FnLowerer<'_, '_> {
         prepared
     }
 
-    fn enter(&mut self, root: LocalId, path: &[Step], target: bool) -> Value {
-        self.b.enter(root, path, target, &mut self.cx.layouts)
-    }
-
     /// The type of what lies at a path in a variable.
     fn place_type(&mut self, root: LocalId, path: &[Step]) -> TypeId {
         let ty = self.b.type_of(self.b.value(root));
-        follow(&mut self.cx.layouts, ty, path).0
+        path_type(&mut self.cx.layouts, ty, path)
     }
 
     /// Changes what lies at a path in a local; gives the operation's own result.
@@ -160,12 +156,12 @@ impl FnLowerer<'_, '_> {
         if self.b.dead {
             return None;
         }
-        let value = self.enter(local, path, true);
-        let (ty, unique) = (self.b.type_of(value), self.b.unique(value));
+        let value = self.b.value(local);
+        let ty = self.b.type_of(value);
         let target = self.place_type(local, path);
         let result = self.update_result(op, target);
-        let mut types = vec![(ty, unique)];
-        types.extend(result.map(|r| (r, 0)));
+        let mut types = vec![ty];
+        types.extend(result);
         let instr = Instr::Update {
             op,
             value,
@@ -277,17 +273,14 @@ impl FnLowerer<'_, '_> {
             self.update_local(prepared.root, UpdateOp::MapPut, &prepared.path, &args);
         } else {
             let new = self.consume(val);
-            let root = self.enter(prepared.root, &prepared.path, false);
+            let root = self.b.value(prepared.root);
             let ty = self.b.type_of(root);
-            let unique = self
-                .b
-                .unique_with(root, &prepared.path, new, &mut self.cx.layouts);
             let instr = Instr::Set {
                 value: root,
                 path: prepared.path.clone(),
                 new,
             };
-            let root = self.b.emit_unique(instr, ty, unique);
+            let root = self.b.emit_value(instr, ty);
             let owned = !self.is_copy(ty);
             self.b.bind(prepared.root, root, owned);
         }
@@ -363,19 +356,18 @@ impl FnLowerer<'_, '_> {
                     taken: false,
                 };
             }
-            self.lent(value, None);
             return Part {
                 value: self.b.emit_value(Instr::Dup(got), ty),
                 taken: false,
             };
         }
-        let root = self.enter(place.root, &place.path, false);
-        let (root_ty, unique) = (self.b.type_of(root), self.b.unique(root));
+        let root = self.b.value(place.root);
+        let root_ty = self.b.type_of(root);
         let instr = Instr::Take {
             value: root,
             path: place.path.clone(),
         };
-        let defined = self.b.emit_values(instr, &[(ty, 0), (root_ty, unique)]);
+        let defined = self.b.emit_values(instr, &[ty, root_ty]);
         self.b.bind(place.root, defined[1], true);
         Part {
             value: defined[0],
@@ -395,19 +387,14 @@ impl FnLowerer<'_, '_> {
             return;
         }
         let path = place.path.clone();
-        let value = if part.taken {
-            self.b.value(place.root)
-        } else {
-            self.enter(place.root, &path, false)
-        };
+        let value = self.b.value(place.root);
         let ty = self.b.type_of(value);
-        let unique = self.b.unique_with(value, &path, new, &mut self.cx.layouts);
         let instr = if part.taken {
             Instr::Put { value, path, new }
         } else {
             Instr::Set { value, path, new }
         };
-        let value = self.b.emit_unique(instr, ty, unique);
+        let value = self.b.emit_value(instr, ty);
         let owned = !self.is_copy(ty);
         self.b.bind(place.root, value, owned);
     }

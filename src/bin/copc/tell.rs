@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use cop_bytecode::source_map::Place;
 use cop_bytecode::{SourceMap, TrapKind};
 use cop_compiler::diagnostic::Diagnostic;
 use cop_compiler::render;
 use cop_compiler::source::{FileId, SourceFile, Span};
 use cop_runtime::ProgramKind;
-use cop_runtime::engine::{Limits, Position, Trap};
+use cop_runtime::engine::{Limits, Trap};
 use cop_runtime::report::{trap_hint, trap_report};
 use cop_runtime::run::RunRecord;
 use coputer::project::Project;
@@ -101,15 +102,14 @@ impl Trapped<'_> {
 
     /// The calls that led there, innermost first, with the files named as the author would; repeated ones once.
     fn calls(&self) -> Vec<String> {
-        let name_of = |position: &Position| self.map.name(position.function).unwrap_or("?");
-        let positions = match self.trap.backtrace.split_last() {
-            Some((outermost, rest)) if is_wrapper(name_of(outermost)) => rest,
-            _ => &self.trap.backtrace,
-        };
+        let positions = self.trap.backtrace.iter();
+        let frames = positions.flat_map(|at| self.map.frames(at.function, at.instruction));
+        let mut frames: Vec<(&str, Option<Place>)> = frames.collect();
+        if frames.last().is_some_and(|(name, _)| is_wrapper(name)) {
+            frames.pop();
+        }
         let mut calls: Vec<(String, u64)> = Vec::new();
-        for position in positions {
-            let name = name_of(position);
-            let place = self.map.place(position.function, position.instruction);
+        for (name, place) in frames {
             let call = match place.and_then(|place| Some((self.map.file(place.file)?, place))) {
                 Some((file, place)) => {
                     let file = self.project.shown(file);

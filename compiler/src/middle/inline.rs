@@ -1,0 +1,290 @@
+//! Puts bodies of functions where they are called.
+//!
+//! Functions are looked at callees first, so what is put in has had its own calls replaced already. Put in is what is
+//! small, and what is called from one place only (the functions of lambdas, mostly) unless it is large. A function
+//! that calls itself stays a function, and so does one that never comes back.
+//!
+//! A body that returns at its end only is put in as it stands; else it becomes a block, and its returns leave that.
+//! Each instruction keeps its place in the source and knows the call it came in by, for backtraces.
+
+use super::draft::{Draft, Known, Node, Site, change_operands, ends, opens};
+use cop_bytecode::{Instr, Mode, Own, Value, ValueType, limits};
+use rustc_hash::FxHashSet;
+
+/// Largest body that is put in wherever it is called; see [`weight`].
+const SMALL: usize = 14;
+/// Largest body that is put in where it is called from one place only.
+const ONCE: usize = 150;
+/// A function that has grown to this many instructions takes in nothing more.
+const LARGEST: usize = 4_000;
+
+/// Runs the pass. Functions that no root reaches are taken out.
+pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, roots: &[u32]) {
+    let order = callees_first(functions, roots);
+    let mut calls = vec![0u32; functions.len()];
+    let reached: FxHashSet<u32> = order.iter().copied().collect();
+    for (number, function) in functions.iter_mut().enumerate() {
+        if !reached.contains(&(number as u32)) {
+            *function = None;
+        }
+    }
+    for node in functions.iter().flatten().flat_map(|f| &f.code) {
+        match node.instr {
+            Instr::Call { function, .. } => calls[function as usize] += 1,
+            Instr::Closure { function, .. } => calls[function as usize] += 2,
+            _ => {}
+        }
+    }
+    let mut bodies: Vec<Option<Body>> = vec![];
+    bodies.resize_with(functions.len(), || None);
+    for number in order {
+        let at = number as usize;
+        let Some(mut draft) = functions[at].take() else {
+            continue;
+        };
+        let wanted = |node: &Node| match node.instr {
+            Instr::Call { function, .. } => bodies[function as usize].is_some(),
+            _ => false,
+        };
+        if draft.code.iter().any(wanted) {
+            put_in(&mut draft, &bodies, functions, known);
+        }
+        bodies[at] = Body::of(&draft, number, calls[at]);
+        functions[at] = Some(draft);
+    }
+}
+
+/// All functions that the roots reach, callees first as far as they do not call each other.
+fn callees_first(functions: &[Option<Draft>], roots: &[u32]) -> Vec<u32> {
+    let mut order = vec![];
+    let mut met = FxHashSet::default();
+    for root in roots {
+        let mut stack = vec![(*root, 0)];
+        if !met.insert(*root) {
+            continue;
+        }
+        while let Some((number, from)) = stack.pop() {
+            let code = functions
+                .get(number as usize)
+                .and_then(Option::as_ref)
+                .map_or(&[][..], |f| &f.code);
+            let next = code
+                .iter()
+                .enumerate()
+                .skip(from)
+                .find_map(|(i, node)| match node.instr {
+                    Instr::Call { function, .. } | Instr::Closure { function, .. }
+                        if met.insert(function) =>
+                    {
+                        Some((i + 1, function))
+                    }
+                    _ => None,
+                });
+            match next {
+                Some((from, callee)) => {
+                    stack.push((number, from));
+                    stack.push((callee, 0));
+                }
+                None => order.push(number),
+            }
+        }
+    }
+    order
+}
+
+/// How a body is put in.
+struct Body {
+    /// It returns only at its end.
+    plain: bool,
+    depth: usize,
+}
+
+impl Body {
+    /// None if it is not put in anywhere.
+    fn of(draft: &Draft, number: u32, calls: u32) -> Option<Body> {
+        let weight = weight(draft);
+        if weight > if calls == 1 { ONCE } else { SMALL } {
+            return None;
+        }
+        let returns = draft
+            .code
+            .iter()
+            .filter(|n| matches!(n.instr, Instr::Ret { .. }))
+            .count();
+        let itself =
+            |n: &Node| matches!(n.instr, Instr::Call { function, .. } if function == number);
+        if returns == 0 || draft.code.iter().any(itself) {
+            return None;
+        }
+        Some(Body {
+            plain: returns == 1
+                && matches!(draft.code.last().map(|n| &n.instr), Some(Instr::Ret { .. })),
+            depth: draft.depth(),
+        })
+    }
+}
+
+/// How much a body does: its instructions, without constants and what only marks regions.
+fn weight(draft: &Draft) -> usize {
+    let counts = |n: &&Node| {
+        !matches!(
+            n.instr,
+            Instr::ConstI64(_)
+                | Instr::ConstF64(_)
+                | Instr::ConstBool(_)
+                | Instr::ConstChar(_)
+                | Instr::ConstUnit
+                | Instr::Block { .. }
+                | Instr::Else
+                | Instr::Arm
+                | Instr::End
+                | Instr::Exit { .. }
+        )
+    };
+    draft.code.iter().filter(counts).count()
+}
+
+/// Replaces calls by bodies.
+fn put_in(
+    draft: &mut Draft,
+    bodies: &[Option<Body>],
+    functions: &[Option<Draft>],
+    known: &mut Known,
+) {
+    let code = std::mem::take(&mut draft.code);
+    let mut out: Vec<Node> = Vec::with_capacity(code.len() * 2);
+    // What became of the results of calls.
+    let mut became: Vec<Value> = (0..draft.values.len() as u32).map(Value).collect();
+    let mut depth = 0usize;
+    for mut node in code {
+        change_operands(&mut node.instr, &mut |v| *v = became[v.0 as usize]);
+        if opens(&node.instr) {
+            depth += 1;
+        } else if matches!(node.instr, Instr::End) {
+            depth = depth.saturating_sub(1);
+        }
+        let Instr::Call { function, args } = &node.instr else {
+            out.push(node);
+            continue;
+        };
+        let callee = functions.get(*function as usize).and_then(Option::as_ref);
+        let body = bodies.get(*function as usize).and_then(Option::as_ref);
+        let (Some(callee), Some(body)) = (callee, body) else {
+            out.push(node);
+            continue;
+        };
+        if out.len() + callee.code.len() > LARGEST || depth + body.depth + 1 > limits::REGION_DEPTH
+        {
+            out.push(node);
+            continue;
+        }
+        let given = args.clone();
+        let results = put_in_one(draft, callee, body.plain, &node, given, &mut out, known);
+        for (value, result) in (node.first..node.first + node.count).zip(results) {
+            became[value as usize] = result;
+        }
+    }
+    draft.code = out;
+}
+
+/// Puts one body in; gives what the call's results are.
+fn put_in_one(
+    draft: &mut Draft,
+    callee: &Draft,
+    plain: bool,
+    call: &Node,
+    given: Vec<Value>,
+    out: &mut Vec<Node>,
+    known: &mut Known,
+) -> Vec<Value> {
+    let base = draft.values.len() as u32;
+    let params = callee.params.len() as u32;
+    draft
+        .values
+        .extend_from_slice(&callee.values[params as usize..]);
+    let renamed = |v: Value| match given.get(v.0 as usize) {
+        Some(given) => *given,
+        None => Value(base + v.0 - params),
+    };
+    let sites = draft.sites.len() as u32;
+    draft.sites.push(Site {
+        callee: callee.name.clone(),
+        span: call.span,
+        parent: call.site,
+    });
+    draft.sites.extend(callee.sites.iter().map(|site| Site {
+        parent: if site.parent == 0 {
+            sites + 1
+        } else {
+            sites + 1 + site.parent
+        },
+        ..site.clone()
+    }));
+    if !plain {
+        let inouts = callee
+            .params
+            .iter()
+            .filter(|p| p.mode == Mode::InOut)
+            .map(|p| p.ty);
+        let types = std::iter::once(callee.result).chain(inouts);
+        let results = types
+            .map(|ty| ValueType {
+                ty,
+                own: if known.is_copy(ty) {
+                    Own::Copy
+                } else {
+                    Own::Owned { unique: 0 }
+                },
+            })
+            .collect();
+        out.push(Node {
+            instr: Instr::Block { results },
+            first: 0,
+            count: 0,
+            ..call.clone()
+        });
+    }
+    let mut open = 0u32;
+    let mut results = vec![];
+    for node in &callee.code {
+        let mut node = node.clone();
+        node.site = if node.site == 0 {
+            sites + 1
+        } else {
+            sites + 1 + node.site
+        };
+        if node.count > 0 {
+            node.first = base + node.first - params;
+        }
+        change_operands(&mut node.instr, &mut |v| *v = renamed(*v));
+        if opens(&node.instr) {
+            open += 1;
+        } else if matches!(node.instr, Instr::End) {
+            open -= 1;
+        }
+        if let Instr::Ret { values } = &mut node.instr {
+            let values = std::mem::take(values);
+            if plain {
+                results = values;
+                break;
+            }
+            node.instr = Instr::Exit {
+                depth: open,
+                values,
+            };
+        }
+        out.push(node);
+    }
+    if plain {
+        return results;
+    }
+    debug_assert!(
+        out.last().is_some_and(|n| ends(&n.instr)),
+        "a body ends with a way out"
+    );
+    out.push(Node {
+        instr: Instr::End,
+        ..call.clone()
+    });
+    (call.first..call.first + call.count).map(Value).collect()
+}

@@ -1,0 +1,148 @@
+//! Owners that nobody needs.
+//!
+//! **dups**: what is only looked at while its source lives on needs no owner of its own, so `dup` and the `drop`s that
+//! go with it vanish. A source lives on if it is lent to the function, or if nothing takes it over before the last
+//! look.
+//!
+//! **drops**: a value is dropped right behind its last use, not at the end of its scope, so that what it held is free,
+//! or has one owner less, as early as can be. Ways out that dropped it later no longer do.
+
+use super::draft::{Draft, Known, Node, Use, change_operands};
+use super::flow::{BODY, Flow};
+use cop_bytecode::{Instr, Mode, Value};
+
+/// Takes out needless `dup`s.
+pub fn dups(draft: &mut Draft, known: &mut Known) {
+    if !draft.code.iter().any(|n| matches!(n.instr, Instr::Dup(_))) {
+        return;
+    }
+    let flow = Flow::of(draft, known);
+    let mut alias: Vec<u32> = (0..draft.values.len() as u32).collect();
+    let mut root: Vec<u32> = (0..draft.values.len() as u32).collect();
+    let mut found = false;
+    for at in 0..draft.code.len() {
+        let node = &draft.code[at];
+        match &node.instr {
+            Instr::Get { value, .. } => {
+                root[node.first as usize] = root[alias[value.0 as usize] as usize]
+            }
+            Instr::Dup(from) => {
+                let from = Value(alias[from.0 as usize]);
+                let source = Value(root[from.0 as usize]);
+                if can_look(draft, known, &flow, at as u32, source) {
+                    alias[node.first as usize] = from.0;
+                    root[node.first as usize] = source.0;
+                    found = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    if !found {
+        return;
+    }
+    draft.code.retain_mut(|node| {
+        let gone = match &node.instr {
+            Instr::Dup(_) => alias[node.first as usize] != node.first,
+            Instr::Drop(value) => alias[value.0 as usize] != value.0,
+            _ => false,
+        };
+        if !gone {
+            change_operands(&mut node.instr, &mut |v| v.0 = alias[v.0 as usize]);
+        }
+        !gone
+    });
+}
+
+/// Whether a value is a parameter that is lent.
+fn is_lent(draft: &Draft, value: Value) -> bool {
+    draft
+        .params
+        .get(value.0 as usize)
+        .is_some_and(|p| matches!(p.mode, Mode::Borrow | Mode::Look))
+}
+
+/// Whether what the `dup` there makes is only looked at, while the source lives on.
+fn can_look(draft: &Draft, known: &mut Known, flow: &Flow, at: u32, source: Value) -> bool {
+    let made = Value(draft.code[at as usize].first);
+    if flow.uses(made).iter().any(|(_, how)| *how == Use::Give) {
+        return false;
+    }
+    if is_lent(draft, source) {
+        return true;
+    }
+    let looks = flow.looks(draft, known, made);
+    let Some(last) = looks.iter().max() else {
+        return true;
+    };
+    // Where the source is taken over before the last look, the way must leave the function without another look.
+    flow.uses(source).iter().all(|(position, how)| {
+        if !matches!(how, Use::Give | Use::Drop) || position <= &at || position > last {
+            return true;
+        }
+        let end = flow.terminator(*position);
+        let leaves = matches!(
+            draft.code[end as usize].instr,
+            Instr::Ret { .. } | Instr::Trap { .. }
+        );
+        leaves && !looks.iter().any(|look| (*position..=end).contains(look))
+    })
+}
+
+/// Puts `drop`s right behind the last use.
+pub fn drops(draft: &mut Draft, known: &mut Known) {
+    if !draft.code.iter().any(|n| matches!(n.instr, Instr::Drop(_))) {
+        return;
+    }
+    let flow = Flow::of(draft, known);
+    // Behind which instruction (one more than its position) which value is dropped; and which drops vanish.
+    let mut moved: Vec<(u32, Value)> = vec![];
+    let mut gone = vec![false; draft.code.len()];
+    for value in (0..draft.values.len() as u32).map(Value) {
+        let uses = flow.uses(value);
+        if !uses.iter().any(|(_, how)| *how == Use::Drop) {
+            continue;
+        }
+        let home = flow.home(value);
+        let defined = match flow.defined[value.0 as usize] {
+            BODY => 0,
+            at => at + 1,
+        };
+        let looks = flow.looks(draft, known, value);
+        let behind = looks.iter().map(|at| flow.seen_from(home, *at) + 1);
+        let behind = behind.max().unwrap_or(0).max(defined);
+        let later: Vec<u32> = uses
+            .iter()
+            .filter(|(at, how)| *how == Use::Drop && *at >= behind)
+            .map(|(at, _)| *at)
+            .collect();
+        let in_place = |at: &u32| {
+            (behind..*at).all(|i| matches!(draft.code[i as usize].instr, Instr::Drop(_)))
+        };
+        if later.is_empty() || (later.len() == 1 && later.iter().all(in_place)) {
+            continue;
+        }
+        later.iter().for_each(|at| gone[*at as usize] = true);
+        moved.push((behind, value));
+    }
+    if moved.is_empty() {
+        return;
+    }
+    moved.sort_unstable_by_key(|(at, value)| (*at, value.0));
+    let mut moved = moved.into_iter().peekable();
+    let mut code = Vec::with_capacity(draft.code.len());
+    for (at, node) in std::mem::take(&mut draft.code).into_iter().enumerate() {
+        while let Some((_, value)) = moved.next_if(|(behind, _)| *behind as usize == at) {
+            code.push(Node {
+                instr: Instr::Drop(value),
+                first: 0,
+                count: 0,
+                ..node.clone()
+            });
+        }
+        if !gone[at] {
+            code.push(node);
+        }
+    }
+    draft.code = code;
+}
