@@ -78,6 +78,7 @@ mod tests {
         let options = CompileOptions {
             tests: false,
             constants: Some(&VmConstants),
+            last: None,
         };
         let compilation = compile("main.cop", &OneFile(text), options);
         compilation

@@ -155,11 +155,38 @@ fn kept(
     }
 }
 
+/// A project compiled up to and including a pass of the compiler ([`cop_compiler::middle::passes`]), to be looked at.
+///
+/// # Errors
+/// The source has errors.
+pub fn compiled_until(
+    project: &Project,
+    from: &packages::Options,
+    pass: &str,
+) -> Result<(Report, Compiled), BuildError> {
+    let packages = Packages::open(project, from).map_err(BuildError::Source)?;
+    let options = CompileOptions {
+        last: Some(pass),
+        ..options(false)
+    };
+    let Compilation {
+        files,
+        diagnostics,
+        compiled,
+    } = compile(ROOT, &packages, options);
+    let report = Report::of(project, diagnostics, &files);
+    match compiled.filter(|_| !report.diagnostics.has_errors()) {
+        None => Err(BuildError::Source(report)),
+        Some(compiled) => Ok((report, compiled)),
+    }
+}
+
 /// How programs are compiled: constants have values, and tests become entry points if they are to be run.
 pub fn options(tests: bool) -> CompileOptions<'static> {
     CompileOptions {
         tests,
         constants: Some(&VmConstants),
+        last: None,
     }
 }
 

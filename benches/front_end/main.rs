@@ -139,6 +139,7 @@ fn whole(files: &Files) {
     let options = CompileOptions {
         tests: false,
         constants: Some(&VmConstants),
+        last: None,
     };
     let Compilation {
         diagnostics,
@@ -194,7 +195,7 @@ fn phases(files: &Files) -> Vec<(&'static str, Duration)> {
             panic!("the generated code is in order");
         };
         let begun = used();
-        let lowered = lower::lower(&program, lower::Options { tests: false }, &mut diagnostics);
+        let lowered = lower::lower(&program, lower::Options::default(), &mut diagnostics);
         note(used() - begun);
         let Some(lowered) = lowered else {
             panic!("the generated code can be lowered");

@@ -17,6 +17,9 @@ pub struct CompileOptions<'a> {
     /// What evaluates constants. Without it they are evaluated where they are used, which gives the same values
     /// for other fuel, and their traps are not found here.
     pub constants: Option<&'a dyn Evaluate>,
+    /// The last pass to run, by its name in [`crate::middle::passes`]: to see what it leaves, which need not pass the
+    /// verifier. Without one, all.
+    pub last: Option<&'a str>,
 }
 
 /// What kind of program a root file is.
@@ -124,7 +127,11 @@ fn compile_here(
         }
         for tests in lowerings {
             if !diagnostics.has_errors() {
-                compiled.extend(lowered(&program, *tests, &files, &mut diagnostics));
+                let options = lower::Options {
+                    tests: *tests,
+                    last: options.last,
+                };
+                compiled.extend(lowered(&program, options, &files, &mut diagnostics));
             }
         }
     }
@@ -139,17 +146,17 @@ fn compile_here(
 
 fn lowered(
     program: &hir::Program,
-    tests: bool,
+    options: lower::Options,
     files: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<Compiled> {
-    let lowered = lower::lower(program, lower::Options { tests, last: None }, diagnostics)?;
+    let lowered = lower::lower(program, options, diagnostics)?;
     let kind = match program.entry.as_ref().map(|e| e.kind) {
         Some(EntryKind::Command { .. }) => ProgramKind::Command,
         Some(EntryKind::Web) => ProgramKind::Web,
         None => ProgramKind::Library,
     };
-    let shown: &[hir::Test] = if tests { &program.tests } else { &[] };
+    let shown: &[hir::Test] = if options.tests { &program.tests } else { &[] };
     let tests = shown.iter().map(|test| test.name.to_string()).collect();
     let test_places = shown
         .iter()
@@ -238,7 +245,7 @@ mod tests {
             &folder,
             CompileOptions {
                 tests: true,
-                constants: None,
+                ..CompileOptions::default()
             },
         );
         let errors: Vec<&str> = result

@@ -340,6 +340,13 @@ impl Builder {
         )
     }
 
+    /// Opens a `switch` over the variants of a sum, in its first arm.
+    pub fn open_switch(&mut self, value: Value, result: Option<TypeId>) -> RegionId {
+        let entry = self.env.clone();
+        let results = vec![];
+        self.open(Instr::Switch { value, results }, result, vec![], entry)
+    }
+
     /// Lets locals that are bound inside the region live on behind it.
     pub fn export(&mut self, region: RegionId, locals: Vec<LocalId>) {
         self.regions[region.0].exports = locals;
@@ -715,6 +722,7 @@ impl Builder {
         if let Code::Instr(node) = &mut self.code[region.at]
             && let Instr::Block { results }
             | Instr::If { results, .. }
+            | Instr::Switch { results, .. }
             | Instr::Loop { results, .. } = &mut node.instr
         {
             *results = types.iter().map(|ty| value_type(*ty, layouts)).collect();

@@ -268,8 +268,15 @@ impl FnLowerer<'_, '_> {
     fn each_row(&mut self, base: Val, pieces: &Pieces, mut body: impl FnMut(&mut Self, usize)) {
         if pieces.is_enum && pieces.variants.len() > 1 {
             let value = self.look(base);
-            let tag = self.tag(value);
-            self.each_variant(tag, pieces.variants.len(), body);
+            let whole = self.b.open_switch(value, None);
+            for variant in 0..pieces.variants.len() {
+                if variant > 0 {
+                    self.b.next_arm(Instr::Arm);
+                }
+                body(self, variant);
+                self.b.exit(whole, None, &mut self.cx.layouts);
+            }
+            self.b.close(&mut self.cx.layouts);
         } else if !pieces.variants.is_empty() {
             body(self, 0);
         }
@@ -288,6 +295,9 @@ impl FnLowerer<'_, '_> {
             let same = self.op(Op::I64Eq, &[x, y]);
             self.exit_unless(same, differ);
         }
+        if pieces.variants.iter().all(|v| v.parts.is_empty()) && pieces.variants.len() > 1 {
+            return self.end_eq();
+        }
         self.each_row(a, pieces, |fl, variant| {
             for field in 0..pieces.variants[variant].parts.len() {
                 let ty = pieces.variants[variant].parts[field].ty.clone();
@@ -297,6 +307,11 @@ impl FnLowerer<'_, '_> {
                 fl.exit_unless(same, differ);
             }
         });
+        self.end_eq();
+    }
+
+    /// Returns that the values are equal, and behind the block where they differ that they are not.
+    fn end_eq(&mut self) {
         let yes = self.bool_const(true);
         self.ret_value(yes);
         self.b.close(&mut self.cx.layouts);
@@ -331,6 +346,9 @@ impl FnLowerer<'_, '_> {
             let (x, y) = (self.tag(x), self.tag(y));
             let order = self.op(Op::I64Sub, &[x, y]);
             self.ret_unless_equal(order);
+        }
+        if pieces.variants.iter().all(|v| v.parts.is_empty()) {
+            return self.ret_ordering(1);
         }
         self.each_row(a, pieces, |fl, variant| {
             for field in 0..pieces.variants[variant].parts.len() {

@@ -8,6 +8,9 @@ use crate::hir::{
 use cop_bytecode::{Constant, Instr, Op, Step, TrapKind, UpdateOp, Value};
 use std::rc::Rc;
 
+/// Up to how many variants one is told from the others by a `switch`, which has an arm for each.
+const SWITCHED: usize = 4;
+
 impl FnLowerer<'_, '_> {
     /// Evaluates an expression. What it gives may lie in a variable; see [`Val::Ref`].
     pub fn expr(&mut self, e: &Expr) -> Val {
@@ -471,6 +474,35 @@ impl FnLowerer<'_, '_> {
         self.b.close(&mut self.cx.layouts);
     }
 
+    /// Leaves for `region` unless the sum is of that variant, out of `count`.
+    pub fn exit_unless_variant(
+        &mut self,
+        value: Value,
+        variant: u32,
+        count: usize,
+        region: RegionId,
+    ) {
+        if self.b.dead {
+            return;
+        }
+        if count > SWITCHED {
+            let tag = self.tag(value);
+            let int = self.int();
+            let wanted = self.b.emit_value(Instr::ConstI64(i64::from(variant)), int);
+            let same = self.op(Op::I64Eq, &[tag, wanted]);
+            return self.exit_unless(same, region);
+        }
+        let switch = self.b.open_switch(value, None);
+        for arm in 0..count as u32 {
+            if arm > 0 {
+                self.b.next_arm(Instr::Arm);
+            }
+            let to = if arm == variant { switch } else { region };
+            self.b.exit(to, None, &mut self.cx.layouts);
+        }
+        self.b.close(&mut self.cx.layouts);
+    }
+
     /// Goes on if the condition holds, with what it binds bound; else leaves for `fail`.
     pub fn condition(&mut self, e: &Expr, fail: RegionId) {
         match &e.kind {
@@ -630,17 +662,13 @@ impl FnLowerer<'_, '_> {
             return Val::Unit;
         }
         let value = self.look(option);
-        let tag = self.tag(value);
-        let int = self.int();
-        let one = self.b.emit_value(Instr::ConstI64(1), int);
-        let some = self.op(Op::I64Eq, &[tag, one]);
         let result = self.result_type(ty);
-        let region = self.b.open_if(some, result);
-        let val = self.payload(option, 1, ty);
-        self.exit_with(region, val);
-        self.b.next_arm(Instr::Else);
+        let region = self.b.open_switch(value, result);
         self.release(option);
         let val = self.own_expr(b);
+        self.exit_with(region, val);
+        self.b.next_arm(Instr::Arm);
+        let val = self.payload(option, 1, ty);
         self.exit_with(region, val);
         self.close()
     }
@@ -661,16 +689,25 @@ impl FnLowerer<'_, '_> {
         if self.b.dead {
             return Val::Unit;
         }
-        let sum_value = self.look(sum);
-        let tag = self.tag(sum_value);
+        let value = self.look(sum);
         // `None`, `Some` are variants 0 and 1, `Ok`, `Err` likewise.
         let good = u32::from(matches!(how, Try::Option));
-        let int = self.int();
-        let expected = self.b.emit_value(Instr::ConstI64(i64::from(good)), int);
-        let fine = self.op(Op::I64Eq, &[tag, expected]);
-        let region = self.b.open_if(fine, None);
-        self.b.exit(region, None, &mut self.cx.layouts);
-        self.b.next_arm(Instr::Else);
+        let region = self.b.open_switch(value, None);
+        if good == 0 {
+            self.b.exit(region, None, &mut self.cx.layouts);
+            self.b.next_arm(Instr::Arm);
+            self.fail_with(sum, how, error);
+        } else {
+            self.fail_with(sum, how, error);
+            self.b.next_arm(Instr::Arm);
+            self.b.exit(region, None, &mut self.cx.layouts);
+        }
+        self.b.close(&mut self.cx.layouts);
+        self.payload(sum, good, ty)
+    }
+
+    /// Returns `None`, or the error of a result.
+    fn fail_with(&mut self, sum: Val, how: &Try, error: &Ty) {
         let ret = self.ret.clone();
         if let Try::Option = how {
             let none = self.build_of(&ret, 0, vec![]);
@@ -687,8 +724,6 @@ impl FnLowerer<'_, '_> {
             let failed = self.build_of(&ret, 1, vec![failure]);
             self.ret(failed);
         }
-        self.b.close(&mut self.cx.layouts);
-        self.payload(sum, good, ty)
     }
 
     fn interpolate(&mut self, pieces: &[Piece]) -> Val {

@@ -89,12 +89,8 @@ fn too_large(draft: &Draft) -> Option<Diagnostic> {
         (draft.params.len(), limits::PARAMETERS, "parameters"),
     ];
     let (size, most, what) = sizes.into_iter().find(|(size, most, _)| size > most)?;
-    let span = draft.code.first().map(|n| n.span);
-    let error = Diagnostic::error("E0432", format!("`{}` is too large", draft.name));
-    let error = match span {
-        Some(span) => error.at(span, format!("compiled, it has {size} {what}")),
-        None => error,
-    };
+    let error = Diagnostic::error("E0432", format!("`{}` is too large", draft.name))
+        .at(draft.span, format!("compiled, it has {size} {what}"));
     Some(
         error
             .note(format!("a function may have {most} {what}"))

@@ -4,7 +4,7 @@ use super::Lowerer;
 use super::builder::{Builder, is_copy};
 use super::instances::{Instance, Signature};
 use super::liveness::{self, Moves};
-use crate::hir::{Body, Expr, ExprKind, Local, LocalId, Stmt, Ty};
+use crate::hir::{Arg, Body, Expr, ExprKind, FnId, Local, LocalId, Stmt, Ty};
 use crate::middle::draft::Draft;
 use crate::source::Span;
 use crate::visit::visit;
@@ -155,6 +155,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         captures: u32,
         result: TypeId,
     ) {
+        let span = self.b.span;
         let (code, values) = self.b.finish();
         self.cx.complete(
             index,
@@ -166,6 +167,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
                 code,
                 sites: vec![],
                 name,
+                span,
             },
         );
     }
@@ -365,10 +367,22 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
     }
 }
 
-/// Which plain parameters a body takes over: those it returns, stores, captures or binds as a whole.
-pub(super) fn owning_params(body: &Body, count: usize) -> Vec<bool> {
-    let mut owning = vec![false; count];
-    let mut take = |e: &Expr| own_uses(e, &mut owning);
+/// What a body does with its plain parameters.
+pub(super) struct Takes {
+    /// Per parameter, whether it is taken over: returned, stored, captured or bound as a whole.
+    pub owning: Vec<bool>,
+    /// Parameters that are handed on: which, to which function, as its which.
+    pub handed: Vec<(usize, FnId, usize)>,
+}
+
+/// Finds what a body does with its `count` parameters.
+pub(super) fn takes(body: &Body, count: usize) -> Takes {
+    let mut found = Takes {
+        owning: vec![false; count],
+        handed: vec![],
+    };
+    let owning = &mut found.owning;
+    let mut take = |e: &Expr| own_uses(e, owning);
     take(&body.value);
     visit(&body.value, &mut |e| match &e.kind {
         ExprKind::Tuple(list) | ExprKind::List(list) => list.iter().for_each(&mut take),
@@ -386,9 +400,19 @@ pub(super) fn owning_params(body: &Body, count: usize) -> Vec<bool> {
                 take(value);
             }
         }),
+        ExprKind::Call(callee, args) => {
+            for (i, arg) in args.iter().enumerate() {
+                if let Arg::Value(e) = arg
+                    && let ExprKind::Local(local) = e.kind
+                    && local.index() < count
+                {
+                    found.handed.push((local.index(), callee.id, i));
+                }
+            }
+        }
         _ => {}
     });
-    owning
+    found
 }
 
 /// The parameters that the value of an expression may be.

@@ -2,12 +2,14 @@
 
 use super::Lowerer;
 use super::derive::Derived;
-use super::function::{FnLowerer, owning_params};
+use super::function::{FnLowerer, Takes, takes};
 use crate::diagnostic::Diagnostic;
 use crate::hir::{AdtId, ConstId, FnBody, FnId, FnRef, TraitFnRef, Ty};
 use crate::middle::draft::Draft;
 use crate::source::Span;
 use cop_bytecode::{Mode, Param, TypeId, limits};
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 /// A function to lower, by what it comes from. Types are closed.
@@ -159,17 +161,53 @@ impl<'p> Lowerer<'p> {
         }
     }
 
+    /// Which plain parameters a function takes over: what its body takes over, and what it hands on to functions that
+    /// take it over. The least solution: a function that only hands a parameter on to itself does not take it over.
     pub(super) fn owning(&mut self, id: FnId) -> Rc<[bool]> {
         if let Some(known) = self.owning.get(&id) {
             return known.clone();
         }
-        let function = self.function(id);
-        let made: Rc<[bool]> = match &function.body {
-            FnBody::Body(body) => owning_params(body, function.params.len()).into(),
-            _ => vec![false; function.params.len()].into(),
-        };
-        self.owning.insert(id, made.clone());
-        made
+        // All functions that this one reaches by handing parameters on, and that are not known yet.
+        let mut found: IndexMap<FnId, Takes> = IndexMap::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            if found.contains_key(&id) || self.owning.contains_key(&id) {
+                continue;
+            }
+            let function = self.function(id);
+            let count = function.params.len();
+            let takes = match &function.body {
+                FnBody::Body(body) => takes(body, count),
+                _ => Takes {
+                    owning: vec![false; count],
+                    handed: vec![],
+                },
+            };
+            open.extend(takes.handed.iter().map(|(_, callee, _)| *callee));
+            found.insert(id, takes);
+        }
+        let mut handed_on: FxHashMap<(FnId, usize), Vec<(FnId, usize)>> = FxHashMap::default();
+        let mut taken = vec![];
+        for (id, takes) in &found {
+            let owning = takes.owning.iter().enumerate().filter(|(_, yes)| **yes);
+            taken.extend(owning.map(|(param, _)| (*id, param)));
+            for (param, callee, as_param) in &takes.handed {
+                let known = self.owning.get(callee).and_then(|o| o.get(*as_param));
+                if known == Some(&true) {
+                    taken.push((*id, *param));
+                }
+                let to = handed_on.entry((*callee, *as_param)).or_default();
+                to.push((*id, *param));
+            }
+        }
+        while let Some((id, param)) = taken.pop() {
+            found[&id].owning[param] = true;
+            taken.extend(handed_on.remove(&(id, param)).unwrap_or_default());
+        }
+        for (id, takes) in found {
+            self.owning.insert(id, takes.owning.into());
+        }
+        self.owning.get(&id).cloned().unwrap_or_default()
     }
 
     /// Lowers one instance.

@@ -331,7 +331,8 @@ impl Walk {
                 live.insert(place.root);
                 self.list(place.steps.iter().filter_map(step_expr), live);
             }
-            None => self.base(value, live),
+            // What is matched for the last time can be taken apart.
+            None => self.expr(value, live),
         }
     }
 

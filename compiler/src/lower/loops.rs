@@ -266,14 +266,7 @@ impl FnLowerer<'_, '_> {
         let item = self.call_trait(next, &[Arg::Lent(place)], value.span);
         let item_ty = self.ty(&pattern.ty);
         let option = self.look(item);
-        let tag = self.tag(option);
-        let int = self.int();
-        let one = self.b.emit_value(Instr::ConstI64(1), int);
-        let some = self.op(Op::I64Eq, &[tag, one]);
-        let exits = self.b.dead;
-        if !exits {
-            self.exit_unless(some, region);
-        }
+        self.exit_unless_variant(option, 1, 2, region);
         let item = match item {
             Val::Held(local) => {
                 let option = self.b.take(local);

@@ -6,7 +6,7 @@ use super::liveness;
 use super::loops::root_of;
 use super::places::Prepared;
 use crate::diagnostic::Diagnostic;
-use crate::hir::{Arm, Expr, LocalId, Pattern, PatternKind, Place, Ty};
+use crate::hir::{Arm, Expr, ExprKind, LocalId, Pattern, PatternKind, Place, Ty};
 use cop_bytecode::{Instr, Op, Step, TrapKind, TypeId, Value};
 
 impl FnLowerer<'_, '_> {
@@ -282,23 +282,13 @@ impl FnLowerer<'_, '_> {
                 fields,
             } => {
                 let sum = !self.cx.adt(*adt).is_struct;
-                if sum && self.cx.adt(*adt).variants.len() > 1 {
+                let count = self.cx.adt(*adt).variants.len();
+                if sum && count > 1 {
                     let val = self.at(base, path, &pattern.ty);
                     let value = self.look(val);
-                    let tag = self.tag(value);
-                    let int = self.int();
-                    let wanted = self.b.emit_value(Instr::ConstI64(i64::from(*variant)), int);
-                    let same = self.op(Op::I64Eq, &[tag, wanted]);
-                    self.exit_unless(same, fail);
+                    self.exit_unless_variant(value, *variant, count, fail);
                 }
-                for (field, sub) in fields {
-                    let mut path = path.to_vec();
-                    if sum {
-                        path.push(Step::Variant(*variant));
-                    }
-                    path.push(Step::Field(*field));
-                    self.test(sub, base, &path, fail);
-                }
+                self.test_fields(sum.then_some(*variant), fields, base, path, fail);
             }
             PatternKind::List {
                 before,
@@ -323,6 +313,23 @@ impl FnLowerer<'_, '_> {
                 }
                 self.b.close(&mut self.cx.layouts);
             }
+        }
+    }
+
+    /// Tests the fields of a struct, or of a variant that the value is known to be.
+    fn test_fields(
+        &mut self,
+        variant: Option<u32>,
+        fields: &[(u32, Pattern)],
+        base: Val,
+        path: &[Step],
+        fail: RegionId,
+    ) {
+        for (field, sub) in fields {
+            let mut path = path.to_vec();
+            path.extend(variant.map(Step::Variant));
+            path.push(Step::Field(*field));
+            self.test(sub, base, &path, fail);
         }
     }
 
@@ -636,11 +643,26 @@ impl FnLowerer<'_, '_> {
             self.lend_parts(pattern, local);
             return;
         }
-        let val = self.expr(value);
+        let val = self.matched(value);
         if self.b.dead {
             return;
         }
-        self.test(pattern, val, &[], fail);
+        match &pattern.kind {
+            PatternKind::Variant {
+                adt,
+                variant,
+                fields,
+            } if !self.cx.adt(*adt).is_struct => {
+                let count = self.cx.adt(*adt).variants.len();
+                if count > 1 {
+                    let looked = self.look(val);
+                    self.exit_unless_variant(looked, *variant, count, fail);
+                }
+                let surely = fields.iter().all(|(_, p)| always_matches(p));
+                self.take_fields(*variant, fields, val, surely, fail);
+            }
+            _ => self.test(pattern, val, &[], fail),
+        }
         if !self.b.dead {
             self.release(val);
         }
@@ -769,7 +791,7 @@ impl FnLowerer<'_, '_> {
                 (self.operand_local(local), Some(local))
             }
             None => {
-                let val = self.expr(value);
+                let val = self.matched(value);
                 let disturbed = |root| {
                     arms.iter()
                         .filter_map(|a| a.guard.as_ref())
@@ -785,6 +807,11 @@ impl FnLowerer<'_, '_> {
         };
         if self.b.dead {
             return Val::Unit;
+        }
+        if lent.is_none()
+            && let Some(count) = self.switched(value, arms)
+        {
+            return self.match_switch(base, arms, count, result);
         }
         let whole = self.b.open_block(result);
         let mut written: Vec<(Option<Pattern>, &Arm)> = vec![];
@@ -821,6 +848,140 @@ impl FnLowerer<'_, '_> {
         let val = self.close();
         self.close_lends_down_to(lends_before);
         val
+    }
+
+    /// How many variants the matched sum has, if its arms are variants, and at the end perhaps arms for all else.
+    fn switched(&self, value: &Expr, arms: &[Arm]) -> Option<usize> {
+        let Ty::Adt(id, _) = self.closed(&value.ty) else {
+            return None;
+        };
+        let adt = self.cx.adt(id);
+        let is_variant = |arm: &&Arm| matches!(arm.pattern.kind, PatternKind::Variant { .. });
+        let first = arms.iter().take_while(is_variant).count();
+        let rest = &arms[first..];
+        let simple = rest.iter().all(|arm| {
+            matches!(
+                arm.pattern.kind,
+                PatternKind::Any | PatternKind::Bind { lent: false, .. }
+            )
+        });
+        let many = adt.variants.len();
+        (!adt.is_struct && many > 1 && simple && first > 0).then_some(many)
+    }
+
+    /// `match` on the variant of a sum: a `switch`, in each of whose arms those of the match are tried that can match
+    /// there; behind it those for all else.
+    fn match_switch(
+        &mut self,
+        base: Val,
+        arms: &[Arm],
+        count: usize,
+        result: Option<TypeId>,
+    ) -> Val {
+        let whole = self.b.open_block(result);
+        let rest = self.b.open_block(None);
+        let value = self.look(base);
+        self.b.open_switch(value, None);
+        for variant in 0..count as u32 {
+            if variant > 0 {
+                self.b.next_arm(Instr::Arm);
+            }
+            for arm in arms {
+                let PatternKind::Variant {
+                    variant: of,
+                    fields,
+                    ..
+                } = &arm.pattern.kind
+                else {
+                    break;
+                };
+                if *of != variant {
+                    continue;
+                }
+                let surely = arm.guard.is_none() && fields.iter().all(|(_, p)| always_matches(p));
+                let next = if surely {
+                    rest
+                } else {
+                    self.b.open_block(None)
+                };
+                self.take_fields(variant, fields, base, surely, next);
+                if let Some(guard) = &arm.guard {
+                    self.condition(guard, next);
+                }
+                self.end_arm(&arm.body, base, whole);
+                if !surely {
+                    self.b.close(&mut self.cx.layouts);
+                }
+                if self.b.dead {
+                    break;
+                }
+            }
+            self.b.exit(rest, None, &mut self.cx.layouts);
+        }
+        self.b.close(&mut self.cx.layouts);
+        if !self.b.dead {
+            self.b.trap(TrapKind::Unreachable, None, None);
+        }
+        self.b.close(&mut self.cx.layouts);
+        for arm in arms {
+            if self.b.dead {
+                break;
+            }
+            if matches!(arm.pattern.kind, PatternKind::Variant { .. }) {
+                continue;
+            }
+            let next = self.b.open_block(None);
+            self.test(&arm.pattern, base, &[], next);
+            if let Some(guard) = &arm.guard {
+                self.condition(guard, next);
+            }
+            self.end_arm(&arm.body, base, whole);
+            self.b.close(&mut self.cx.layouts);
+        }
+        if !self.b.dead {
+            // The checker knows that one of the arms matches.
+            self.b.trap(TrapKind::Unreachable, None, None);
+        }
+        self.close()
+    }
+
+    /// Binds what the fields of a variant are matched with. `surely`: they all match, and the value is not needed
+    /// again, so that it can be taken apart if it was made for this.
+    fn take_fields(
+        &mut self,
+        variant: u32,
+        fields: &[(u32, Pattern)],
+        base: Val,
+        surely: bool,
+        fail: RegionId,
+    ) {
+        if surely && matches!(base, Val::Held(_)) {
+            let fields: Vec<(u32, &Pattern)> = fields.iter().map(|(i, p)| (*i, p)).collect();
+            self.bind_parts(variant, &fields, base);
+        } else {
+            self.test_fields(Some(variant), fields, base, &[], fail);
+        }
+    }
+
+    /// A value that is only looked at, or taken over if nobody needs it any more.
+    fn matched(&mut self, value: &Expr) -> Val {
+        if let ExprKind::Local(local) = &value.kind
+            && self.moves.is_last(value)
+            && self.b.env.get(local).is_some_and(|slot| slot.owned)
+            && !self.must_stay(*local)
+        {
+            return self.own_expr(value);
+        }
+        self.expr(value)
+    }
+
+    /// Gives the body of an arm as the value of the match.
+    fn end_arm(&mut self, body: &Expr, base: Val, whole: RegionId) {
+        if !self.b.dead {
+            self.release(base);
+        }
+        let val = self.own_expr(body);
+        self.exit_with(whole, val);
     }
 
     /// Puts together what was lent beyond the first `count` lends.
@@ -951,6 +1112,15 @@ fn extended(path: &[Step], step: Step) -> Vec<Step> {
     let mut path = path.to_vec();
     path.push(step);
     path
+}
+
+/// Whether a pattern matches every value, without a test.
+fn always_matches(pattern: &Pattern) -> bool {
+    match &pattern.kind {
+        PatternKind::Any | PatternKind::Bind { .. } => true,
+        PatternKind::Tuple(parts) => parts.iter().all(always_matches),
+        _ => false,
+    }
 }
 
 /// Whether a pattern takes its value apart (and so can use parts of it in place).

@@ -25,6 +25,8 @@ pub struct Draft {
     pub sites: Vec<Site>,
     /// Name for people, with type arguments.
     pub name: String,
+    /// Where it stands in the source.
+    pub span: Span,
 }
 
 /// An instruction with what it defines: `count` values from `first` on.

@@ -141,6 +141,7 @@ impl Flow {
             at = self.opener[inner as usize];
             seen = self.close[at as usize];
         }
-        seen
+        // What a region is opened with is looked at before anything stands in it.
+        seen.max(self.close[at as usize])
     }
 }

@@ -11,7 +11,7 @@
 
 use super::draft::{Draft, Known, Node, Use, change_operands, each_use};
 use super::flow::Flow;
-use cop_bytecode::{Instr, Mode, Param, TypeId, Value};
+use cop_bytecode::{Instr, Mode, Param, TypeId, Value, limits};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Longest function that is copied, in instructions.
@@ -160,10 +160,10 @@ impl Pass<'_> {
         if depth > DEEPEST || size > self.left {
             return None;
         }
+        let (draft, virtuals) = self.with_captures(function, given)?;
         self.left -= size;
         let number = self.functions.len() as u32;
         self.copies.insert(key, number);
-        let (draft, virtuals) = self.with_captures(function, given)?;
         self.known.set_params(number, draft.params.clone());
         self.depth.push(depth);
         self.functions.push(Some(draft));
@@ -204,6 +204,9 @@ impl Pass<'_> {
                 captures += (params.len() - before) as u32;
             }
         }
+        if params.len() > limits::PARAMETERS {
+            return None;
+        }
         let mut values: Vec<TypeId> = params.iter().map(|p| p.ty).collect();
         for (old, ty) in of.values.iter().enumerate().skip(of.params.len()) {
             numbers[old] = values.len() as u32;
@@ -236,6 +239,7 @@ impl Pass<'_> {
             name: format!("{} with {}", of.name, names.join(", ")),
             sites: of.sites.clone(),
             result: of.result,
+            span: of.span,
         };
         Some((draft, virtuals))
     }

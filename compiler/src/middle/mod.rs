@@ -1,6 +1,6 @@
 //! Between lowering and the package: what makes the bytecode good.
 //!
-//! Lowering writes code that is right and plain. The passes here, in the order of [`PASSES`], make it cheap; each
+//! Lowering writes code that is right and plain. The passes here, in the order of [`passes`], make it cheap; each
 //! takes a [`draft::Draft`] and leaves a better one that means the same. They decide what fuel a program costs, so
 //! both engines gain. Nothing here depends on addresses, hashes or time, and all work is bounded by counts.
 
@@ -9,47 +9,59 @@ mod flow;
 mod hoist;
 mod inline;
 mod lambdas;
+mod modes;
 mod owners;
 mod unique;
 
 use draft::{Draft, Known};
 
-/// Names of the passes, in order, with what each does.
-pub const PASSES: &[(&str, &str)] = &[
-    ("body", "the plain code that lowering writes"),
-    (
-        "lambdas",
-        "a function that is given a lambda becomes one of its own for it; no closure is made",
-    ),
-    (
-        "inline",
-        "small functions, and those called from one place, are put where they are called",
-    ),
-    (
-        "dups",
-        "what is only looked at while its source lives on needs no owner of its own",
-    ),
-    ("drops", "values are dropped right behind their last use"),
-    (
-        "unique",
-        "shared cells are copied before they change; once before a loop, not in every turn",
-    ),
-];
-
-/// A pass over one function, or over all.
+/// A pass over one function, or over all; these are told which functions the entry points are.
 enum Pass {
+    /// What comes from lowering.
+    Begin,
     Each(fn(&mut Draft, &mut Known)),
     All(fn(&mut Vec<Option<Draft>>, &mut Known, &[u32])),
 }
 
-/// What the [`PASSES`] behind the first are.
-const RUN: &[(&str, Pass)] = &[
-    ("lambdas", Pass::All(lambdas::run)),
-    ("inline", Pass::All(inline::run)),
-    ("dups", Pass::Each(owners::dups)),
-    ("drops", Pass::Each(owners::drops)),
-    ("unique", Pass::Each(unique::run)),
+/// The passes in order, each with its name and what it does.
+const PASSES: &[(&str, &str, Pass)] = &[
+    ("body", "the plain code that lowering writes", Pass::Begin),
+    (
+        "lambdas",
+        "a function that is given a lambda becomes one of its own for it; no closure is made",
+        Pass::All(lambdas::run),
+    ),
+    (
+        "inline",
+        "small functions, and those called from one place, are put where they are called",
+        Pass::All(inline::run),
+    ),
+    (
+        "dups",
+        "what is only looked at while its source lives on needs no owner of its own",
+        Pass::Each(owners::dups),
+    ),
+    (
+        "drops",
+        "values are dropped right behind their last use",
+        Pass::Each(owners::drops),
+    ),
+    (
+        "modes",
+        "parameters whose own slots get no more owners are only looked at",
+        Pass::All(modes::run),
+    ),
+    (
+        "unique",
+        "shared cells are copied before they change; once before a loop, not in every turn",
+        Pass::Each(unique::run),
+    ),
 ];
+
+/// Names of the passes, in order, with what each does.
+pub fn passes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PASSES.iter().map(|(name, does, _)| (*name, *does))
+}
 
 /// Runs the passes over all functions, up to and including the one named. `roots` are the functions of entry points.
 pub fn run(
@@ -63,20 +75,17 @@ pub fn run(
             known.set_params(number as u32, draft.params.clone());
         }
     }
-    let wanted = match last {
-        Some(last) => RUN
-            .iter()
-            .position(|(name, _)| *name == last)
-            .map_or(0, |at| at + 1),
-        None => RUN.len(),
-    };
-    for (_, pass) in &RUN[..wanted] {
+    for (name, _, pass) in PASSES {
         match pass {
+            Pass::Begin => {}
             Pass::All(run) => run(functions, known, roots),
             Pass::Each(run) => functions
                 .iter_mut()
                 .flatten()
                 .for_each(|draft| run(draft, known)),
+        }
+        if last == Some(*name) {
+            break;
         }
     }
 }

@@ -115,6 +115,7 @@ impl Said {
         let options = CompileOptions {
             tests: false,
             constants: Some(&Machine),
+            last: None,
         };
         let done = compile("main.cop", program, options);
         Said {

@@ -156,6 +156,7 @@ fn try_out(text: &str) {
         CompileOptions {
             tests: true,
             constants: None,
+            last: None,
         },
     );
     points_into(&done.diagnostics, &done.files);

@@ -44,6 +44,7 @@ pub fn source(data: &[u8]) {
         CompileOptions {
             tests: true,
             constants: None,
+            last: None,
         },
     );
     for diagnostic in result.diagnostics.iter() {

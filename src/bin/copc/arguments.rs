@@ -338,9 +338,12 @@ pub struct DisasmOptions {
     pub packages: PackageOptions,
     #[command(flatten)]
     pub node: NodeOption,
-    /// A column with the fuel that is charged for each instruction
+    /// A column with the fuel that is charged for each instruction, and what it comes to by block, function and line
     #[arg(long)]
     pub fuel: bool,
+    /// What a pass of the compiler leaves, instead of the end; `help` lists the passes
+    #[arg(long, value_name = "NAME")]
+    pub pass: Option<String>,
 }
 
 const EXPLAIN_AFTER: &str = "\

@@ -1,0 +1,117 @@
+//! How functions take their parameters.
+//!
+//! Lowering decides what a function takes over, since that decides what its body does ([`crate::lower`]); all else it
+//! borrows. Here a borrowed parameter becomes one that is only looked at (`look`) where the function never makes more
+//! owners of the parameter's own slots: it neither `dup`s them nor lends them to a function that might. What the
+//! caller knows to be unique then stays so over the call, and updates in a loop need not ask again.
+//!
+//! The greatest solution over the call graph: every borrowed parameter counts as looked at until something speaks
+//! against it, also where functions call each other in a circle. Functions of closures keep what their type says.
+
+use super::draft::{Draft, Known, Use, each_use};
+use cop_bytecode::{Instr, Mode, Value};
+use rustc_hash::FxHashMap;
+
+/// A parameter of a function.
+type Param = (u32, u32);
+
+/// Runs the pass.
+pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]) {
+    let mut looked: Vec<Vec<bool>> = functions
+        .iter()
+        .map(|f| match f {
+            Some(draft) => draft
+                .params
+                .iter()
+                .map(|p| p.mode == Mode::Borrow && !known.is_copy(p.ty))
+                .collect(),
+            None => vec![],
+        })
+        .collect();
+    for node in functions.iter().flatten().flat_map(|f| &f.code) {
+        if let Instr::Closure { function, .. } = node.instr {
+            looked[function as usize].fill(false);
+        }
+    }
+    // Who lends a parameter of his on to which; and whose parameters are shared in any case.
+    let mut lent_on: FxHashMap<Param, Vec<Param>> = FxHashMap::default();
+    let mut shared: Vec<Param> = vec![];
+    for (number, draft) in functions.iter().enumerate() {
+        if let Some(draft) = draft
+            && looked[number].contains(&true)
+        {
+            look_through(number as u32, draft, known, &mut lent_on, &mut shared);
+        }
+    }
+    for (number, params) in looked.iter().enumerate() {
+        let no = params.iter().enumerate().filter(|(_, yes)| !**yes);
+        shared.extend(no.map(|(param, _)| (number as u32, param as u32)));
+    }
+    while let Some((function, param)) = shared.pop() {
+        looked[function as usize][param as usize] = false;
+        shared.extend(lent_on.remove(&(function, param)).unwrap_or_default());
+    }
+    for (number, draft) in functions.iter_mut().enumerate() {
+        let Some(draft) = draft else { continue };
+        let mut changed = false;
+        for (param, look) in draft.params.iter_mut().zip(&looked[number]) {
+            if *look {
+                param.mode = Mode::Look;
+                changed = true;
+            }
+        }
+        if changed {
+            known.set_params(number as u32, draft.params.clone());
+        }
+    }
+}
+
+/// Finds what a function does with its borrowed parameters.
+fn look_through(
+    number: u32,
+    draft: &Draft,
+    known: &mut Known,
+    lent_on: &mut FxHashMap<Param, Vec<Param>>,
+    shared: &mut Vec<Param>,
+) {
+    // Of which parameter a value may be an own slot.
+    let mut part_of: FxHashMap<Value, u32> = FxHashMap::default();
+    for (i, param) in draft.params.iter().enumerate() {
+        if param.mode == Mode::Borrow && !known.is_copy(param.ty) {
+            part_of.insert(Value(i as u32), i as u32);
+        }
+    }
+    for node in &draft.code {
+        if let Instr::Get { value, path } = &node.instr
+            && let Some(param) = part_of.get(value).copied()
+        {
+            let place = known.walk(draft.ty(*value), path);
+            if !place.behind && !known.is_copy(place.ty) {
+                part_of.insert(Value(node.first), param);
+            }
+            continue;
+        }
+        let mut found = vec![];
+        each_use(draft, &node.instr, known, &mut |value, how| {
+            if how == Use::Share
+                && let Some(param) = part_of.get(&value)
+            {
+                found.push((value, *param));
+            }
+        });
+        for (value, param) in found {
+            match &node.instr {
+                Instr::Call { function, args } => {
+                    let places = args.iter().enumerate().filter(|(_, arg)| **arg == value);
+                    for (i, _) in places {
+                        lent_on
+                            .entry((*function, i as u32))
+                            .or_default()
+                            .push((number, param));
+                    }
+                }
+                _ => shared.push((number, param)),
+            }
+        }
+    }
+}
