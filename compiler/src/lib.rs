@@ -22,6 +22,9 @@ pub mod check;
 pub mod hir;
 mod visit;
 
+// The tree is not needed for how it looks: from tokens to text.
+pub mod format;
+
 // From the typed tree to bytecode, and the door to all of it.
 pub mod compile;
 pub mod constants;

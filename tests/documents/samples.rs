@@ -220,6 +220,21 @@ fn every_block_compiles_and_does_what_the_page_says() {
     assert!(count > 50, "only {count} blocks");
 }
 
+#[test]
+fn every_block_has_the_form_that_copc_fmt_gives() {
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).expect("the page can be read");
+        for block in blocks(&page) {
+            let name = format!("{}:{}", shown(&path), block.line);
+            if block.info.split_ascii_whitespace().next() == Some("cop")
+                && let Ok(formatted) = cop_compiler::format::format(&name, &block.text)
+            {
+                assert_eq!(formatted, block.text, "{name}");
+            }
+        }
+    }
+}
+
 fn file_name(line: &str) -> Option<&str> {
     line.strip_prefix("// ")
         .filter(|name| name.ends_with(".cop") && !name.contains(' '))

@@ -8,6 +8,7 @@ mod demo;
 mod documents;
 mod examples;
 mod explaining;
+mod formatting;
 mod hostile;
 mod http;
 mod keys;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::copc::{command, copc, folder_with};
@@ -223,7 +223,7 @@ impl Watching {
         let mut command = command(at, arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("copc starts");
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(1_000);
         let streams: [Box<dyn std::io::Read + Send>; 2] = [
             Box::new(child.stdout.take().expect("its output")),
             Box::new(child.stderr.take().expect("its errors")),

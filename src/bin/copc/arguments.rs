@@ -58,6 +58,8 @@ pub enum Command {
     Test(TestOptions),
     /// Show the bytecode of a program.
     Disasm(DisasmOptions),
+    /// Bring source into the form that all cop source has.
+    Fmt(FmtOptions),
     /// Explain a code that stands before a message of the compiler, such as E0401.
     Explain(ExplainOptions),
     /// Make, list and show the keys that programs are published under.
@@ -79,6 +81,7 @@ impl Command {
             Command::New(_)
             | Command::Add(_)
             | Command::Disasm(_)
+            | Command::Fmt(_)
             | Command::Explain(_)
             | Command::Key(_) => false,
         }
@@ -344,6 +347,27 @@ pub struct DisasmOptions {
     /// What a pass of the compiler leaves, instead of the end; `help` lists the passes
     #[arg(long, value_name = "NAME")]
     pub pass: Option<String>,
+}
+
+const FMT_AFTER: &str = "\
+Examples:
+  copc fmt                  all .cop files of this folder and those below it
+  copc fmt words.cop        one file
+  copc fmt --check          change nothing; show what would be changed, with status 1 if there is anything
+  copc fmt - < in > out     from standard input to standard output, for editors
+
+Blanks, indentation and blank lines are set; line breaks stay where you put them, and comments stay where they are. What a program
+means never changes. There is nothing to choose.";
+
+#[derive(Debug, Args)]
+#[command(after_help = FMT_AFTER)]
+pub struct FmtOptions {
+    /// Files, and folders with all below them but hidden ones and `build`; - is standard input
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing, and show what would be changed
+    #[arg(long)]
+    pub check: bool,
 }
 
 const EXPLAIN_AFTER: &str = "\

@@ -7,6 +7,7 @@
 //! | `add` | one more dependency |
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
 //! | `explain` | what a code of the compiler means |
+//! | `fmt` | source as it should look |
 //! | `run`, `test` | a program run on this machine |
 //! | `watch` | the same again whenever a file changes |
 //! | `differ` | two values side by side |
@@ -25,6 +26,7 @@ mod differ;
 mod disasm;
 mod ended;
 mod explain;
+mod fmt;
 mod key;
 mod new;
 mod parallel;
@@ -81,6 +83,7 @@ fn run(command: Command) -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::test(&options),
         Command::Disasm(options) => disasm::disasm(&options),
+        Command::Fmt(options) => fmt::fmt(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Key(command) => key::key(&command),
         Command::Publish(options) => publish::publish(&options),

@@ -81,9 +81,13 @@ pub fn red(text: &str) -> String {
     format!("\x1b[31m{text}\x1b[0m")
 }
 
-/// In green.
-pub fn green_text(text: &str) -> String {
-    format!("\x1b[32m{text}\x1b[0m")
+/// A line of a difference, in its colour.
+pub fn difference(line: &str) -> String {
+    match line.get(..2) {
+        Some("- ") => red(line),
+        Some("+ ") => format!("\x1b[32m{line}\x1b[0m"),
+        _ => line.to_owned(),
+    }
 }
 
 /// A number with `,` between its thousands.

@@ -86,7 +86,7 @@ impl Trapped<'_> {
         let mut text = render::one(&told, &self.report.files, true);
         text.push('\n');
         for line in below {
-            let _ = writeln!(text, "{}", coloured(&line));
+            let _ = writeln!(text, "{}", say::difference(&line));
         }
         let calls = self.calls();
         if calls.len() > 1 {
@@ -180,15 +180,6 @@ fn message(kind: TrapKind, message: &str) -> (String, Vec<String>) {
     let mut lines = message.split('\n').map(str::to_owned);
     let title = lines.next().unwrap_or_default();
     (title, lines.collect())
-}
-
-/// A line of a difference in its colour.
-fn coloured(line: &str) -> String {
-    match line.get(..2) {
-        Some("- ") => say::red(line),
-        Some("+ ") => say::green_text(line),
-        _ => line.to_owned(),
-    }
 }
 
 /// Whether a function was made by the compiler around an entry point: `entry`, `test 3`. Blocks of tests have quoted names.
