@@ -151,6 +151,10 @@ fn lowered(
     diagnostics: &mut Diagnostics,
 ) -> Option<Compiled> {
     let lowered = lower::lower(program, options, diagnostics)?;
+    if let Some(error) = lower::too_large(&lowered.package) {
+        diagnostics.push(error);
+        return None;
+    }
     let kind = match program.entry.as_ref().map(|e| e.kind) {
         Some(EntryKind::Command { .. }) => ProgramKind::Command,
         Some(EntryKind::Web) => ProgramKind::Web,

@@ -5,6 +5,7 @@
 //! so *here*, the help what to do, and the edit is what could be typed in.
 
 use crate::source::Span;
+use std::borrow::Cow;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +70,7 @@ impl Diagnostic {
         Diagnostic {
             code,
             severity,
-            title,
+            title: shortened(title),
             primary: None,
             secondary: Vec::new(),
             notes: Vec::new(),
@@ -82,7 +83,7 @@ impl Diagnostic {
     pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
         self.primary = Some(Label {
             span,
-            text: label.into(),
+            text: shortened(label.into()),
         });
         self
     }
@@ -91,20 +92,20 @@ impl Diagnostic {
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.secondary.push(Label {
             span,
-            text: label.into(),
+            text: shortened(label.into()),
         });
         self
     }
 
     /// Adds a reason or a rule.
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
+        self.notes.push(shortened(text.into()));
         self
     }
 
     /// Says what to do.
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help = Some(text.into());
+        self.help = Some(shortened(text.into()));
         self
     }
 
@@ -116,6 +117,33 @@ impl Diagnostic {
         });
         self
     }
+}
+
+/// Names longer than this are shown without their middle, in bytes.
+const LONG_NAME: usize = 160;
+
+/// Texts longer than this are shown likewise, such as the signature of a function with thousands of parameters.
+const LONG_TEXT: usize = 2000;
+
+/// A text without the middle of names that no line can hold.
+fn shortened(text: String) -> String {
+    if text.len() <= LONG_NAME {
+        return text;
+    }
+    let words: Vec<_> = text
+        .split(' ')
+        .map(|word| without_middle(word, LONG_NAME))
+        .collect();
+    without_middle(&words.join(" "), LONG_TEXT).into_owned()
+}
+
+fn without_middle(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let start = text.floor_char_boundary(most / 2);
+    let end = text.ceil_char_boundary(text.len() - most / 4);
+    format!("{}…{}", &text[..start], &text[end..]).into()
 }
 
 /// The messages of a compilation, in any order until they are [sorted](Diagnostics::sorted).
@@ -191,6 +219,16 @@ impl Diagnostics {
 mod tests {
     use super::*;
     use crate::source::FileId;
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        let name = "é".repeat(1000);
+        let error = Diagnostic::error("E0301", format!("nothing is called `{name}` here"));
+        assert!(error.title.len() < 200);
+        assert!(error.title.starts_with("nothing is called `é"));
+        assert!(error.title.contains('…') && error.title.ends_with("é` here"));
+        assert_eq!(shortened("of few letters".into()), "of few letters");
+    }
 
     #[test]
     fn sorted_goes_by_place_and_drops_repetitions() {

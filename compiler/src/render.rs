@@ -115,7 +115,8 @@ fn patched<'a>(edits: &'a [Edit], files: &'a SourceMap) -> Option<Snippet<'a, Pa
     let edits = edits.iter().filter(|edit| edit.span.file == file);
     let window = Window::around(files.file(file), edits.clone().map(|edit| edit.span));
     // The renderer cuts long lines at labels, but not at patches.
-    if window.text.lines().any(|line| line.len() > LONG_LINE) {
+    let long = |text: &str| text.lines().any(|line| line.len() > LONG_LINE);
+    if long(window.text) || edits.clone().any(|edit| long(&edit.text)) {
         return None;
     }
     let patches = edits.map(|edit| Patch::new(window.range(edit.span), edit.text.as_str()));

@@ -11,6 +11,7 @@ mod explaining;
 mod formatting;
 mod hostile;
 mod http;
+mod inputs;
 mod keys;
 mod node;
 mod packages;

@@ -5,7 +5,7 @@ use super::*;
 /// Types with more parts than this, or deeper, are refused: a few lines can otherwise describe a type whose text would
 /// fill the memory (`let b = (a, a)`, again and again).
 const MAX_TYPE_PARTS: usize = 2000;
-const MAX_TYPE_DEPTH: usize = 200;
+const MAX_TYPE_DEPTH: usize = cop_bytecode::limits::TYPE_DEPTH;
 
 /// What a variable stands for, for the message when it stays open.
 #[derive(Clone, Debug)]

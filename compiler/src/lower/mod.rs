@@ -18,12 +18,15 @@ mod expr;
 mod finish;
 mod function;
 mod instances;
+mod limits;
 mod liveness;
 mod loops;
 mod patterns;
 mod places;
 mod shape;
 mod types;
+
+pub(crate) use limits::too_large;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{self, AdtId, FnId, TraitId, Ty};
