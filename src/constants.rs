@@ -1,6 +1,6 @@
 //! The VM as the evaluator of constants that the compiler asks for.
 
-use cop_bytecode::Package;
+use cop_bytecode::{Package, TrapKind};
 use cop_compiler::constants::{ENTRY, Evaluate, Evaluated, MEMORY_BYTES, Trapped};
 use cop_runtime::report::trap_message;
 use cop_vm::{Answer, End, Host, Limits, Program};
@@ -47,7 +47,13 @@ impl Evaluate for VmConstants {
                     .map(|p| (p.function, p.instruction))
                     .collect(),
             }),
-            End::Stopped | End::Refused(_) => Ok(vec![]),
+            End::Stopped => Ok(vec![]),
+            // The machine could not begin; nothing is known of the constant.
+            End::Refused(reason) => Err(Trapped {
+                kind: TrapKind::OutOfMemory,
+                message: reason,
+                positions: Vec::new(),
+            }),
         };
         Evaluated {
             end,
