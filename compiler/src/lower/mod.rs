@@ -18,15 +18,16 @@ mod expr;
 mod finish;
 mod function;
 mod instances;
-mod limits;
+
 mod liveness;
 mod loops;
 mod patterns;
 mod places;
 mod shape;
+mod size;
 mod types;
 
-pub(crate) use limits::too_large;
+pub(crate) use size::too_large;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{self, AdtId, FnId, TraitId, Ty};
