@@ -92,7 +92,8 @@ impl<'a> BodyCx<'_, 'a> {
             self.look_at(arguments);
             return Vec::new();
         }
-        let mut values: Vec<Option<Arg>> = Vec::new();
+        // One more for a receiver.
+        let mut values: Vec<Option<Arg>> = Vec::with_capacity(arguments.len() + 1);
         for (argument, param) in arguments.iter().zip(&target.params) {
             values.push(match &argument.kind {
                 ArgumentKind::Value(value) if is_lambda(value) && !param.mutable => None,

@@ -94,7 +94,7 @@ pub(super) struct BodyCx<'c, 'a> {
     pub frames: Vec<Frame>,
     /// Variables that were used and hide an item of the file, and items that were used, by name: a warning if both.
     pub hiding: BTreeMap<Arc<str>, Span>,
-    pub named: BTreeMap<Arc<str>, Span>,
+    pub named: FxHashMap<Arc<str>, Span>,
     /// Names that `is` had bound where they no longer hold, by the place of the binding.
     pub ended: FxHashMap<Arc<str>, Span>,
 }
@@ -117,7 +117,7 @@ impl<'c, 'a> BodyCx<'c, 'a> {
             bound: Vec::new(),
             frames: Vec::new(),
             hiding: BTreeMap::new(),
-            named: BTreeMap::new(),
+            named: FxHashMap::default(),
             ended: FxHashMap::default(),
         }
     }

@@ -403,7 +403,7 @@ pub(super) fn rc(text: &str) -> Rc<str> {
 }
 
 /// Enters a name, unless it is there already: then where it was declared first.
-fn add<T>(table: &mut IndexMap<Arc<str>, Entry<T>>, name: &Name, entry: Entry<T>) -> Option<Span> {
+fn add<T>(table: &mut Names<Entry<T>>, name: &Name, entry: Entry<T>) -> Option<Span> {
     match table.get(&name.text) {
         Some(known) => Some(known.span),
         None => {

@@ -92,7 +92,7 @@ impl<'a> BodyCx<'_, 'a> {
             [] => ExprKind::Str(rc("")),
             [StringPart::Text(text)] => ExprKind::Str(rc(text)),
             _ => {
-                let mut pieces = Vec::new();
+                let mut pieces = Vec::with_capacity(parts.len());
                 for part in parts {
                     pieces.push(match part {
                         StringPart::Text(text) => Piece::Text(rc(text)),
@@ -265,8 +265,8 @@ impl<'a> BodyCx<'_, 'a> {
             Some(Ty::Tuple(hints)) if hints.len() == parts.len() => Some(hints),
             _ => None,
         };
-        let mut values = Vec::new();
-        let mut types = Vec::new();
+        let mut values = Vec::with_capacity(parts.len());
+        let mut types = Vec::with_capacity(parts.len());
         for (index, part) in parts.iter().enumerate() {
             let want = hints
                 .as_ref()

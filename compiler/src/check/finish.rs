@@ -142,16 +142,17 @@ impl Closer<'_, '_, '_> {
             }
             return Ty::Error;
         }
-        let deep = self.cx.table.deep(ty);
-        if !has_infer(&deep) {
-            return deep;
-        }
-        self.close(&deep)
+        self.close(ty)
     }
 
+    /// The type with variables replaced by what they stand for. Those that stayed open are noted.
     fn close(&mut self, ty: &Ty) -> Ty {
         match ty {
-            Ty::Infer(id) => {
+            Ty::Infer(_) => {
+                let found = self.cx.table.shallow(ty);
+                let Ty::Infer(id) = &found else {
+                    return self.close(&found);
+                };
                 if self.cx.table.only_never(*id) {
                     return Ty::Never;
                 }
@@ -185,10 +186,12 @@ impl Closer<'_, '_, '_> {
     }
 
     fn function(&mut self, function: &mut FnRef, span: Span) {
+        self.cx.cx.reach_fn(function.id);
         function.args.iter_mut().for_each(|arg| self.ty(arg, span));
     }
 
     fn method(&mut self, method: &mut TraitFnRef, span: Span) {
+        self.cx.cx.reach_trait(method.of);
         method.args.iter_mut().for_each(|arg| self.ty(arg, span));
     }
 
@@ -220,10 +223,10 @@ impl Closer<'_, '_, '_> {
             | ExprKind::Str(_)
             | ExprKind::Bytes(_)
             | ExprKind::Local(_)
-            | ExprKind::Const(_)
             | ExprKind::VariantFn(..)
             | ExprKind::Break
             | ExprKind::Continue => {}
+            ExprKind::Const(id) => self.cx.cx.reach_const(*id),
             ExprKind::Interpolate(pieces) => {
                 for piece in pieces {
                     if let Piece::Value(value) = piece {

@@ -51,10 +51,14 @@ impl Table {
 
     /// The type with variables followed at its top only.
     pub(super) fn shallow(&self, ty: &Ty) -> Ty {
-        let mut ty = ty.clone();
+        self.look(ty).clone()
+    }
+
+    /// The same without a copy.
+    fn look<'t>(&'t self, mut ty: &'t Ty) -> &'t Ty {
         while let Ty::Infer(id) = ty {
-            match &self.variables[id as usize].value {
-                Some(value) => ty = value.clone(),
+            match &self.variables[*id as usize].value {
+                Some(value) => ty = value,
                 None => break,
             }
         }
@@ -135,8 +139,13 @@ impl Table {
 
     /// Makes two types equal, if they can be.
     pub(super) fn unify(&mut self, a: &Ty, b: &Ty) -> bool {
-        let a = self.shallow(a);
-        let b = self.shallow(b);
+        use Ty::*;
+        let (a, b) = (self.look(a), self.look(b));
+        // Most types are these.
+        if let (Int, Int) | (Bool, Bool) | (String, String) | (Float, Float) = (a, b) {
+            return true;
+        }
+        let (a, b) = (a.clone(), b.clone());
         match (&a, &b) {
             (Ty::Infer(x), Ty::Infer(y)) => {
                 if x != y {
@@ -196,10 +205,10 @@ impl Table {
     }
 
     fn occurs(&self, id: u32, ty: &Ty) -> bool {
-        match self.shallow(ty) {
-            Ty::Infer(other) => other == id,
-            Ty::List(part) | Ty::Set(part) => self.occurs(id, &part),
-            Ty::Map(key, value) => self.occurs(id, &key) || self.occurs(id, &value),
+        match self.look(ty) {
+            Ty::Infer(other) => *other == id,
+            Ty::List(part) | Ty::Set(part) => self.occurs(id, part),
+            Ty::Map(key, value) => self.occurs(id, key) || self.occurs(id, value),
             Ty::Tuple(parts) | Ty::Adt(_, parts) => parts.iter().any(|part| self.occurs(id, part)),
             Ty::Fn(f) => f.params.iter().any(|p| self.occurs(id, &p.ty)) || self.occurs(id, &f.ret),
             _ => false,
@@ -217,10 +226,10 @@ impl Table {
             return true;
         }
         *left -= 1;
-        match self.shallow(ty) {
-            Ty::List(part) | Ty::Set(part) => self.measure(&part, depth - 1, left),
+        match self.look(ty) {
+            Ty::List(part) | Ty::Set(part) => self.measure(part, depth - 1, left),
             Ty::Map(key, value) => {
-                self.measure(&key, depth - 1, left) || self.measure(&value, depth - 1, left)
+                self.measure(key, depth - 1, left) || self.measure(value, depth - 1, left)
             }
             Ty::Tuple(parts) | Ty::Adt(_, parts) => {
                 parts.iter().any(|part| self.measure(part, depth - 1, left))
@@ -238,7 +247,14 @@ impl Table {
 
 /// Whether a type mentions variables.
 pub(super) fn has_infer(ty: &Ty) -> bool {
-    any_part(ty, &mut |part| matches!(part, Ty::Infer(_)))
+    match ty {
+        Ty::Infer(_) => true,
+        Ty::List(part) | Ty::Set(part) => has_infer(part),
+        Ty::Map(key, value) => has_infer(key) || has_infer(value),
+        Ty::Tuple(parts) | Ty::Adt(_, parts) => parts.iter().any(has_infer),
+        Ty::Fn(f) => f.params.iter().any(|p| has_infer(&p.ty)) || has_infer(&f.ret),
+        _ => false,
+    }
 }
 
 /// Whether any part of a type, itself included, is so.

@@ -70,7 +70,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{self, AdtId, ConstId, FnId, TraitId, Ty};
 use crate::source::{SourceMap, Sources, Span};
 use indexmap::IndexMap;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -181,7 +181,7 @@ struct Checker<'a> {
     /// Types that the core declares as structs without fields, to hold the methods of a built-in type.
     shells: Vec<ShellInfo<'a>>,
     /// Methods and functions of types, by the type's outermost part, in source order.
-    methods: FxHashMap<Head, IndexMap<Arc<str>, Vec<FnId>>>,
+    methods: FxHashMap<Head, Names<Vec<FnId>>>,
     /// Impls of a trait by the outermost part of the type.
     impls_of: FxHashMap<(TraitId, Head), Vec<usize>>,
     known: Known,
@@ -202,6 +202,8 @@ struct Checker<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Bodies of the library are checked whether or not they are needed.
     whole_library: bool,
+    /// What of the library is needed.
+    reach: library::Reach,
 }
 
 /// Items of the core that the language itself speaks of.
@@ -258,13 +260,16 @@ impl Head {
     }
 }
 
+/// Something by name, in the order in which it was added.
+type Names<T> = IndexMap<Arc<str>, T, FxBuildHasher>;
+
 /// The names of a module.
 #[derive(Default)]
 struct Scope {
-    types: IndexMap<Arc<str>, Entry<TypeItem>>,
-    values: IndexMap<Arc<str>, Entry<ValueItem>>,
+    types: Names<Entry<TypeItem>>,
+    values: Names<Entry<ValueItem>>,
     /// Variants of the enums that are declared in or imported into the module.
-    variants: IndexMap<Arc<str>, Vec<(AdtId, u32)>>,
+    variants: Names<Vec<(AdtId, u32)>>,
     /// Traits in sight that have a function of a name.
     trait_methods: BTreeMap<Arc<str>, Vec<TraitId>>,
 }
@@ -466,6 +471,7 @@ impl<'a> Checker<'a> {
             const_stack: Vec::new(),
             diagnostics: Vec::new(),
             whole_library: false,
+            reach: library::Reach::default(),
         }
     }
 

@@ -276,7 +276,7 @@ pub(super) fn listed(names: &[&str]) -> String {
 }
 
 /// What a module offers under a name (which is used by that): the item, whether it is `pub`, and where it stands.
-fn seen<T: Copy>(table: &IndexMap<Arc<str>, Entry<T>>, name: &Name) -> Option<(T, bool, Span)> {
+fn seen<T: Copy>(table: &Names<Entry<T>>, name: &Name) -> Option<(T, bool, Span)> {
     let entry = table.get(&name.text).filter(|entry| entry.offered())?;
     entry.used.set(true);
     Some((entry.item, entry.public, entry.span))

@@ -9,7 +9,7 @@ use crate::hir::ExprKind;
 impl<'a> BodyCx<'_, 'a> {
     pub(super) fn block(&mut self, block: &'a Block, want: Want) -> hir::Expr {
         let mark = self.open_scope();
-        let mut stmts = Vec::new();
+        let mut stmts = Vec::with_capacity(block.stmts.len());
         let mut tail = None;
         let mut gone = Gone::default();
         for (index, stmt) in block.stmts.iter().enumerate() {

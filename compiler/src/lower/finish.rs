@@ -53,7 +53,7 @@ pub(super) fn finish(
         constants: lowerer.constants.into_iter().collect(),
         functions,
     };
-    let (package, moved) = canonical(&package);
+    let (package, moved) = canonical(package);
     let mut placed: Vec<_> = moved
         .into_iter()
         .zip(origins)

@@ -10,57 +10,93 @@
 //!
 //! The compiler calls [`canonical`] when it is done; the decoder refuses what [`disorder`] finds.
 
-use indexmap::IndexSet;
-
 use crate::instr::{Function, Instr, ValueType};
 use crate::package::{Entry, Package};
 use crate::types::{DefId, Shape, Type, TypeDef, TypeId};
 
 /// Per table, the old numbers in their new order.
-#[derive(Default)]
 struct Order {
-    functions: IndexSet<u32>,
-    constants: IndexSet<u32>,
-    host_functions: IndexSet<u32>,
-    types: IndexSet<u32>,
-    defs: IndexSet<u32>,
+    functions: Numbers,
+    constants: Numbers,
+    host_functions: Numbers,
+    types: Numbers,
+    defs: Numbers,
+}
+
+/// The rows of a table in the order in which they were reached.
+struct Numbers {
+    old: Vec<u32>,
+    /// By old number, the new one.
+    new: Vec<Option<u32>>,
+}
+
+impl Numbers {
+    /// For a table of so many rows.
+    fn of(rows: usize) -> Numbers {
+        Numbers {
+            old: Vec::new(),
+            new: vec![None; rows],
+        }
+    }
+
+    /// Whether the table has this row, and it is reached for the first time.
+    fn insert(&mut self, old: u32) -> bool {
+        match self.new.get_mut(old as usize) {
+            Some(new @ None) => {
+                *new = Some(self.old.len() as u32);
+                self.old.push(old);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn contains(&self, old: u32) -> bool {
+        self.new_of(old).is_some()
+    }
+
+    fn new_of(&self, old: u32) -> Option<u32> {
+        self.new.get(old as usize).copied().flatten()
+    }
+
+    /// The new number of a row; what names no row stays as it is.
+    fn renumbered(&self, old: u32) -> u32 {
+        self.new_of(old).unwrap_or(old)
+    }
+
+    /// The rows of a table, in their new order.
+    fn arrange<T>(&self, rows: Vec<T>) -> Vec<T> {
+        let mut rows: Vec<Option<T>> = rows.into_iter().map(Some).collect();
+        let taken = self.old.iter().map(|old| rows[*old as usize].take());
+        taken.flatten().collect()
+    }
 }
 
 /// The package in canonical order, and per function of the old one its new number (none for what nothing
 /// reaches), for the source map.
 ///
 /// Numbers that name nothing stay as they are; encoding or verifying the package will report them.
-pub fn canonical(package: &Package) -> (Package, Vec<Option<u32>>) {
-    let mut entries = package.entries.clone();
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let order = Order::of(package, &entries);
-    for entry in &mut entries {
-        entry.function = renumbered(&order.functions, entry.function);
+pub fn canonical(mut package: Package) -> (Package, Vec<Option<u32>>) {
+    package.entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let order = Order::of(&package, &package.entries);
+    for entry in &mut package.entries {
+        entry.function = order.functions.renumbered(entry.function);
     }
-    let pick =
-        |from: &IndexSet<u32>, index: usize| from.get_index(index).map_or(0, |i| *i as usize);
-    let canonical = Package {
-        types: (0..order.types.len())
-            .map(|i| order.new_type(&package.types[pick(&order.types, i)]))
-            .collect(),
-        defs: (0..order.defs.len())
-            .map(|i| order.new_def(&package.defs[pick(&order.defs, i)]))
-            .collect(),
-        entries,
-        host_functions: (0..order.host_functions.len())
-            .map(|i| package.host_functions[pick(&order.host_functions, i)].clone())
-            .collect(),
-        constants: (0..order.constants.len())
-            .map(|i| package.constants[pick(&order.constants, i)].clone())
-            .collect(),
-        functions: (0..order.functions.len())
-            .map(|i| order.new_function(&package.functions[pick(&order.functions, i)]))
-            .collect(),
+    let mut canonical = Package {
+        types: order.types.arrange(package.types),
+        defs: order.defs.arrange(package.defs),
+        entries: package.entries,
+        host_functions: order.host_functions.arrange(package.host_functions),
+        constants: order.constants.arrange(package.constants),
+        functions: order.functions.arrange(package.functions),
     };
-    let moved = (0..package.functions.len() as u32)
-        .map(|old| order.functions.get_index_of(&old).map(|new| new as u32))
-        .collect();
-    (canonical, moved)
+    for ty in &mut canonical.types {
+        *ty = order.new_type(ty);
+    }
+    canonical.defs.iter_mut().for_each(|def| order.def(def));
+    let functions = canonical.functions.iter_mut();
+    functions.for_each(|function| order.function(function));
+    (canonical, order.functions.new)
 }
 
 /// The first reason why a package is not in canonical order, if there is one.
@@ -78,18 +114,15 @@ pub fn disorder(package: &Package) -> Option<String> {
         ("definition", &order.defs, package.defs.len()),
     ];
     for (what, order, count) in tables {
-        if let Some((should, _)) = order.iter().enumerate().find(|(i, old)| *i as u32 != **old) {
+        let mut old = order.old.iter().enumerate();
+        if let Some((should, _)) = old.find(|(i, old)| *i as u32 != **old) {
             return Some(format!("{what} {should} is not in its place"));
         }
-        if order.len() != count {
-            return Some(format!("nothing reaches {what} {}", order.len()));
+        if order.old.len() != count {
+            return Some(format!("nothing reaches {what} {}", order.old.len()));
         }
     }
     None
-}
-
-fn renumbered(order: &IndexSet<u32>, old: u32) -> u32 {
-    order.get_index_of(&old).map_or(old, |new| new as u32)
 }
 
 impl Type {
@@ -111,18 +144,18 @@ impl Type {
 
 impl Order {
     fn of(package: &Package, entries: &[Entry]) -> Order {
-        let mut order = Order::default();
+        let mut order = Order {
+            functions: Numbers::of(package.functions.len()),
+            constants: Numbers::of(package.constants.len()),
+            host_functions: Numbers::of(package.host_functions.len()),
+            types: Numbers::of(package.types.len()),
+            defs: Numbers::of(package.defs.len()),
+        };
         for entry in entries {
             order.reach_functions(package, entry.function);
         }
-        for at in 0..order.functions.len() {
-            let Some(function) = order
-                .functions
-                .get_index(at)
-                .and_then(|f| package.functions.get(*f as usize))
-            else {
-                continue;
-            };
+        for at in 0..order.functions.old.len() {
+            let function = &package.functions[order.functions.old[at] as usize];
             for param in &function.params {
                 order.reach_type(package, param.ty);
             }
@@ -132,7 +165,7 @@ impl Order {
             }
         }
         let mut next = 0;
-        while let Some(def) = order.defs.get_index(next) {
+        while let Some(def) = order.defs.old.get(next) {
             let fields: Vec<TypeId> = fields(&package.defs[*def as usize].shape).collect();
             for ty in fields {
                 order.reach_type(package, ty);
@@ -144,7 +177,7 @@ impl Order {
 
     fn reach_functions(&mut self, package: &Package, root: u32) {
         let mut stack = Vec::new();
-        if (root as usize) < package.functions.len() && self.functions.insert(root) {
+        if self.functions.insert(root) {
             stack.push((root, 0));
         }
         while let Some((function, at)) = stack.pop() {
@@ -156,7 +189,6 @@ impl Order {
                 | Instr::Closure {
                     function: callee, ..
                 } = instr
-                    && (*callee as usize) < package.functions.len()
                     && self.functions.insert(*callee)
                 {
                     stack.push((function, i + 1));
@@ -168,6 +200,9 @@ impl Order {
     }
 
     fn reach_type(&mut self, package: &Package, root: TypeId) {
+        if self.types.contains(root.0) {
+            return;
+        }
         let mut stack = vec![(root, false)];
         while let Some((id, parts_done)) = stack.pop() {
             let Some(ty) = package.types.get(id.0 as usize) else {
@@ -175,10 +210,8 @@ impl Order {
             };
             if parts_done {
                 self.types.insert(id.0);
-            } else if !self.types.contains(&id.0) {
-                if let Type::Nominal(def, _) = ty
-                    && (def.0 as usize) < package.defs.len()
-                {
+            } else if !self.types.contains(id.0) {
+                if let Type::Nominal(def, _) = ty {
                     self.defs.insert(def.0);
                 }
                 stack.push((id, true));
@@ -207,12 +240,10 @@ impl Order {
             Instr::New { ty, .. } | Instr::Closure { ty, .. } | Instr::Op { ty: Some(ty), .. } => {
                 self.reach_type(package, *ty);
             }
-            Instr::Const(index) if (*index as usize) < package.constants.len() => {
+            Instr::Const(index) => {
                 self.constants.insert(*index);
             }
-            Instr::HostCall { function, .. }
-                if (*function as usize) < package.host_functions.len() =>
-            {
+            Instr::HostCall { function, .. } => {
                 self.host_functions.insert(*function);
             }
             _ => {}
@@ -220,7 +251,7 @@ impl Order {
     }
 
     fn ty(&self, old: TypeId) -> TypeId {
-        TypeId(renumbered(&self.types, old.0))
+        TypeId(self.types.renumbered(old.0))
     }
 
     fn new_type(&self, ty: &Type) -> Type {
@@ -232,7 +263,7 @@ impl Order {
             Type::Map(key, value) => Type::Map(self.ty(*key), self.ty(*value)),
             Type::Tuple(parts) => Type::Tuple(all(parts)),
             Type::Nominal(def, args) => {
-                Type::Nominal(DefId(renumbered(&self.defs, def.0)), all(args))
+                Type::Nominal(DefId(self.defs.renumbered(def.0)), all(args))
             }
             Type::Fn { params, result } => {
                 let mut params = params.clone();
@@ -248,8 +279,7 @@ impl Order {
         }
     }
 
-    fn new_def(&self, def: &TypeDef) -> TypeDef {
-        let mut def = def.clone();
+    fn def(&self, def: &mut TypeDef) {
         match &mut def.shape {
             Shape::Product(fields) => fields.iter_mut().for_each(|f| f.ty = self.ty(f.ty)),
             Shape::Sum(variants) => {
@@ -257,11 +287,9 @@ impl Order {
                 fields.for_each(|f| f.ty = self.ty(f.ty));
             }
         }
-        def
     }
 
-    fn new_function(&self, function: &Function) -> Function {
-        let mut function = function.clone();
+    fn function(&self, function: &mut Function) {
         for param in &mut function.params {
             param.ty = self.ty(param.ty);
         }
@@ -282,17 +310,16 @@ impl Order {
                 Instr::New { ty, .. } | Instr::Op { ty: Some(ty), .. } => *ty = self.ty(*ty),
                 Instr::Closure { ty, function, .. } => {
                     *ty = self.ty(*ty);
-                    *function = renumbered(&self.functions, *function);
+                    *function = self.functions.renumbered(*function);
                 }
-                Instr::Call { function, .. } => *function = renumbered(&self.functions, *function),
-                Instr::Const(index) => *index = renumbered(&self.constants, *index),
+                Instr::Call { function, .. } => *function = self.functions.renumbered(*function),
+                Instr::Const(index) => *index = self.constants.renumbered(*index),
                 Instr::HostCall { function, .. } => {
-                    *function = renumbered(&self.host_functions, *function)
+                    *function = self.host_functions.renumbered(*function);
                 }
                 _ => {}
             }
         }
-        function
     }
 }
 

@@ -272,7 +272,7 @@ fn everything() -> Package {
 
 #[test]
 fn round_trip_in_canonical_order() {
-    let (package, moved) = canonical(&everything());
+    let (package, moved) = canonical(everything());
     assert_eq!(moved, [Some(1), Some(2), Some(0), None]);
     assert_eq!(package.entries[0].name, "main");
     assert_eq!(package.constants.len(), 2);
@@ -281,7 +281,7 @@ fn round_trip_in_canonical_order() {
     let decoded = decode(&encoded.interface, &encoded.code).unwrap();
     assert_eq!(decoded, package);
     assert_eq!(encode(&decoded).unwrap(), encoded);
-    assert_eq!(canonical(&package).0, package);
+    assert_eq!(canonical(package.clone()).0, package);
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn another_order_is_refused() {
     let encoded = encode(&everything()).unwrap();
     let error = decode(&encoded.interface, &encoded.code).unwrap_err();
     assert_eq!(error.reason, "entries are not in order of name");
-    let mut package = canonical(&everything()).0;
+    let mut package = canonical(everything()).0;
     package.types.push(Type::List(TypeId(0)));
     let encoded = encode(&package).unwrap();
     let error = decode(&encoded.interface, &encoded.code).unwrap_err();
@@ -328,7 +328,7 @@ fn check(interface: &[u8], code: &[u8]) -> bool {
 
 #[test]
 fn garbage_and_mutations_never_panic_and_have_one_spelling() {
-    let good = encode(&canonical(&everything()).0).unwrap();
+    let good = encode(&canonical(everything()).0).unwrap();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut accepted = 0;
     for _ in 0..20_000 {

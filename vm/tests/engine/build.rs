@@ -131,7 +131,7 @@ impl Pack {
             .map(|i| self.types.get(TypeId(i)).unwrap().clone())
             .collect();
         self.package.defs = self.types.defs().to_vec();
-        canonical(&self.package).0
+        canonical(self.package).0
     }
 }
 

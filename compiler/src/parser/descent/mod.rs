@@ -174,7 +174,11 @@ impl Reader<'_> {
         close: Token,
         mut rule: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let mut list = Vec::new();
+        if self.eat(close.clone()) {
+            return Some(Vec::new());
+        }
+        // Most lists are short: a vector that grows by itself starts with room for four.
+        let mut list = Vec::with_capacity(1);
         loop {
             if self.is(&close) {
                 self.skip();

@@ -16,7 +16,8 @@ impl Reader<'_> {
         self.nested(|reader| {
             let start = reader.start();
             reader.expect(Token::LBrace)?;
-            let mut stmts = Vec::new();
+            // A block that grows by itself starts with room for four.
+            let mut stmts = Vec::with_capacity(1);
             if !reader.eat(Token::RBrace) {
                 loop {
                     stmts.push(reader.stmt()?);
