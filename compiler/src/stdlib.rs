@@ -87,7 +87,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{diagnostic::Diagnostics, parser, source::SourceMap};
+    use crate::{ast, diagnostic::Diagnostics, parser, source::SourceMap};
 
     #[test]
     fn paths_are_sorted_and_unique() {
@@ -104,6 +104,48 @@ mod tests {
             assert!(tree.complete, "{path}: {found:#?}");
             assert!(found.is_empty(), "{path}: {found:#?}");
         }
+    }
+
+    #[test]
+    fn bodies_that_are_left_out_are_what_they_are_in_the_whole() {
+        let bodies = |file: &ast::File| -> Vec<ast::Block> {
+            let of = |methods: &[ast::Method]| -> Vec<ast::Block> {
+                let bodies = methods.iter().map(|method| method.function.body.clone());
+                bodies.collect()
+            };
+            let items = file.items.iter().flat_map(|item| match &item.kind {
+                ast::ItemKind::Function(function) => vec![function.body.clone()],
+                ast::ItemKind::Struct(one) => of(&one.methods),
+                ast::ItemKind::Enum(one) => of(&one.methods),
+                ast::ItemKind::Impl(one) => of(&one.functions),
+                ast::ItemKind::Trait(one) => {
+                    let defaults = one.functions.iter();
+                    defaults.filter_map(|one| one.default.clone()).collect()
+                }
+                _ => Vec::new(),
+            });
+            items.collect()
+        };
+        let mut count = 0;
+        for (path, text) in SOURCES {
+            let file = SourceMap::new().add(path, text);
+            let mut found = Diagnostics::default();
+            let whole = bodies(&parser::parse(file, text, &mut found));
+            let (outline, left_out) = parser::outline(file, text, &mut found);
+            let outline = bodies(&outline);
+            assert_eq!(whole.len(), outline.len(), "{path}");
+            count += left_out.len();
+            for (whole, outline) in whole.iter().zip(&outline) {
+                assert_eq!(whole.span, outline.span, "{path}");
+                if left_out.contains(&whole.span) {
+                    let body = parser::body(text, whole.span);
+                    assert_eq!(format!("{:?}", Some(whole)), format!("{body:?}"), "{path}");
+                } else {
+                    assert_eq!(format!("{whole:?}"), format!("{outline:?}"), "{path}");
+                }
+            }
+        }
+        assert!(count > 1000);
     }
 
     #[test]

@@ -361,7 +361,10 @@ impl<'a> Checker<'a> {
             local.depth = 1;
         }
         let value = match source {
-            Source::Block(block) => cx.function_block(block, &ret, &why),
+            Source::Block(block) => {
+                let block = cx.cx.body_of(info_module, block);
+                cx.function_block(block, &ret, &why)
+            }
             Source::Expr(expr) => cx.expr(expr, Want::Must(&ret, &why)),
             Source::Nothing => return,
         };

@@ -6,6 +6,7 @@ use crate::ast::{self, ItemKind};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::package::{self, Foreign, MAX_CHAIN, MAX_PACKAGES, Package, PackageError};
 use crate::source::{SourceError, SourceMap, Sources, Span};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub(super) struct Loaded {
     pub is_core: bool,
     /// Its tree.
     pub ast: ast::File,
+    /// Bodies of functions of the library that are not in the tree yet, by their first byte, in order.
+    pub later: Vec<(u32, OnceCell<ast::Block>)>,
     /// For each import, in source order, the module it names; `None` if that could not be had.
     pub imports: Vec<Option<usize>>,
 }
@@ -149,8 +152,14 @@ pub(super) fn load(
 impl Loader<'_> {
     fn add(&mut self, package: PackageId, path: &str, text: &str) -> usize {
         let file = self.files.add(path, text);
+        let mut later = Vec::new();
         let ast = if package == PackageId::OWN {
             crate::parser::parse(file, text, self.diagnostics)
+        } else if package == PackageId::LIBRARY {
+            let (ast, bodies) = crate::parser::outline(file, text, self.diagnostics);
+            let starts = bodies.iter().map(|body| (body.start, OnceCell::new()));
+            later.extend(starts);
+            ast
         } else {
             // What others should mend is not told to those who use it.
             let mut found = Diagnostics::new();
@@ -168,6 +177,7 @@ impl Loader<'_> {
             is_std,
             is_core: is_std && path.starts_with("core/"),
             ast,
+            later,
             imports: Vec::new(),
         });
         self.by_path

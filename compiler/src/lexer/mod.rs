@@ -22,11 +22,13 @@ mod comments;
 mod foreign;
 mod literal;
 mod numbers;
+mod outline;
 mod strange;
 mod strings;
 mod token;
 
 pub use comments::lost_doc;
+pub use outline::{outline, part};
 pub use token::{Integer, Spanned, Token};
 
 use crate::ast::Doc;
@@ -59,6 +61,8 @@ pub struct Lexed {
     pub cut: bool,
     /// Lexical errors and warnings.
     pub found: Vec<Diagnostic>,
+    /// Bodies of functions that were not read, braces included ([`outline`]).
+    pub left_out: Vec<Range<usize>>,
 }
 
 /// Reads the tokens of a file.
@@ -97,6 +101,8 @@ struct Scanner<'s> {
     crooked: Vec<(usize, usize)>,
     /// The byte at which each line starts.
     line_starts: Vec<usize>,
+    /// Bodies are left out.
+    outline: Option<outline::Outline>,
     /// The texts of strings, in order: in them, direction marks can be written as escapes.
     string_texts: Vec<Range<usize>>,
 }
@@ -110,6 +116,7 @@ impl<'s> Scanner<'s> {
             mended: Vec::new(),
             cut: false,
             found: Vec::new(),
+            left_out: Vec::new(),
         };
         Scanner {
             file,
@@ -126,6 +133,7 @@ impl<'s> Scanner<'s> {
             line_starts: std::iter::once(0)
                 .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
                 .collect(),
+            outline: None,
             string_texts: Vec::new(),
         }
     }
@@ -187,6 +195,9 @@ impl<'s> Scanner<'s> {
     }
 
     fn token(&mut self, token: Token, span: Range<usize>) {
+        if self.leave_out(&token, &span) {
+            return;
+        }
         match token {
             Token::Newline => self.newline(span),
             Token::Comment => self.comment(span),

@@ -28,7 +28,7 @@ mod grammar {
     pub use generated::FileParser;
 }
 
-use crate::ast::{Doc, File, Item};
+use crate::ast::{Block, Doc, File, Item};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lexer::{self, Spanned, Token};
 use crate::source::{FileId, Span};
@@ -59,6 +59,34 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
 /// The same by the grammar alone, for tests: both ways give the same.
 pub fn parse_by_grammar(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> File {
     read(file, text, diagnostics, false)
+}
+
+/// Parses a file of the library without what stands in the bodies of its functions, and says where these are, in order.
+/// They are empty in the tree; [`body`] reads them when they are needed.
+pub(crate) fn outline(
+    file: FileId,
+    text: &str,
+    diagnostics: &mut Diagnostics,
+) -> (File, Vec<Span>) {
+    let lexed = lexer::outline(file, text);
+    let mut context = Context::new(file, lexed.docs);
+    match descent::file(lexed.tokens, &mut context) {
+        Some(items) if lexed.found.is_empty() => {
+            let left_out = lexed.left_out.iter();
+            let bodies = left_out.map(|range| Span::new(file, range.start, range.end));
+            let bodies = bodies.collect();
+            let tree = whole(lexed.module_docs, items, context, diagnostics);
+            (tree, bodies)
+        }
+        _ => (parse(file, text, diagnostics), Vec::new()),
+    }
+}
+
+/// Parses a body that [`outline`] has left out. Nothing if it is not in order.
+pub(crate) fn body(text: &str, span: Span) -> Option<Block> {
+    let lexed = lexer::part(span.file, text, span.range());
+    let mut context = Context::new(span.file, lexed.docs);
+    descent::block(lexed.tokens, &mut context)
 }
 
 fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics, by_hand: bool) -> File {

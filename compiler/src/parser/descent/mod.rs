@@ -15,7 +15,7 @@ mod stmts;
 mod types;
 
 use super::actions::Context;
-use crate::ast::{Item, Name};
+use crate::ast::{Block, Item, Name};
 use crate::lexer::{Spanned, Token};
 use crate::source::Span;
 use std::sync::Arc;
@@ -25,13 +25,7 @@ const MAX_NESTING: usize = 100;
 
 /// The items of a file, or nothing if it is for the grammar.
 pub(super) fn file(tokens: Vec<Spanned>, context: &mut Context) -> Option<Vec<Item>> {
-    let mut reader = Reader {
-        tokens,
-        at: 0,
-        end: 0,
-        nesting: 0,
-        cx: context,
-    };
+    let mut reader = Reader::new(tokens, context);
     let mut items = Vec::new();
     if reader.tokens.is_empty() {
         return Some(items);
@@ -43,6 +37,13 @@ pub(super) fn file(tokens: Vec<Spanned>, context: &mut Context) -> Option<Vec<It
         }
         reader.expect(Token::Newline)?;
     }
+}
+
+/// A block, if that is all there is and it is in order.
+pub(super) fn block(tokens: Vec<Spanned>, context: &mut Context) -> Option<Block> {
+    let mut reader = Reader::new(tokens, context);
+    let block = reader.block()?;
+    (reader.at == reader.tokens.len()).then_some(block)
 }
 
 struct Reader<'c> {
@@ -58,7 +59,17 @@ struct Reader<'c> {
 /// What stands behind the last token.
 const NOTHING: &Token = &Token::Broken;
 
-impl Reader<'_> {
+impl<'c> Reader<'c> {
+    fn new(tokens: Vec<Spanned>, cx: &'c mut Context) -> Self {
+        Reader {
+            tokens,
+            at: 0,
+            end: 0,
+            nesting: 0,
+            cx,
+        }
+    }
+
     fn peek(&self) -> &Token {
         self.peek_behind(0)
     }
