@@ -323,6 +323,12 @@ fn bytecode_is_shown() {
     );
     let with_fuel = copc(folder.path(), &["disasm", "--fuel", "hello.cop"]);
     assert!(with_fuel.well().len() > plain.output.len());
+    let before = copc(folder.path(), &["disasm", "--pass", "body", "hello.cop"]);
+    assert!(before.well() != plain.output, "the passes change something");
+    let list = copc(folder.path(), &["disasm", "--pass", "help"]);
+    assert!(list.well().contains("lambdas"), "{list:?}");
+    copc(folder.path(), &["disasm", "--pass", "none", "hello.cop"])
+        .refused(1, &["no pass `none`", "unique"]);
 }
 
 #[test]

@@ -33,6 +33,33 @@ pub fn charges(package: &Package, function: u32) -> Result<Vec<u64>, LayoutError
         .collect()
 }
 
+/// Per instruction that begins a block, what the block charges when it is entered; `charges` are those of the
+/// instructions. What a `for` charges belongs to its head, at each turn.
+pub fn blocks(body: &[Instr], charges: &[u64]) -> Vec<u64> {
+    let mut blocks = vec![0; body.len() + 1];
+    let mut start = 0;
+    for (at, (instr, charge)) in body.iter().zip(charges).enumerate() {
+        match instr {
+            Instr::For { .. } => {
+                start = at + 1;
+                blocks[start] += charge;
+            }
+            Instr::Block { .. }
+            | Instr::If { .. }
+            | Instr::Switch { .. }
+            | Instr::Loop { .. }
+            | Instr::Else
+            | Instr::Arm
+            | Instr::End => {
+                blocks[start] += charge;
+                start = at + 1;
+            }
+            _ => blocks[start] += charge,
+        }
+    }
+    blocks
+}
+
 /// The charge of one instruction, given the types of its function's values.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 //!     …
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -39,9 +40,11 @@ pub fn print(package: &Package, options: Options) -> String {
         package,
         options,
         types: type_names(package),
+        lines: BTreeMap::new(),
         out: String::new(),
     };
     printer.package();
+    printer.lines();
     printer.out
 }
 
@@ -98,6 +101,8 @@ struct Printer<'a> {
     package: &'a Package,
     options: Options<'a>,
     types: Vec<String>,
+    /// Per file and line of the source, what its instructions come to.
+    lines: BTreeMap<(u32, u32), u64>,
     out: String,
 }
 
@@ -216,12 +221,17 @@ impl Printer<'_> {
             params.join(", "),
             self.ty(function.result)
         );
-        self.line(0, &head);
-        let defined = defined(self.package, function);
         let charges = match self.options.fuel {
             true => crate::fuel::charges(self.package, index as u32).unwrap_or_default(),
             false => vec![],
         };
+        let blocks = crate::fuel::blocks(&function.body, &charges);
+        match charges.iter().sum::<u64>() {
+            0 => self.line(0, &head),
+            sum => self.line(0, &format!("{head}  ; fuel {sum} in all")),
+        }
+        self.note_lines(index as u32, &charges);
+        let defined = defined(self.package, function);
         let mut depth = 1;
         let mut place = None;
         for (at, instr) in function.body.iter().enumerate() {
@@ -236,6 +246,13 @@ impl Printer<'_> {
                     "",
                     width = 52usize.saturating_sub(text.len() + depth * 2)
                 );
+            }
+            // A block of several instructions says what they come to, where it begins.
+            if let Some(block) = blocks
+                .get(at)
+                .filter(|b| **b > 0 && charges.get(at) != Some(b))
+            {
+                let _ = write!(text, "  ; block {block}");
             }
             let now = self
                 .options
@@ -254,6 +271,30 @@ impl Printer<'_> {
             }
         }
         self.line(0, "}");
+    }
+
+    /// Adds the charges of a function to those of the lines of the source.
+    fn note_lines(&mut self, function: u32, charges: &[u64]) {
+        let Some(map) = self.options.source_map else {
+            return;
+        };
+        for (at, charge) in charges.iter().enumerate() {
+            if let Some(place) = map.place(function, at as u32) {
+                *self.lines.entry((place.file, place.line)).or_default() += charge;
+            }
+        }
+    }
+
+    /// What the instructions of each line of the source come to, each counted once.
+    fn lines(&mut self) {
+        let Some(map) = self.options.source_map else {
+            return;
+        };
+        let lines = std::mem::take(&mut self.lines);
+        for ((file, line), charge) in lines.into_iter().filter(|(_, charge)| *charge > 0) {
+            let file = map.file(file).unwrap_or("?");
+            self.line(0, &format!("; fuel {charge:>6}  {file}:{line}"));
+        }
     }
 
     fn instr(&self, instr: &Instr, defined: &Defined) -> String {

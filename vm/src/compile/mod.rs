@@ -28,7 +28,7 @@ use crate::shape::{self, CLOSURE, PieceKind};
 
 use moves::spare;
 use paths::ItemKind;
-use regions::{Region, block_charges};
+use regions::Region;
 
 /// Why a function has no form: it was not verified.
 type Made<T> = Result<T, LayoutError>;
@@ -63,7 +63,7 @@ pub fn compile(package: &Package, layouts: &mut Layouts, index: u32) -> Made<Com
         package,
         layouts,
         function,
-        blocks: block_charges(&function.body, &charges),
+        blocks: cop_bytecode::fuel::blocks(&function.body, &charges),
         types,
         slots: Vec::new(),
         top: 0,

@@ -7,33 +7,6 @@ use cop_bytecode::layout::{Body, LayoutError};
 use super::{Compiler, Made};
 use crate::flat::{Insn, NONE};
 
-/// Per instruction that begins a block, what the block charges.
-pub(super) fn block_charges(body: &[Instr], charges: &[u64]) -> Vec<u64> {
-    let mut blocks = vec![0; body.len() + 1];
-    let mut start = 0;
-    for (at, instr) in body.iter().enumerate() {
-        match instr {
-            // Its price is part of the head block, at each turn.
-            Instr::For { .. } => {
-                start = at + 1;
-                blocks[start] += charges[at];
-            }
-            Instr::Block { .. }
-            | Instr::If { .. }
-            | Instr::Switch { .. }
-            | Instr::Loop { .. }
-            | Instr::Else
-            | Instr::Arm
-            | Instr::End => {
-                blocks[start] += charges[at];
-                start = at + 1;
-            }
-            _ => blocks[start] += charges[at],
-        }
-    }
-    blocks
-}
-
 /// An open region.
 pub(super) struct Region {
     kind: RegionKind,
