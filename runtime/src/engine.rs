@@ -1,7 +1,6 @@
 //! What runs bytecode, seen from here: bytes in, an outcome out, and host calls in between.
 //!
-//! The door is a trait so that the layers above are tested against scripted programs, and so that a second engine can stand
-//! beside the interpreter of `vm`.
+//! The door is a trait so that the layers above are tested against scripted programs.
 
 use std::sync::Arc;
 
@@ -35,16 +34,25 @@ pub trait Loaded: Send + Sync {
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome;
 }
 
-/// The interpreter of `vm`.
+/// The interpreter of `vm` alone.
 pub fn interpreter() -> Arc<dyn Engine> {
-    Arc::new(Interpreter)
+    of_vm(cop_vm::Engine::Interpreter)
 }
 
-struct Interpreter;
+/// An engine of `vm`.
+pub fn of_vm(engine: cop_vm::Engine) -> Arc<dyn Engine> {
+    Arc::new(OfVm(engine))
+}
 
-impl Engine for Interpreter {
+struct OfVm(cop_vm::Engine);
+
+impl Engine for OfVm {
     fn name(&self) -> &'static str {
-        "interpreter"
+        match self.0 {
+            cop_vm::Engine::Interpreter => "interpreter",
+            cop_vm::Engine::Jit => "jit",
+            cop_vm::Engine::Auto => "auto",
+        }
     }
 
     fn load(&self, interface: &[u8], code: &[u8]) -> Result<Arc<dyn Loaded>, String> {
@@ -57,7 +65,10 @@ impl Engine for Interpreter {
             ));
         }
         let program = cop_vm::Program::load(&package).map_err(|refusal| refusal.to_string())?;
-        Ok(Arc::new(InterpretedProgram(program)))
+        Ok(Arc::new(VerifiedProgram {
+            program,
+            engine: self.0,
+        }))
     }
 }
 
@@ -67,17 +78,23 @@ fn is_known(function: &HostFunction) -> bool {
         && call.is_some_and(|call| call.needs_capability() == function.capability)
 }
 
-struct InterpretedProgram(cop_vm::Program);
+struct VerifiedProgram {
+    program: cop_vm::Program,
+    engine: cop_vm::Engine,
+}
 
-impl InterpretedProgram {
+impl VerifiedProgram {
     fn entry(&self, name: &str) -> Option<&Entry> {
-        self.0.entries().iter().find(|entry| entry.name == name)
+        self.program
+            .entries()
+            .iter()
+            .find(|entry| entry.name == name)
     }
 }
 
-impl Loaded for InterpretedProgram {
+impl Loaded for VerifiedProgram {
     fn hash(&self) -> Hash {
-        self.0.hash()
+        self.program.hash()
     }
 
     fn capabilities(&self, entry: &str) -> Option<Vec<String>> {
@@ -85,6 +102,6 @@ impl Loaded for InterpretedProgram {
     }
 
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
-        cop_vm::run(&self.0, entry, limits, host)
+        cop_vm::run_on(&self.program, entry, limits, host, self.engine)
     }
 }

@@ -8,6 +8,8 @@ use cop_bytecode::{TrapKind, limits};
 
 use crate::heap::Heap;
 use crate::memory::{NoRoom, Ref, pinned};
+use crate::native;
+use crate::program::Program;
 use crate::shape::{Kind, ShapeId};
 
 /// Fuel after which a run looks whether it is still wanted: some milliseconds.
@@ -72,6 +74,31 @@ pub struct Machine<'p> {
     pub stack_left: i64,
     /// Fuel limit.
     pub fuel_limit: u64,
+    /// A program of which machine code is wanted when this slice is used up.
+    pub warm: Option<Warm>,
+}
+
+/// A program that is interpreted, until it has used much.
+pub struct Warm {
+    /// The program.
+    pub program: Program,
+    /// The function that was entered.
+    pub function: u32,
+}
+
+impl Warm {
+    /// The first slice of a run: as much as is interpreted in about the time that compiling takes.
+    pub const SLICE: i64 = 1 << 18;
+
+    /// Notes the fuel of a run, and asks for machine code when runs have used much together.
+    pub fn note(self, fuel: u64) {
+        let before = self.program.inner.heat.fetch_add(fuel, Ordering::Relaxed);
+        let after = before.saturating_add(fuel);
+        // Again each time it has used as much again, in case that nobody listened.
+        if before / Warm::SLICE as u64 != after / Warm::SLICE as u64 {
+            native::compile_beside(&self.program, self.function);
+        }
+    }
 }
 
 impl<'p> Machine<'p> {
@@ -110,6 +137,9 @@ impl<'p> Machine<'p> {
             .is_some_and(|interrupt| interrupt.load(Ordering::Relaxed))
         {
             return given_up();
+        }
+        if let Some(warm) = self.warm.take() {
+            native::compile_beside(&warm.program, warm.function);
         }
         let wanted = FUEL_SLICE.saturating_sub(self.fuel);
         let taken = wanted.min(self.reserve);

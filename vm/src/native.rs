@@ -1,10 +1,10 @@
 //! The door to machine code; where there is none (feature `jit` off, or another kind of machine), nothing is behind it.
 
 #[cfg(cop_jit)]
-pub use crate::jit::{Entry, Native, enter, last_return};
+pub use crate::jit::{Entry, Native, compile_beside, enter, last_return};
 
 #[cfg(not(cop_jit))]
-pub use none::{Entry, Native, enter, last_return};
+pub use none::{Entry, Native, compile_beside, enter, last_return};
 
 /// Which engine runs a program. Nothing that can be observed depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -14,6 +14,8 @@ pub enum Engine {
     Interpreter,
     /// Machine code from the first call on; the interpreter where there is none.
     Jit,
+    /// The interpreter at first; what has used much fuel is compiled beside it, and is machine code from its next call on.
+    Auto,
 }
 
 #[cfg(not(cop_jit))]
@@ -42,6 +44,9 @@ mod none {
     pub fn last_return(_: &Interpreter) -> Option<crate::run::Position> {
         None
     }
+
+    /// Asks for machine code: in vain.
+    pub fn compile_beside(_: &crate::Program, _: u32) {}
 
     /// The machine code of a program: none.
     #[derive(Default)]

@@ -1,5 +1,6 @@
 //! A program: a package that was verified, with everything that its runs share.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cop_bytecode::layout::{LayoutError, Layouts};
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) layouts: Mutex<Layouts>,
     /// Machine code.
     pub(crate) native: Native,
+    /// Fuel that interpreted runs have used.
+    pub(crate) heat: AtomicU64,
     pub(crate) string: ShapeId,
     pub(crate) bytes: ShapeId,
 }
@@ -81,6 +84,7 @@ impl Program {
                 codes: package.functions.iter().map(|_| OnceLock::new()).collect(),
                 layouts: Mutex::new(layouts),
                 native: Native::default(),
+                heat: AtomicU64::new(0),
                 string: string.0,
                 bytes: bytes.0,
                 package: package.clone(),
@@ -119,6 +123,12 @@ impl Inner {
             Some(code) => Ok(code),
             None => self.make_code(cell, function),
         }
+    }
+
+    /// Whether a function has machine code.
+    pub(crate) fn is_native(&self, function: u32) -> bool {
+        self.code(function)
+            .is_ok_and(|code| code.native.get().is_some())
     }
 
     #[cold]

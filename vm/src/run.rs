@@ -6,7 +6,7 @@ use crate::flat::Code;
 use crate::heap::Heap;
 use crate::host::Host;
 use crate::interpret::Interpreter;
-use crate::machine::{FUEL_SLICE, Machine, Stop};
+use crate::machine::{FUEL_SLICE, Machine, Stop, Warm};
 use crate::memory::{Arena, Ref};
 use crate::native::Engine;
 use crate::program::{Inner, Program};
@@ -157,6 +157,12 @@ pub fn run_inspected(
         Ok(prepared) => prepared,
         Err(reason) => return refuse(reason),
     };
+    let cold = engine == Engine::Auto && !inner.is_native(entry.function);
+    let warm = cold.then(|| Warm {
+        program: program.clone(),
+        function: entry.function,
+    });
+    let slice = if cold { Warm::SLICE } else { FUEL_SLICE };
     let machine = Machine {
         heap: Heap {
             arena,
@@ -164,17 +170,18 @@ pub fn run_inspected(
             captures: &inner.captures,
         },
         constants,
-        fuel: (limits.fuel as i64).min(FUEL_SLICE),
-        reserve: (limits.fuel as i64 - FUEL_SLICE).max(0),
+        fuel: (limits.fuel as i64).min(slice),
+        reserve: (limits.fuel as i64 - slice).max(0),
         interrupt: host.interrupt(),
         stack_left: limits::STACK as i64,
         fuel_limit: limits.fuel,
+        warm,
     };
     let nowhere = Code::default();
     let mut interpreter = Interpreter::new(inner, machine, host, &nowhere);
+    interpreter.native = engine != Engine::Interpreter;
     if engine == Engine::Jit {
         inner.native.compile(inner, entry.function);
-        interpreter.native = true;
     }
     // Capabilities are numbered by parameter; what they mean is the host's business.
     let arguments: Vec<u64> = (0..function.params.len() as u64).collect();
@@ -210,9 +217,13 @@ pub fn run_inspected(
             }),
         },
     };
+    let fuel_used = machine.fuel_used();
+    if let Some(warm) = machine.warm.take() {
+        warm.note(fuel_used);
+    }
     let outcome = Outcome {
         end,
-        fuel_used: machine.fuel_used(),
+        fuel_used,
         peak_memory_bytes: machine.heap.arena.peak(),
     };
     let remains = Remains {

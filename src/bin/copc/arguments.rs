@@ -228,6 +228,28 @@ pub struct LimitOptions {
     pub memory: Option<u64>,
 }
 
+/// What runs the bytecode; nothing that can be observed depends on it but time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum EngineOption {
+    /// Interpret
+    Interpreter,
+    /// Compile to machine code before the first call
+    Jit,
+    /// Interpret at first, and compile what has used much fuel beside it
+    Auto,
+}
+
+impl EngineOption {
+    /// The engine that is meant.
+    pub fn engine(self) -> cop_vm::Engine {
+        match self {
+            EngineOption::Interpreter => cop_vm::Engine::Interpreter,
+            EngineOption::Jit => cop_vm::Engine::Jit,
+            EngineOption::Auto => cop_vm::Engine::Auto,
+        }
+    }
+}
+
 const RUN_AFTER: &str = "\
 Examples:
   copc run words.cop -- to be or not                  a command with four arguments
@@ -252,6 +274,9 @@ pub struct RunOptions {
     pub packages: PackageOptions,
     #[command(flatten)]
     pub node: NodeOption,
+    /// What runs the bytecode; outcome, fuel and memory are the same
+    #[arg(long, value_enum, default_value = "auto")]
+    pub engine: EngineOption,
     /// Say on standard error what the run used: fuel, memory, time, engine
     #[arg(long)]
     pub stats: bool,
@@ -321,6 +346,9 @@ pub struct TestOptions {
     pub packages: PackageOptions,
     #[command(flatten)]
     pub node: NodeOption,
+    /// What runs the bytecode; outcome, fuel and memory are the same
+    #[arg(long, value_enum, default_value = "interpreter")]
+    pub engine: EngineOption,
     /// Say below each test what it used: fuel, memory
     #[arg(long)]
     pub stats: bool,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use cop_bytecode::limits;
-use cop_runtime::engine::{Limits, interpreter};
+use cop_runtime::engine::{Limits, of_vm};
 use cop_runtime::host::request::RequestView;
 use cop_runtime::host::response::Response;
 use cop_runtime::library::ReadyProgram;
@@ -34,7 +34,7 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
     let from = options.packages.with(options.node.url.as_deref(), None);
     let Subject { project, built } = Subject::of(&options.path, &from, watch)?;
     let input = input(options, built.bundle.manifest().kind)?;
-    let engine = interpreter();
+    let engine = of_vm(options.engine.engine());
     let refused = |failure: Failure| Complaint::Failed(failure.to_string());
     let ready = ReadyProgram::of_bundle(&*engine, &built.bundle).map_err(refused)?;
     if !options.json {

@@ -8,6 +8,7 @@
 //! it), [`outside`] (what it calls), [`abi`] (how functions call each other), and `body` with its parts (the translation).
 
 mod abi;
+mod beside;
 mod body;
 mod context;
 mod outside;
@@ -37,6 +38,7 @@ use crate::program::Inner;
 use crate::run::Position;
 
 use abi::Abi;
+pub use beside::compile_beside;
 use context::Context;
 use stack::Stack;
 use stub::Trampoline;

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 
 use cop_bytecode::{encode, limits};
 use cop_compiler::compile::Compiled;
-use cop_runtime::engine::{Limits, interpreter};
+use cop_runtime::engine::{Limits, of_vm};
 use coputer::packages::{self, Packages};
 use coputer::project::Project;
 use coputer::publish::{self, BuildError};
@@ -77,7 +77,7 @@ fn once(options: &TestOptions, watch: &Watch) -> Result<Ended, Complaint> {
     }
     let encoded =
         encode(&compiled.package).map_err(|error| Complaint::Build(BuildError::Package(error)))?;
-    let program = interpreter()
+    let program = of_vm(options.engine.engine())
         .load(&encoded.interface, &encoded.code)
         .map_err(|reason| {
             Complaint::Failed(format!(
