@@ -55,8 +55,10 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/big"
     "std/bits"
     "std/collections"
+    "std/compress"
     "std/csv"
     "std/decimal"
+    "std/diff"
     "std/form"
     "std/graph"
     "std/hash"
@@ -68,6 +70,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/markdown"
     "std/math"
     "std/options"
+    "std/path"
     "std/random"
     "std/regex"
     "std/router"
@@ -82,6 +85,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/url"
     "std/uuid"
     "std/web"
+    "std/xml"
 };
 
 #[cfg(test)]
