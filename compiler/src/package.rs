@@ -6,6 +6,7 @@
 
 use crate::check::suggest::nearest;
 use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 use std::fmt;
 
 /// The root file of every package of others.
@@ -40,8 +41,37 @@ pub struct Package {
 pub enum PackageError {
     /// The manifest of the importing package names no such dependency. These it does name.
     NotNamed(Vec<String>),
-    /// Something else, as a message that lacks its place.
-    Fault(Box<Diagnostic>),
+    /// Something else.
+    Fault(Box<Missing>),
+}
+
+/// Why a package that is named is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What is wrong, without its place.
+    pub message: Diagnostic,
+    /// What could be written in the place of its name, if that is known.
+    pub instead: Option<String>,
+}
+
+impl From<Diagnostic> for Box<Missing> {
+    fn from(message: Diagnostic) -> Box<Missing> {
+        Box::new(Missing {
+            message,
+            instead: None,
+        })
+    }
+}
+
+impl Missing {
+    /// The message at a place where a text names the package and, behind that, perhaps a file of it.
+    pub fn at(self, span: Span, label: &str, rest: &str) -> Diagnostic {
+        let message = self.message.at(span, label);
+        match self.instead {
+            Some(instead) => message.edit(span, format!("\"{instead}{rest}\"")),
+            None => message,
+        }
+    }
 }
 
 /// What can be wrong with a package of others besides its source.
@@ -193,6 +223,17 @@ impl Foreign {
         } else {
             let end = import.find('/').unwrap_or(import.len());
             let (name, rest) = import.split_at(end);
+            if let Some((bare, _)) = name
+                .split_once(['@', '#'])
+                .filter(|(bare, _)| is_name(bare))
+            {
+                return Some(Err((
+                    format!("`{import}` does not say whose package that is"),
+                    format!(
+                        "write `\"ADDRESS/{import}\"`, or name it in `cop.toml` and import `\"{bare}\"`"
+                    ),
+                )));
+            }
             if !is_name(name) {
                 return None;
             }
@@ -214,6 +255,11 @@ pub(crate) fn is_file_part(part: &str) -> bool {
         && part
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// The one of several names that a misspelt one may mean.
+pub fn nearest_name<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    nearest(name, known)
 }
 
 /// Says that the manifest names no such dependency.

@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cop_bytecode::Hash;
 use cop_compiler::diagnostic::{Diagnostic, Diagnostics};
 use cop_compiler::manifest::{self, Dependency, Manifest, Target};
-use cop_compiler::package::begins_with_address;
-use cop_compiler::package::{Fault, MAX_PACKAGES, Package, PackageError, Published, Which};
+use cop_compiler::package::{
+    self, Fault, MAX_PACKAGES, Missing, Package, PackageError, Published, Which,
+};
 use cop_compiler::source::{FileId, SourceError, Sources};
 use cop_runtime::{Address, Bundle, ProgramName};
 
@@ -27,6 +28,8 @@ use crate::packages::paths::{bundled, join};
 use crate::project::{Project, ROOT, SETTINGS};
 use crate::report::Report;
 
+/// Most bytes of all published packages of a program, in their bundles.
+pub const PACKAGES_BYTES_MAX: u64 = 256 << 20;
 /// Characters of a hash in the names of packages.
 const HASH_SHOWN: usize = 8;
 
@@ -57,6 +60,8 @@ struct State {
     packages: BTreeMap<String, Known>,
     /// The prefix of a bundle's own package.
     prefixes: BTreeMap<Hash, String>,
+    /// Bytes of all bundles.
+    size: u64,
     /// What the lock file is to say.
     used: BTreeMap<String, Option<Locked>>,
     /// The files of the project and of the packages in folders that were read, by path from the project.
@@ -145,7 +150,7 @@ impl<'a> Packages<'a> {
                 match self.resolve(&mut state, &known, &dependency.target) {
                     Ok(Found::Package(_)) => {}
                     Ok(Found::Unread(folder)) => waiting.push(folder),
-                    Err(fault) => report.diagnostics.push(fault.at(dependency.span, "")),
+                    Err(fault) => report.diagnostics.push(fault.at(dependency.span, "", "")),
                 }
             }
         }
@@ -179,7 +184,7 @@ impl<'a> Packages<'a> {
         state: &mut State,
         from: &Known,
         target: &Target,
-    ) -> Result<Found, Box<Diagnostic>> {
+    ) -> Result<Found, Box<Missing>> {
         match (target, &from.tree) {
             (Target::Path(path), Tree::Own) => self.in_folder(state, from, path),
             (Target::Path(path), Tree::Bundle(archive)) => in_archive(state, from, path, archive),
@@ -203,7 +208,7 @@ impl<'a> Packages<'a> {
         state: &mut State,
         from: &Known,
         path: &str,
-    ) -> Result<Found, Box<Diagnostic>> {
+    ) -> Result<Found, Box<Missing>> {
         let folder = join(&from.folder, path).ok_or_else(|| {
             Fault::Absent
                 .error(format!("`{path}` leads too far up"))
@@ -224,21 +229,40 @@ impl<'a> Packages<'a> {
                 enter(state, &folder, None)?;
                 Ok(Found::Unread(folder))
             }
-            Err(error) => refuse(Fault::Absent
-                .error(format!("there is no package at `{path}`"))
-                .note(format!("{}: {error}", self.project.shown_file(&root)))
-                .help(format!(
-                    "a package is a folder with a `{ROOT}`; the path is counted from the folder of this `{SETTINGS}`"
-                ))),
+            Err(error) => {
+                let fault = Fault::Absent
+                    .error(format!("there is no package at `{path}`"))
+                    .note(format!("{}: {error}", self.project.shown_file(&root)));
+                let near = self.near(&folder, path);
+                let message = match &near {
+                    Some(near) => fault.help(format!("there is one at `{near}`")),
+                    None => fault.help(format!(
+                        "a package is a folder with a `{ROOT}`; the path is counted from the folder of this `{SETTINGS}`"
+                    )),
+                };
+                Err(Box::new(Missing {
+                    message,
+                    instead: near,
+                }))
+            }
         }
     }
 
+    /// A path that leads to a package, in the place of one that leads to none.
+    fn near(&self, folder: &str, path: &str) -> Option<String> {
+        let (beside, name) = folder.rsplit_once('/')?;
+        let all = self.project.list(beside);
+        let packages = all.iter().filter(|other| {
+            let root = format!("{beside}/{other}/{ROOT}");
+            self.project.read(&root).is_ok()
+        });
+        let near = package::nearest_name(name, packages.map(String::as_str))?;
+        let written = path.trim_end_matches('/').strip_suffix(name)?;
+        Some(format!("{written}{near}"))
+    }
+
     /// A published package that the project or one beside it names.
-    fn published(
-        &self,
-        state: &mut State,
-        published: &Published,
-    ) -> Result<Found, Box<Diagnostic>> {
+    fn published(&self, state: &mut State, published: &Published) -> Result<Found, Box<Missing>> {
         let name = published.to_string();
         let locked = state
             .used
@@ -264,7 +288,17 @@ impl<'a> Packages<'a> {
             Which::Release(number) => {
                 let (address, called) = parse_publisher(published)?;
                 let signed = self.fetcher.release(&address, &called, *number);
-                let signed = signed.map_err(fault)?;
+                let signed = signed.map_err(|error| {
+                    let newest = self.newest(published, &address, &called, &error);
+                    let mut missing = *fault(error);
+                    if let Some(newest) = newest {
+                        missing.message = missing
+                            .message
+                            .help(format!("the newest release there is `{}`", newest.short()));
+                        missing.instead = Some(newest.to_string());
+                    }
+                    Box::new(missing)
+                })?;
                 (signed.release().bundle, Some(signed.release().package))
             }
         };
@@ -286,8 +320,26 @@ impl<'a> Packages<'a> {
         self.keep(state, published, locked, bundle)
     }
 
+    /// The newest release of a package, one of whose releases is not there.
+    fn newest(
+        &self,
+        published: &Published,
+        address: &Address,
+        name: &ProgramName,
+        error: &FetchError,
+    ) -> Option<Published> {
+        if error.is_untrue {
+            return None;
+        }
+        let newest = self.fetcher.newest_release(address, name).ok()?;
+        Some(Published {
+            which: Which::Release(newest.release().number),
+            ..published.clone()
+        })
+    }
+
     /// Whether the lock file says of a package what its publisher does, as far as this machine knows.
-    fn check_lock(&self, published: &Published, locked: &Locked) -> Result<(), Box<Diagnostic>> {
+    fn check_lock(&self, published: &Published, locked: &Locked) -> Result<(), Box<Missing>> {
         let (signed, signed_package) = match &published.which {
             Which::Bundle(hash) => (parse_hash(hash)?, None),
             Which::Release(number) => {
@@ -318,7 +370,7 @@ impl<'a> Packages<'a> {
         state: &mut State,
         published: &Published,
         locked: Locked,
-    ) -> Result<Found, Box<Diagnostic>> {
+    ) -> Result<Found, Box<Missing>> {
         let name = published.to_string();
         if let Some(prefix) = state.prefixes.get(&locked.bundle).cloned() {
             enter(state, &name, Some(locked))?;
@@ -352,7 +404,7 @@ impl<'a> Packages<'a> {
         published: &Published,
         locked: Locked,
         bundle: Bundle,
-    ) -> Result<Found, Box<Diagnostic>> {
+    ) -> Result<Found, Box<Missing>> {
         let spelled = published.to_string();
         enter(state, &spelled, Some(locked))?;
         if let Some(prefix) = state.prefixes.get(&locked.bundle) {
@@ -377,8 +429,16 @@ impl<'a> Packages<'a> {
         for (other, locked) in &lock.entries {
             if locked.is_some() {
                 enter(state, other, *locked)
-                    .map_err(|fault| fault.note(format!("named by `{spelled}`")))?;
+                    .map_err(|fault| fault.message.note(format!("named by `{spelled}`")))?;
             }
+        }
+        let sizes = bundle.files().map(|(_, _, content)| content.len() as u64);
+        state.size += sizes.sum::<u64>();
+        if state.size > PACKAGES_BYTES_MAX {
+            return refuse(Fault::TooMany.error(format!(
+                "the packages of a program have at most {} MiB, and `{spelled}` is more",
+                PACKAGES_BYTES_MAX >> 20
+            )));
         }
         let archive = Arc::new(Archive {
             bundle,
@@ -477,8 +537,8 @@ impl<'a> Packages<'a> {
 }
 
 /// A fault as a result.
-fn refuse<T>(fault: Diagnostic) -> Result<T, Box<Diagnostic>> {
-    Err(Box::new(fault))
+fn refuse<T>(fault: Diagnostic) -> Result<T, Box<Missing>> {
+    Err(fault.into())
 }
 
 /// What a target is.
@@ -503,7 +563,7 @@ fn source(path: &str) -> String {
 }
 
 /// Adds an entry to what the lock file is to say.
-fn enter(state: &mut State, name: &str, locked: Option<Locked>) -> Result<(), Box<Diagnostic>> {
+fn enter(state: &mut State, name: &str, locked: Option<Locked>) -> Result<(), Box<Missing>> {
     match state.used.get(name) {
         Some(known) if *known == locked => return Ok(()),
         Some(Some(known)) => {
@@ -536,7 +596,7 @@ fn in_archive(
     from: &Known,
     path: &str,
     archive: &Arc<Archive>,
-) -> Result<Found, Box<Diagnostic>> {
+) -> Result<Found, Box<Missing>> {
     let folder = join(&from.folder, path);
     let folder = folder.ok_or_else(|| {
         Fault::Untrue.error(format!("`{}` names a package at `{path}`", from.name))
@@ -550,7 +610,7 @@ fn in_archive(
 }
 
 /// Reads the manifest of a package in a bundle.
-fn read_archive(archive: &Arc<Archive>, folder: &str) -> Result<Known, Box<Diagnostic>> {
+fn read_archive(archive: &Arc<Archive>, folder: &str) -> Result<Known, Box<Missing>> {
     let prefix = prefix_of(&bundled(folder));
     let name = match folder {
         "" => archive.name.clone(),
@@ -594,12 +654,15 @@ fn read_archive(archive: &Arc<Archive>, folder: &str) -> Result<Known, Box<Diagn
     Ok(known)
 }
 
-fn parse_hash(hash: &str) -> Result<Hash, Box<Diagnostic>> {
-    hash.parse()
-        .map_err(|error| Box::new(Fault::Absent.error(format!("`{hash}` is no hash: {error}"))))
+fn parse_hash(hash: &str) -> Result<Hash, Box<Missing>> {
+    hash.parse().map_err(|error| {
+        Fault::Absent
+            .error(format!("`{hash}` is no hash: {error}"))
+            .into()
+    })
 }
 
-fn parse_publisher(published: &Published) -> Result<(Address, ProgramName), Box<Diagnostic>> {
+fn parse_publisher(published: &Published) -> Result<(Address, ProgramName), Box<Missing>> {
     let address = published.address.parse::<Address>().map_err(|error| {
         Fault::Absent
             .error(format!("`{}` is no address", published.address))
@@ -616,7 +679,7 @@ fn parse_publisher(published: &Published) -> Result<(Address, ProgramName), Box<
 }
 
 /// Says that a package cannot be had.
-fn unavailable(name: &str, error: FetchError) -> Diagnostic {
+fn unavailable(name: &str, error: FetchError) -> Box<Missing> {
     let FetchError {
         is_untrue,
         why,
@@ -626,7 +689,7 @@ fn unavailable(name: &str, error: FetchError) -> Diagnostic {
         true => Fault::Untrue.error(format!("what came is not `{name}`")),
         false => Fault::Absent.error(format!("`{name}` cannot be had")),
     };
-    diagnostic.note(why).help(help)
+    diagnostic.note(why).help(help).into()
 }
 
 impl Sources for Packages<'_> {
@@ -674,7 +737,7 @@ impl Sources for Packages<'_> {
             return Err(PackageError::NotNamed(Vec::new()));
         };
         let named = |name: &str| from.dependencies.iter().find(|one| one.name == name);
-        let target = if begins_with_address(wanted) {
+        let target = if package::begins_with_address(wanted) {
             let read = Published::read(wanted).map(|(published, _)| published);
             read.map(Target::Published).map_err(|(what, _)| what)
         } else if let Some(dependency) = named(wanted) {
@@ -684,7 +747,7 @@ impl Sources for Packages<'_> {
             return Err(PackageError::NotNamed(names.collect()));
         };
         let target =
-            target.map_err(|what| PackageError::Fault(Box::new(Fault::Absent.error(what))))?;
+            target.map_err(|what| PackageError::Fault(Fault::Absent.error(what).into()))?;
         let found = self.resolve(&mut state, &from, &target);
         let prefix = match found.map_err(PackageError::Fault)? {
             Found::Package(prefix) => prefix,

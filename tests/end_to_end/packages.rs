@@ -255,6 +255,17 @@ fn two_releases_live_side_by_side() {
             &format!("{address}/shapes@2/main.cop:"),
         ],
     );
+    // A number too high is told with the newest.
+    let high = both.replace("shapes@2", "shapes@7");
+    std::fs::write(folder.path().join("high.cop"), high).expect("written");
+    with_node(folder.path(), data.path(), &["run", "high.cop"]).refused(
+        1,
+        &[
+            "E0806",
+            "the newest release there is `shapes@2`",
+            "+ import newer from",
+        ],
+    );
     // A release and its bundle's hash are the same package.
     let listed = with_node(ada.path(), data.path(), &["publish", "shapes", "--json"]).json();
     let hash = text(&listed, "/bundle");
@@ -383,12 +394,26 @@ fn packages_in_folders_have_rules() {
         ("b/cop.toml", "name = \"b\"\n[dependencies]\nc = \"../c\"\n"),
         (
             "b/main.cop",
-            "import { three } from \"c\"\npub fn two() -> Int { three() }\nfn unused() {}\n",
+            "import { three } from \"c\"\npub fn two() -> Int { three() }\nfn unused() {}\nfn main() { print(two()) }\ntest \"theirs\" { assert(false) }\n",
         ),
         ("c/main.cop", "pub fn three() -> Int { 3 }\n"),
     ]);
     let run = copc(home.path(), &["run", "a"]);
     assert_eq!((run.well(), run.errors.as_str()), ("3\n", ""));
+    let misspelt = "name = \"a\"\n[dependencies]\nb = \"../bb\"\n";
+    let named = std::fs::read_to_string(home.path().join("a/cop.toml")).expect("read");
+    std::fs::write(home.path().join("a/cop.toml"), misspelt).expect("written");
+    std::fs::create_dir(home.path().join("bx")).expect("made");
+    copc(home.path(), &["check", "a"]).refused(
+        1,
+        &[
+            "E0806",
+            "there is one at `../b`",
+            "- b = \"../bb\"",
+            "+ b = \"../b\"",
+        ],
+    );
+    std::fs::write(home.path().join("a/cop.toml"), named).expect("written");
     // A circle is told with its chain, where it closes.
     std::fs::write(
         home.path().join("c/cop.toml"),

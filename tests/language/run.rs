@@ -7,6 +7,7 @@ use std::path::Path;
 use cop_bytecode::encode;
 use cop_compiler::compile::compile;
 use cop_compiler::diagnostic::{Diagnostic, Severity};
+use cop_compiler::package::{Package, PackageError};
 use cop_compiler::render;
 use cop_compiler::source::{SourceError, SourceMap, Sources};
 use coputer::publish::options;
@@ -28,6 +29,24 @@ impl Sources for Files<'_> {
             Some((_, text)) => Ok(text.clone()),
             None => fs::read_to_string(self.folder.join(path)).map_err(|_| SourceError::NotFound),
         }
+    }
+
+    /// The files of the program in a folder of its name.
+    fn package(&self, _: &str, wanted: &str) -> Result<Package, PackageError> {
+        let prefix = format!("{wanted}/");
+        let within =
+            |path: &str| Some(path.strip_prefix(&prefix)?.strip_suffix(".cop")?.to_owned());
+        let files = self.own.iter();
+        let offers: Vec<String> = files.filter_map(|(path, _)| within(path)).collect();
+        if offers.is_empty() {
+            return Err(PackageError::NotNamed(Vec::new()));
+        }
+        let name = wanted.to_owned();
+        Ok(Package {
+            prefix,
+            name,
+            offers,
+        })
     }
 }
 

@@ -135,6 +135,30 @@ impl Checker<'_> {
         }
     }
 
+    /// A trait of the name of another that a type has, which tells them apart only by their packages: `shapes@1/Named`. The
+    /// one that it has, and the other.
+    pub(super) fn namesake(&self, ty: &Ty, other: hir::TraitId) -> Option<(String, String)> {
+        let head = Head::of(ty)?;
+        let name = &self.program.traits[other.index()].name;
+        let whole = |id: hir::TraitId| {
+            let module = self.program.traits[id.index()].module as usize;
+            match self.loaded[module].package {
+                PackageId::OWN | PackageId::LIBRARY => {
+                    format!("{name} of {}", self.loaded[module].path)
+                }
+                package => format!("{}/{name}", self.whole.package_name(package)),
+            }
+        };
+        (0..self.program.traits.len() as u32)
+            .map(hir::TraitId)
+            .find(|id| {
+                *id != other
+                    && self.program.traits[id.index()].name == *name
+                    && self.impls_of.contains_key(&(*id, head.clone()))
+            })
+            .map(|id| (whole(id), whole(other)))
+    }
+
     /// A trait with its arguments.
     pub(super) fn show_trait(&self, of: &hir::TraitRef, generics: &[hir::Generic]) -> String {
         let name = &self.program.traits[of.id.index()].name;

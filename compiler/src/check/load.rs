@@ -319,8 +319,14 @@ impl Loader<'_> {
         let prefix = &self.packages[importing.index()].package.prefix;
         let found = match self.sources.package(prefix, &foreign.wanted) {
             Ok(package) => self.enter(importing, package, span),
-            Err(PackageError::Fault(message)) => {
-                self.diagnostics.push(message.at(span, "imported here"));
+            Err(PackageError::Fault(missing)) => {
+                let rest = import.strip_prefix(&foreign.wanted).unwrap_or("");
+                // A dependency's name is not what is wrong.
+                let rest = package::begins_with_address(import).then_some(rest);
+                self.diagnostics.push(match rest {
+                    Some(rest) => missing.at(span, "imported here", rest),
+                    None => missing.message.at(span, "imported here"),
+                });
                 None
             }
             Err(PackageError::NotNamed(known)) => {

@@ -315,6 +315,11 @@ impl<'a> BodyCx<'_, 'a> {
         if !why.is_empty() {
             message = message.note(format!("because of {}", why.join(", ")));
         }
+        let here = obligation.of.id;
+        if let Some((has, wanted)) = self.cx.namesake(&ty, here) {
+            self.report(message.note(format!("it has the `{has}`, and this is the `{wanted}`")));
+            return;
+        }
         message = match (&ty, builtin) {
             (Ty::Fn(_), Some(_)) => message.note("functions have none of the built-in traits"),
             (Ty::Host(_), Some(_)) => message.note("capabilities have none of the built-in traits"),

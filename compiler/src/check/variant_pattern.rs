@@ -43,7 +43,8 @@ impl<'a> BodyCx<'_, 'a> {
             self.table.try_unify(&built, through);
         }
         if !self.table.try_unify(ty, &built) {
-            let (value, pattern) = (self.shown(ty), self.shown(&built));
+            let (value, pattern) = (self.table.deep(ty), self.table.deep(&built));
+            let (value, pattern) = self.cx.show_both(&value, &pattern, &self.generics);
             let name = &path.name.text;
             let mut message = Diagnostic::error(
                 "E0601",

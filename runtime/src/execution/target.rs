@@ -73,7 +73,10 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
                 manifest.kind.as_str()
             ),
         )
-        .hint("run a command with `copc run`"));
+        .hint(match manifest.kind {
+            ProgramKind::Library => "use a library in a program of your own with `copc add`",
+            _ => "run a command with `copc run`",
+        }));
     }
     let (limits, granted) = match &named {
         Some(signed) => {
