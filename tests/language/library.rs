@@ -50,7 +50,11 @@ fn examples_of(module: &str, source: &str) -> String {
             (_, None) => {}
         }
     }
-    if tests.contains(&format!("{module}.")) {
+    // `form.x`, but not `a_form.x` or `self.form.x`.
+    let named = format!("{module}.");
+    let mut places = tests.match_indices(&named).map(|(at, _)| &tests[..at]);
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.';
+    if places.any(|before| !before.ends_with(is_part)) {
         modules.insert(format!("import {module} from \"std/{module}\""));
     }
     let mut file = String::new();
