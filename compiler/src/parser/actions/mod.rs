@@ -3,6 +3,12 @@
 //! Actions cannot fail. What they find wrong goes to [`Context::found`], which counts only if the whole file was parsed;
 //! a run that ends in a syntax error is thrown away with its context.
 
+#![expect(
+    clippy::vec_box,
+    clippy::boxed_local,
+    reason = "all symbols on the parser's stack take the room of the largest"
+)]
+
 mod exprs;
 mod items;
 mod patterns;
