@@ -9,7 +9,7 @@ use cop_compiler::compile::{
     Compilation, CompileOptions, Compiled, ProgramKind as CompiledKind, compile, compile_both,
 };
 use cop_compiler::manifest::Kind;
-use cop_runtime::bundle::{BundleError, source_hash};
+use cop_runtime::bundle::{BundleError, SOURCES, source_hash};
 use cop_runtime::host::{HostCall, Source};
 use cop_runtime::release::ReleaseError;
 use cop_runtime::{
@@ -17,6 +17,7 @@ use cop_runtime::{
 };
 
 use crate::constants::VmConstants;
+use crate::packages::lock::{LOCK, LockFile};
 use crate::packages::{self, Packages};
 use crate::project::{Project, ROOT};
 use crate::report::Report;
@@ -31,6 +32,17 @@ pub struct Built {
     pub bundle: Bundle,
     /// Warnings.
     pub report: Report,
+}
+
+impl Built {
+    /// The packages that it is made of besides its own, as its lock file says.
+    pub fn packages(&self) -> LockFile {
+        let text = self.bundle.file(&format!("{SOURCES}{LOCK}"));
+        let text = text.map(|bytes| String::from_utf8_lossy(bytes));
+        // Without one, or with one that is none, there is nothing to tell.
+        text.and_then(|text| LockFile::parse(&text).ok())
+            .unwrap_or_default()
+    }
 }
 
 /// Why a project is not built.

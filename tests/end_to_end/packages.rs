@@ -133,6 +133,8 @@ async fn what_one_publishes_another_uses() {
     );
     let built = json(home, data.path(), &["build", "drawing", "--json"]);
     assert_eq!(built["name"], "drawing");
+    assert_eq!(built["packages"][0]["name"], package.as_str());
+    assert_eq!(text(&built, "/packages/0/bundle").len(), 52);
 
     // Served by the node, which knows nothing of packages.
     let told = with_node(home, data.path(), &["publish", "drawing", "--json"]).json();
@@ -162,7 +164,7 @@ async fn what_one_publishes_another_uses() {
     assert!(
         with_node(home, data.path(), &["disasm", bundle])
             .well()
-            .contains("area")
+            .contains("handle")
     );
     let checked = with_node(home, data.path(), &["check", bundle]);
     assert!(checked.well().contains("this very bundle"), "{checked:?}");
@@ -722,4 +724,186 @@ fn a_publisher_who_signs_two_bundles_is_found_out() {
     let mut mixed = command(home.path(), &["run", "uses", "--node", &to_one]);
     mixed.env("COP_PACKAGES", other.path().join(".coputer/packages"));
     ran(mixed).refused(1, &["E0810", "disagree"]);
+}
+
+#[test]
+fn adding_changes_one_line_or_nothing() {
+    let home = folder_with(&[
+        (
+            "a/cop.toml",
+            "# mine\nname = \"a\" # really\n\n[dependencies] # few\n\n# the end\n",
+        ),
+        ("a/main.cop", "fn main() { oops }\n"),
+        ("b/cop.toml", "name = \"bee\"\n"),
+        ("b/main.cop", "pub fn two() -> Int { 2 }\n"),
+        ("bare/main.cop", "fn main() {}\n"),
+        ("single.cop", "fn main() {}\n"),
+    ]);
+    let settings = || std::fs::read_to_string(home.path().join("a/cop.toml")).expect("read");
+    let before = settings();
+    let nobody = cop_runtime::Address::from_bytes([7; 20]).to_string();
+    for (package, flags, status, says) in [
+        ("../c", &[][..], 2, "a/../c has no main.cop"),
+        ("../b", &["--name", "Bee"], 2, "cannot name a dependency"),
+        ("../b", &["--name", "std"], 1, "cannot edit"),
+        (&format!("{nobody}/lib@1"), &[], 1, "no node runs on"),
+        (&format!("{nobody}/lib"), &[], 1, "no node runs on"),
+        (&format!("{nobody}/lib@x"), &[], 2, "is no release number"),
+        (&format!("{nobody}/lib@1/file"), &[], 2, "names a file"),
+        (&format!("{}x/lib", &nobody[..41]), &[], 2, "is no address"),
+        (
+            &format!("{nobody}/lib@1"),
+            &["--offline"],
+            1,
+            "lets nobody be asked",
+        ),
+    ] {
+        let added = copc(
+            home.path(),
+            &[&["add", package, "--to", "a"], flags].concat(),
+        );
+        added.refused(status, &[says]);
+        assert_eq!(settings(), before, "{package}");
+    }
+    // A program with errors can be given what it lacks.
+    let added = copc(home.path(), &["add", "../b", "--to", "a"]);
+    assert!(
+        added.well().contains("import bee from \"bee\""),
+        "{added:?}"
+    );
+    let after =
+        "# mine\nname = \"a\" # really\n\n[dependencies] # few\n\n# the end\nbee = \"../b\"\n";
+    assert_eq!(settings(), after);
+    let again = copc(
+        home.path(),
+        &["add", "../b", "--to", "a", "--name", "other"],
+    );
+    assert!(again.well().contains("other = \"../b\""), "{again:?}");
+    assert_eq!(settings(), format!("{after}other = \"../b\"\n"));
+    // A folder without a manifest gets one; a single file has none.
+    copc(home.path(), &["add", "../b", "--to", "bare"]).well();
+    let made = std::fs::read_to_string(home.path().join("bare/cop.toml")).expect("made");
+    assert_eq!(made, "name = \"bare\"\n\n[dependencies]\nbee = \"../b\"\n");
+    copc(home.path(), &["add", "../b", "--to", "single.cop"])
+        .refused(1, &["a single file has no dependencies"]);
+}
+
+/// A bundle of a package with these sources, whatever they are: made without the compiler's say.
+fn forged(sources: &[(&str, &str)]) -> Bundle {
+    let plain = BTreeMap::from([(ROOT.to_owned(), b"pub fn a() -> Int { 1 }".to_vec())]);
+    let project = Project::in_memory("lib", plain).expect("a project");
+    let built = build(&project, &Options::default()).expect("built").bundle;
+    let sources: BTreeMap<String, Vec<u8>> = sources
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+        .collect();
+    let listed = sources
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_slice()));
+    let manifest = cop_runtime::Manifest {
+        sources: cop_runtime::bundle::source_hash(listed),
+        ..built.manifest().clone()
+    };
+    Bundle::build(cop_runtime::BundleParts {
+        manifest,
+        interface: built.interface().to_vec(),
+        code: built.code().to_vec(),
+        source_map: built.source_map().to_vec(),
+        sources,
+        assets: BTreeMap::new(),
+    })
+    .expect("a bundle")
+}
+
+#[test]
+fn bundles_of_strangers_are_read_with_care() {
+    let key = SecretKey::from_bytes(&[7; 32]).expect("a key");
+    let address: Address = key.public().address();
+    let hash = cop_runtime::Hash([1; 32]);
+    let own = "/.well-known/coputer";
+    let root = (
+        "main.cop",
+        "import { b } from \"b\"\npub fn a() -> Int { b() }\n",
+    );
+    let named = |target: &str| format!("name = \"lib\"\n[dependencies]\nb = \"{target}\"\n");
+    let far = named(&format!("{address}/b@1"));
+    let head = "# Made by copc: the packages that this one is compiled with. Keep it in version control.\nversion = 1\n";
+    let entry = |name: &str, bundle: &cop_runtime::Hash| {
+        format!("\n[[package]]\nname = \"{name}\"\nbundle = \"{bundle}\"\npackage = \"{hash}\"\n")
+    };
+    let absent = format!("{head}{}", entry(&format!("{address}/b@1"), &hash));
+    let many: String = (100..400)
+        .map(|n| entry(&format!("{address}/b@{n}"), &hash))
+        .collect();
+    let many = format!("{head}{many}");
+    let deep = format!(
+        "name = \"lib\"\nx = {}{}\n",
+        "[".repeat(50_000),
+        "]".repeat(50_000)
+    );
+    let up = named("../../../../../../../../../../etc");
+    let beside = named("../b");
+    for (sources, code, says) in [
+        (vec![("other.cop", "")], "E0807", "lacks its root file"),
+        (
+            vec![root, ("cop.toml", "name = 3")],
+            "E0807",
+            "its manifest has mistakes",
+        ),
+        (
+            vec![root, ("cop.toml", &deep)],
+            "E0807",
+            "its manifest has mistakes",
+        ),
+        (
+            vec![root, ("cop.toml", &far)],
+            "E0807",
+            "does not say which bundle",
+        ),
+        (
+            vec![root, ("cop.toml", &far), ("cop.lock", "nonsense")],
+            "E0807",
+            "cannot be read",
+        ),
+        (
+            vec![root, ("cop.toml", &far), ("cop.lock", &many)],
+            "E0807",
+            "too many packages",
+        ),
+        (
+            vec![root, ("cop.toml", &far), ("cop.lock", &absent)],
+            "E0806",
+            "does not have it",
+        ),
+        (vec![root, ("cop.toml", &up)], "E0807", "names a package at"),
+        (
+            vec![root, ("cop.toml", &beside)],
+            "E0807",
+            "lacks its root file",
+        ),
+        (vec![root], "E0804", "no dependency is called `b`"),
+        (
+            vec![("main.cop", "import b from \"../../../b\"\n")],
+            "E0702",
+            "leads out of the package",
+        ),
+        (vec![("main.cop", "pub fn a( {")], "E0", "lib@1/main.cop:1:"),
+    ] {
+        let bundle = forged(&sources);
+        let place = Place {
+            network: cop_runtime::local_network(),
+            number: 1,
+            previous: None,
+        };
+        let name = "lib".parse().expect("a name");
+        let release = sign(&bundle, &name, place, &key).expect("signed");
+        let url = lying_node(BTreeMap::from([
+            (format!("{own}/releases/{address}/lib@1"), release.encode()),
+            (format!("{own}/bundles/{}", bundle.hash()), bundle.encode()),
+        ]));
+        let program =
+            format!("import {{ a }} from \"{address}/lib@1\"\n\nfn main() {{ print(a()) }}\n");
+        let home = folder_with(&[("uses.cop", &program)]);
+        copc(home.path(), &["run", "uses.cop", "--node", &url]).refused(1, &[code, says]);
+    }
 }

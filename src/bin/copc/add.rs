@@ -12,13 +12,17 @@ use coputer::packages::{Options, Packages};
 use coputer::project::{Project, ROOT, SETTINGS};
 use coputer::publish;
 
-use crate::arguments::AddOptions;
+use crate::arguments::{AddOptions, PackageOptions};
 use crate::ended::{Complaint, Ended};
 use crate::say;
 
 /// Adds a dependency, gets it, and keeps the lock file. If it cannot be had, nothing changes.
 pub fn add(options: &AddOptions) -> Result<Ended, Complaint> {
-    let from = options.packages.with(options.node.url.as_deref(), None);
+    let packages = PackageOptions {
+        locked: false,
+        offline: options.offline,
+    };
+    let from = packages.with(options.node.url.as_deref(), None);
     let project = Project::at(&options.to)?;
     let path = options.to.join(SETTINGS);
     let old = match std::fs::read_to_string(&path) {

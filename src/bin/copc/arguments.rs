@@ -128,8 +128,9 @@ pub struct AddOptions {
     /// What to call it [default: its own name]
     #[arg(long)]
     pub name: Option<String>,
-    #[command(flatten)]
-    pub packages: PackageOptions,
+    /// Ask no node: what this machine has seen must do
+    #[arg(long)]
+    pub offline: bool,
     #[command(flatten)]
     pub node: NodeOption,
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use coputer::files::write_whole;
+use coputer::packages::lock::Locked;
 use coputer::project::Project;
 use coputer::publish::{Built, build as make};
 use serde_json::json;
@@ -19,10 +20,10 @@ const FOLDER: &str = "build";
 /// Builds a program and writes its bundle.
 pub fn build(options: &BuildOptions) -> Result<Ended, Complaint> {
     let project = Project::at(&options.path)?;
-    let Built { bundle, report } = make(
-        &project,
-        &options.packages.with(options.node.url.as_deref(), None),
-    )?;
+    let from = options.packages.with(options.node.url.as_deref(), None);
+    let built = make(&project, &from)?;
+    let packages = built.packages();
+    let Built { bundle, report } = built;
     let manifest = bundle.manifest();
     let path = match &options.output {
         Some(path) => path.clone(),
@@ -47,6 +48,7 @@ pub fn build(options: &BuildOptions) -> Result<Ended, Complaint> {
             "package": manifest.package.to_string(),
             "file": path.display().to_string(),
             "size_bytes": bytes.len(),
+            "packages": packages.entries.iter().map(listed).collect::<Vec<_>>(),
             "diagnostics": diagnostics(&report),
         }));
     } else {
@@ -65,6 +67,15 @@ pub fn build(options: &BuildOptions) -> Result<Ended, Complaint> {
         ));
     }
     Ok(Ended::Well)
+}
+
+/// A package that the program is made of, for a tool.
+fn listed((name, locked): (&String, &Option<Locked>)) -> serde_json::Value {
+    json!({
+        "name": name,
+        "bundle": locked.map(|locked| locked.bundle.to_string()),
+        "package": locked.map(|locked| locked.package.to_string()),
+    })
 }
 
 /// In the program's folder; for a single file here.
