@@ -53,6 +53,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/base32"
     "std/base64"
     "std/big"
+    "std/binary"
     "std/bits"
     "std/collections"
     "std/compress"
