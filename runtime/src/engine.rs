@@ -2,13 +2,13 @@
 //!
 //! The door is a trait so that the layers above are tested against scripted programs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cop_bytecode::{Entry, Hash, HostFunction, decode};
 
 use crate::host::HostCall;
 
-pub use cop_vm::{Answer, End, Host, Limits, Outcome, Position, Trap};
+pub use cop_vm::{Answer, Copies, End, Host, Limits, Outcome, Position, Trap};
 
 /// Version of every host interface.
 const INTERFACE_VERSION: u32 = 1;
@@ -56,20 +56,23 @@ impl Engine for OfVm {
     }
 
     fn load(&self, interface: &[u8], code: &[u8]) -> Result<Arc<dyn Loaded>, String> {
-        let package = decode(interface, code).map_err(|error| error.to_string())?;
-        // Before any fuel is used: a host that lacks something says so here, not in the middle of a run.
-        if let Some(absent) = package.host_functions.iter().find(|f| !is_known(f)) {
-            return Err(format!(
-                "it calls `{}.{}` (version {}), which this node does not have",
-                absent.interface, absent.name, absent.version
-            ));
-        }
-        let program = cop_vm::Program::load(&package).map_err(|refusal| refusal.to_string())?;
-        Ok(Arc::new(VerifiedProgram {
-            program,
-            engine: self.0,
-        }))
+        let program = verified(interface, code)?;
+        let engine = self.0;
+        Ok(Arc::new(VerifiedProgram { program, engine }))
     }
+}
+
+/// Decodes and verifies a package, all of whose host functions are known.
+fn verified(interface: &[u8], code: &[u8]) -> Result<cop_vm::Program, String> {
+    let package = decode(interface, code).map_err(|error| error.to_string())?;
+    // Before any fuel is used: a host that lacks something says so here, not in the middle of a run.
+    if let Some(absent) = package.host_functions.iter().find(|f| !is_known(f)) {
+        return Err(format!(
+            "it calls `{}.{}` (version {}), which this node does not have",
+            absent.interface, absent.name, absent.version
+        ));
+    }
+    cop_vm::Program::load(&package).map_err(|refusal| refusal.to_string())
 }
 
 fn is_known(function: &HostFunction) -> bool {
@@ -103,5 +106,46 @@ impl Loaded for VerifiedProgram {
 
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
         cop_vm::run_on(&self.program, entry, limits, host, self.engine)
+    }
+}
+
+/// A program whose runs tell where they copied what was shared: for authors. Outcomes are those of the interpreter.
+pub struct WatchedProgram {
+    program: VerifiedProgram,
+    copies: Mutex<Copies>,
+}
+
+impl WatchedProgram {
+    /// Decodes and verifies a package, like [`Engine::load`].
+    pub fn load(interface: &[u8], code: &[u8]) -> Result<WatchedProgram, String> {
+        let program = verified(interface, code)?;
+        let engine = cop_vm::Engine::Interpreter;
+        Ok(WatchedProgram {
+            program: VerifiedProgram { program, engine },
+            copies: Mutex::default(),
+        })
+    }
+
+    /// Where the last run copied, and how many bytes.
+    pub fn copies(&self) -> Copies {
+        let copies = self.copies.lock();
+        copies.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Loaded for WatchedProgram {
+    fn hash(&self) -> Hash {
+        self.program.hash()
+    }
+
+    fn capabilities(&self, entry: &str) -> Option<Vec<String>> {
+        self.program.capabilities(entry)
+    }
+
+    fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
+        let (outcome, copies) = cop_vm::run_watched(&self.program.program, entry, limits, host);
+        let mut last = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = copies;
+        outcome
     }
 }

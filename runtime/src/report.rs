@@ -57,7 +57,7 @@ pub fn trap_message(kind: TrapKind, operands: [i64; 2], message: Option<&str>) -
 }
 
 /// Whether a file is part of the standard library.
-fn is_std(file: &str) -> bool {
+pub fn is_std(file: &str) -> bool {
     ["std/", "core/", "host/"]
         .iter()
         .any(|prefix| file.starts_with(prefix))

@@ -42,6 +42,46 @@ fn programs() -> tempfile::TempDir {
 }
 
 #[test]
+fn copies_of_what_was_shared_are_told_by_line() {
+    let folder = folder_with(&[
+        (
+            "carts.cop",
+            "struct Cart { lines: List[Int], name: String = \"\" }\n\n\
+         fn add(cart: Cart, n: Int) -> Cart {\n    let mut next = cart\n    next.lines.push(n)\n    next\n}\n\n\
+         fn main() {\n    let mut history = [Cart(lines: [])]\n    for n in 0..100 { history.push(add(history[n], n)) }\n    \
+         let mut own = [1]\n    own.push(2)\n    print(history.len() + own.len())\n}\n",
+        ),
+        (
+            "none.cop",
+            "fn main() {\n    let mut own = \"a\"\n    own.append(\"b\")\n    print(own)\n}\n",
+        ),
+    ]);
+    let told = copc(folder.path(), &["run", "--copies", "carts.cop"]);
+    assert_eq!(told.well(), "103\n");
+    let lines: Vec<&str> = told.errors.lines().collect();
+    assert!(
+        lines[0].starts_with("copies: ") && lines[0].contains("KiB of values that were shared"),
+        "{told:?}"
+    );
+    assert!(
+        lines[1].ends_with("carts.cop:5  next.lines.push(n)") && lines.len() == 2,
+        "{told:?}"
+    );
+    let json = copc(folder.path(), &["run", "--copies", "--json", "carts.cop"]).json();
+    let line = &json["copies"][0];
+    assert_eq!(
+        (&line["file"], &line["line"]),
+        (&"carts.cop".into(), &5.into())
+    );
+    assert!(line["bytes"].as_u64() > Some(40_000), "{json}");
+    let none = copc(folder.path(), &["run", "--copies", "none.cop"]);
+    assert_eq!(
+        none.errors,
+        "copies: none; nothing was shared when it was changed\n"
+    );
+}
+
+#[test]
 fn output_errors_and_status_are_those_of_the_program() {
     let folder = programs();
     let at = folder.path();

@@ -10,7 +10,7 @@ use crate::machine::{Machine, Run, Stop, internal, trap};
 use crate::memory::Ref;
 use crate::native::{self, Entry};
 use crate::program::Inner;
-use crate::run::Position;
+use crate::run::{Copies, Position};
 use crate::scalar::scalar;
 use crate::shape::{CLOSURE, Row};
 use crate::step::step;
@@ -45,6 +45,8 @@ pub struct Interpreter<'p, 'h> {
     pub(crate) ground: Option<crate::jit::Ground>,
     /// Where the run ended early, and the calls that led there, innermost first.
     pub trace: Vec<Position>,
+    /// Where copies were made, if that is asked for.
+    pub copies: Option<Copies>,
 }
 
 #[derive(Clone, Copy)]
@@ -88,21 +90,13 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             #[cfg(cop_jit)]
             ground: None,
             trace: Vec::new(),
+            copies: None,
         }
     }
 
     /// Notes where it stands, and the frames of this stretch of interpretation.
     #[cold]
     fn note_trace(&mut self) {
-        let position = |function: u32, code: &Code, next: usize| Position {
-            function,
-            // At function entry nothing was run yet, and the position is the first instruction.
-            instruction: next
-                .checked_sub(1)
-                .and_then(|at| code.positions.get(at))
-                .copied()
-                .unwrap_or(0),
-        };
         if self.at.function != NONE {
             let here = position(self.at.function, self.at.code, self.at.next);
             self.trace.push(here);
@@ -207,7 +201,12 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             self.machine.checkpoint_of_call()?;
         }
         loop {
-            match self.interpret()? {
+            // Whoever does not ask where copies are made does not pay for it.
+            let pause = match self.copies {
+                Some(_) => self.interpret::<true>()?,
+                None => self.interpret::<false>()?,
+            };
+            match pause {
                 Pause::Done => return Ok(()),
                 Pause::Call { entry, args } => self.enter_native(entry, args)?,
             }
@@ -242,7 +241,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
 
     /// Interprets from where it stands to the return of the outermost call of this stretch, or to a call that
     /// is not interpreted.
-    fn interpret(&mut self) -> Run<Pause<'p>> {
+    fn interpret<const WATCHED: bool>(&mut self) -> Run<Pause<'p>> {
         let Interpreter {
             program,
             machine,
@@ -252,6 +251,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             at,
             top,
             native,
+            copies,
             ..
         } = self;
         let program: &'p Inner = program;
@@ -569,9 +569,42 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 | Insn::Open { .. }
                 | Insn::TagCell { .. }
                 | Insn::Put { .. }
-                | Insn::Take { .. } => may!(step(machine, program, code, insn, frame)),
+                | Insn::Take { .. } => {
+                    may!(step(machine, program, code, insn, frame));
+                    if WATCHED && machine.copied > 0 {
+                        let here = position(function, code, next);
+                        note_copy(copies, here, frames, std::mem::take(&mut machine.copied));
+                    }
+                }
             }
         }
+    }
+}
+
+/// The instruction that was run last.
+fn position(function: u32, code: &Code, next: usize) -> Position {
+    Position {
+        function,
+        // At function entry nothing was run yet, and the position is the first instruction.
+        instruction: next
+            .checked_sub(1)
+            .and_then(|at| code.positions.get(at))
+            .copied()
+            .unwrap_or(0),
+    }
+}
+
+/// Most positions that are kept of where a copy was made.
+const CALLS_KEPT: usize = 16;
+
+/// Adds a copy to those that were made at the same place by way of the same calls.
+#[cold]
+fn note_copy(copies: &mut Option<Copies>, here: Position, frames: &[Frame], bytes: u64) {
+    if let Some(copies) = copies {
+        let calls = frames.iter().rev().take_while(|f| f.function != NONE);
+        let calls = calls.map(|f| position(f.function, f.code, f.next));
+        let trace: Vec<Position> = [here].into_iter().chain(calls).take(CALLS_KEPT).collect();
+        *copies.entry(trace).or_insert(0) += bytes;
     }
 }
 

@@ -41,5 +41,7 @@ pub mod verify;
 pub use host::{Answer, Host, NoHost};
 pub use native::Engine;
 pub use program::{Program, Refusal};
-pub use run::{End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on};
+pub use run::{
+    Copies, End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on, run_watched,
+};
 pub use unicode::VERSION as UNICODE_VERSION;

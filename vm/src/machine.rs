@@ -76,6 +76,8 @@ pub struct Machine<'p> {
     pub fuel_limit: u64,
     /// A program of which machine code is wanted when this slice is used up.
     pub warm: Option<Warm>,
+    /// Bytes copied because a cell was shared, since somebody last looked.
+    pub copied: u64,
 }
 
 /// A program that is interpreted, until it has used much.
@@ -228,6 +230,10 @@ impl<'p> Machine<'p> {
             return Ok(cell);
         }
         self.pay(Cost::Copy.base() + per_16_bytes(self.heap.content_size(cell)))?;
+        // A constant was nobody's; its copy is the first value.
+        if self.heap.arena.u32(cell) != crate::memory::PINNED_COUNT {
+            self.copied += self.heap.content_size(cell);
+        }
         match self.heap.copy_cell(cell) {
             Ok(copy) => {
                 self.heap.release(cell);

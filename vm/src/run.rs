@@ -1,5 +1,7 @@
 //! Running an entry point of a program: from limits and a host to an outcome.
 
+use std::collections::BTreeMap;
+
 use cop_bytecode::{Constant, TrapKind, Type, limits};
 
 use crate::flat::Code;
@@ -78,6 +80,10 @@ pub struct Position {
     pub instruction: u32,
 }
 
+/// Bytes that a run copied because a value was shared when it was changed, by where: the instruction, then the calls that
+/// led there, innermost first and at most 16.
+pub type Copies = BTreeMap<Vec<Position>, u64>;
+
 /// What is left of a run's memory, for tests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Remains {
@@ -125,6 +131,30 @@ pub fn run_inspected(
     limits: Limits,
     host: &mut dyn Host,
     engine: Engine,
+) -> (Outcome, Remains) {
+    run_noting(program, entry, limits, host, engine, &mut None)
+}
+
+/// Runs an entry point in the interpreter, and says where it copied what was shared.
+pub fn run_watched(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+) -> (Outcome, Copies) {
+    let mut copies = Some(Copies::new());
+    let engine = Engine::Interpreter;
+    let (outcome, _) = run_noting(program, entry, limits, host, engine, &mut copies);
+    (outcome, copies.unwrap_or_default())
+}
+
+fn run_noting(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+    engine: Engine,
+    copies: &mut Option<Copies>,
 ) -> (Outcome, Remains) {
     let inner = &*program.inner;
     let refuse = |reason: String| {
@@ -176,10 +206,12 @@ pub fn run_inspected(
         stack_left: limits::STACK as i64,
         fuel_limit: limits.fuel,
         warm,
+        copied: 0,
     };
     let nowhere = Code::default();
     let mut interpreter = Interpreter::new(inner, machine, host, &nowhere);
     interpreter.native = engine != Engine::Interpreter;
+    interpreter.copies = copies.take();
     if engine == Engine::Jit {
         inner.native.compile(inner, entry.function);
     }
@@ -187,6 +219,7 @@ pub fn run_inspected(
     let arguments: Vec<u64> = (0..function.params.len() as u64).collect();
     let result = interpreter.run(entry.function, &arguments);
     let backtrace = std::mem::take(&mut interpreter.trace);
+    *copies = interpreter.copies.take();
     let machine = &mut interpreter.machine;
     let end = match result {
         _ if machine.heap.arena.is_broken() => {

@@ -281,6 +281,9 @@ pub struct RunOptions {
     /// Say on standard error what the run used: fuel, memory, time, engine
     #[arg(long)]
     pub stats: bool,
+    /// Say on standard error in which lines the run copied values that were shared when it changed them
+    #[arg(long)]
+    pub copies: bool,
     /// Run again whenever a file of the program changes, until Ctrl-C; a run that is not over by then is ended
     #[arg(long, conflicts_with = "json")]
     pub watch: bool,

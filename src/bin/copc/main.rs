@@ -22,6 +22,7 @@ mod add;
 mod arguments;
 mod build;
 mod check;
+mod copies;
 mod differ;
 mod disasm;
 mod ended;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use cop_bytecode::limits;
-use cop_runtime::engine::{Limits, of_vm};
+use cop_runtime::engine::{Limits, Loaded, WatchedProgram, of_vm};
 use cop_runtime::host::request::RequestView;
 use cop_runtime::host::response::Response;
 use cop_runtime::library::ReadyProgram;
@@ -15,6 +15,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::arguments::{LimitOptions, RunOptions};
+use crate::copies::CopiedLines;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
 use crate::subject::Subject;
@@ -49,12 +50,31 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
         (false, Input::Request(_)) => Some(Box::new(say::err_line)),
         (false, Input::Arguments(_)) => Some(Box::new(say::line)),
     };
+    let watched = match options.copies {
+        true => {
+            let program = WatchedProgram::load(built.bundle.interface(), built.bundle.code());
+            Some(program.map_err(Complaint::Failed)?)
+        }
+        false => None,
+    };
+    let program: &dyn Loaded = match &watched {
+        Some(watched) => watched,
+        None => &*ready.program,
+    };
     let begun = Instant::now();
     let record = match input {
-        Input::Arguments(arguments) => doubles.run_command(&*ready.program, arguments, limits),
-        Input::Request(request) => doubles.run_request(&*ready.program, &request, limits),
+        Input::Arguments(arguments) => doubles.run_command(program, arguments, limits),
+        Input::Request(request) => doubles.run_request(program, &request, limits),
     };
     let record = record.map_err(refused)?;
+    let copies = watched.map(|watched| {
+        CopiedLines::of(
+            &watched.copies(),
+            &ready.source_map,
+            &project,
+            &built.report,
+        )
+    });
     let ran = Ran {
         project: &project,
         report: &built.report,
@@ -67,9 +87,16 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
         },
     };
     if options.json {
-        print(&ran.json());
+        let mut object = ran.json();
+        if let Some(copies) = &copies {
+            object["copies"] = copies.json();
+        }
+        print(&object);
     } else {
         ran.tell();
+        if let Some(copies) = &copies {
+            say::err(&copies.text());
+        }
         if options.stats {
             say::err(&ran.used.text());
         }
