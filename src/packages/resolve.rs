@@ -10,6 +10,9 @@
 //!
 //! Two spellings that lead to one bundle are one package; two bundles of one release are a fault of their publisher.
 
+mod archive;
+mod published;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +30,9 @@ use crate::packages::lock::{LOCK, LockFile, Locked};
 use crate::packages::paths::{bundled, join};
 use crate::project::{Project, ROOT, SETTINGS};
 use crate::report::Report;
+
+use archive::{Archive, in_archive, read_archive};
+use published::enter;
 
 /// Most bytes of all published packages of a program, in their bundles.
 pub const PACKAGES_BYTES_MAX: u64 = 256 << 20;
@@ -86,15 +92,6 @@ enum Tree {
     Own,
     /// In a bundle.
     Bundle(Arc<Archive>),
-}
-
-/// A bundle with what is needed to read its packages.
-struct Archive {
-    bundle: Bundle,
-    lock: LockFile,
-    /// What the prefixes of its packages begin with, and that of its own.
-    prefix: String,
-    name: String,
 }
 
 impl<'a> Packages<'a> {
@@ -261,197 +258,6 @@ impl<'a> Packages<'a> {
         Some(format!("{written}{near}"))
     }
 
-    /// A published package that the project or one beside it names.
-    fn published(&self, state: &mut State, published: &Published) -> Result<Found, Box<Missing>> {
-        let name = published.to_string();
-        let locked = state
-            .used
-            .get(&name)
-            .or_else(|| self.old.entries.get(&name));
-        if let Some(Some(locked)) = locked.copied() {
-            self.check_lock(published, &locked)?;
-            return self.locked(state, published, locked);
-        }
-        if self.is_locked {
-            return refuse(
-                Fault::Lock
-                    .error(format!("`{LOCK}` has no entry for `{name}`"))
-                    .note("`--locked` lets nothing be added to it")
-                    .help(format!(
-                        "run `copc check` without `--locked`, and commit `{LOCK}`"
-                    )),
-            );
-        }
-        let fault = |error| unavailable(&name, error);
-        let (hash, package) = match &published.which {
-            Which::Bundle(hash) => (parse_hash(hash)?, None),
-            Which::Release(number) => {
-                let (address, called) = parse_publisher(published)?;
-                let signed = self.fetcher.release(&address, &called, *number);
-                let signed = signed.map_err(|error| {
-                    let newest = self.newest(published, &address, &called, &error);
-                    let mut missing = *fault(error);
-                    if let Some(newest) = newest {
-                        missing.message = missing
-                            .message
-                            .help(format!("the newest release there is `{}`", newest.short()));
-                        missing.instead = Some(newest.to_string());
-                    }
-                    Box::new(missing)
-                })?;
-                (signed.release().bundle, Some(signed.release().package))
-            }
-        };
-        let bundle = self.fetcher.bundle(&hash).map_err(fault)?;
-        let found = bundle.manifest().package;
-        if let Some(signed) = package.filter(|signed| *signed != found) {
-            return refuse(
-                Fault::Untrue
-                    .error(format!("`{name}` is not what its publisher signed"))
-                    .note(format!(
-                        "the release names the package {signed}, its bundle holds {found}"
-                    )),
-            );
-        }
-        let locked = Locked {
-            bundle: hash,
-            package: found,
-        };
-        self.keep(state, published, locked, bundle)
-    }
-
-    /// The newest release of a package, one of whose releases is not there.
-    fn newest(
-        &self,
-        published: &Published,
-        address: &Address,
-        name: &ProgramName,
-        error: &FetchError,
-    ) -> Option<Published> {
-        if error.is_untrue {
-            return None;
-        }
-        let newest = self.fetcher.newest_release(address, name).ok()?;
-        Some(Published {
-            which: Which::Release(newest.release().number),
-            ..published.clone()
-        })
-    }
-
-    /// Whether the lock file says of a package what its publisher does, as far as this machine knows.
-    fn check_lock(&self, published: &Published, locked: &Locked) -> Result<(), Box<Missing>> {
-        let (signed, signed_package) = match &published.which {
-            Which::Bundle(hash) => (parse_hash(hash)?, None),
-            Which::Release(number) => {
-                let (address, name) = parse_publisher(published)?;
-                match self.fetcher.known_release(&address, &name, *number) {
-                    Some(signed) => (signed.release().bundle, Some(signed.release().package)),
-                    None => return Ok(()),
-                }
-            }
-        };
-        if signed == locked.bundle && signed_package.is_none_or(|package| package == locked.package)
-        {
-            return Ok(());
-        }
-        let error = Fault::Lock.error(format!(
-            "`{LOCK}` and the publisher disagree about `{published}`"
-        ));
-        refuse(error
-            .note(format!("`{LOCK}` names the bundle {}, the publisher {signed}", locked.bundle))
-            .help(format!(
-                "if you did not change `{LOCK}`, somebody did: look at its history; to take what the publisher signed, remove that entry"
-            )))
-    }
-
-    /// A published package whose bundle is known by its hash.
-    fn locked(
-        &self,
-        state: &mut State,
-        published: &Published,
-        locked: Locked,
-    ) -> Result<Found, Box<Missing>> {
-        let name = published.to_string();
-        if let Some(prefix) = state.prefixes.get(&locked.bundle).cloned() {
-            enter(state, &name, Some(locked))?;
-            return Ok(Found::Package(prefix));
-        }
-        let bundle = self.fetcher.bundle(&locked.bundle);
-        let bundle = bundle.map_err(|error| unavailable(&name, error))?;
-        let found = bundle.manifest().package;
-        if found != locked.package {
-            return refuse(
-                Fault::Lock
-                    .error(format!(
-                        "`{LOCK}` names another package than `{name}` holds"
-                    ))
-                    .note(format!(
-                        "`{LOCK}` names the package {}, its bundle holds {found}",
-                        locked.package
-                    ))
-                    .help(format!(
-                        "restore `{LOCK}` from version control, or remove it"
-                    )),
-            );
-        }
-        self.keep(state, published, locked, bundle)
-    }
-
-    /// Takes a published package in: with its lock file, which becomes a part of ours.
-    fn keep(
-        &self,
-        state: &mut State,
-        published: &Published,
-        locked: Locked,
-        bundle: Bundle,
-    ) -> Result<Found, Box<Missing>> {
-        let spelled = published.to_string();
-        enter(state, &spelled, Some(locked))?;
-        if let Some(prefix) = state.prefixes.get(&locked.bundle) {
-            return Ok(Found::Package(prefix.clone()));
-        }
-        let name = match &published.which {
-            Which::Release(_) => published.short(),
-            Which::Bundle(hash) => {
-                let shown: String = hash.chars().take(HASH_SHOWN).collect();
-                format!("{}#{shown}", published.name)
-            }
-        };
-        let lock = match bundle.file(&source(LOCK)) {
-            None => LockFile::default(),
-            Some(bytes) => LockFile::parse(&String::from_utf8_lossy(bytes)).map_err(|error| {
-                Fault::Untrue
-                    .error(format!("the lock file of `{spelled}` cannot be read"))
-                    .note(format!("line {}: {}", error.line, error.why))
-                    .help("ask its author to publish it again")
-            })?,
-        };
-        for (other, locked) in &lock.entries {
-            if locked.is_some() {
-                enter(state, other, *locked)
-                    .map_err(|fault| fault.message.note(format!("named by `{spelled}`")))?;
-            }
-        }
-        let sizes = bundle.files().map(|(_, _, content)| content.len() as u64);
-        state.size += sizes.sum::<u64>();
-        if state.size > PACKAGES_BYTES_MAX {
-            return refuse(Fault::TooMany.error(format!(
-                "the packages of a program have at most {} MiB, and `{spelled}` is more",
-                PACKAGES_BYTES_MAX >> 20
-            )));
-        }
-        let archive = Arc::new(Archive {
-            bundle,
-            lock,
-            prefix: format!("{spelled}/"),
-            name,
-        });
-        let known = read_archive(&archive, "")?;
-        state.prefixes.insert(locked.bundle, archive.prefix.clone());
-        state.packages.insert(archive.prefix.clone(), known);
-        Ok(Found::Package(archive.prefix.clone()))
-    }
-
     /// The lock file as it is to be.
     fn lock(&self, is_compiled: bool) -> LockFile {
         let used = self.state().used.clone();
@@ -560,136 +366,6 @@ fn prefix_of(folder: &str) -> String {
 /// The path of a source in a bundle.
 fn source(path: &str) -> String {
     format!("{}{path}", cop_runtime::bundle::SOURCES)
-}
-
-/// Adds an entry to what the lock file is to say.
-fn enter(state: &mut State, name: &str, locked: Option<Locked>) -> Result<(), Box<Missing>> {
-    match state.used.get(name) {
-        Some(known) if *known == locked => return Ok(()),
-        Some(Some(known)) => {
-            let bundles = locked.map_or(String::new(), |other| {
-                format!("{} and {}", known.bundle, other.bundle)
-            });
-            return refuse(
-                Fault::Untrue
-                    .error(format!("two bundles are called `{name}`"))
-                    .note(format!(
-                        "{bundles}: their publisher signed both, or somebody's lock file is forged"
-                    ))
-                    .help("ask the authors of the packages that use it which one is meant"),
-            );
-        }
-        _ => {}
-    }
-    if state.used.len() >= MAX_PACKAGES {
-        return refuse(
-            Fault::TooMany.error(format!("a program has at most {MAX_PACKAGES} packages")),
-        );
-    }
-    state.used.insert(name.to_owned(), locked);
-    Ok(())
-}
-
-/// A package in a folder beside the one that was published.
-fn in_archive(
-    state: &mut State,
-    from: &Known,
-    path: &str,
-    archive: &Arc<Archive>,
-) -> Result<Found, Box<Missing>> {
-    let folder = join(&from.folder, path);
-    let folder = folder.ok_or_else(|| {
-        Fault::Untrue.error(format!("`{}` names a package at `{path}`", from.name))
-    })?;
-    let prefix = format!("{}{}", archive.prefix, prefix_of(&bundled(&folder)));
-    if !state.packages.contains_key(&prefix) {
-        let known = read_archive(archive, &folder)?;
-        state.packages.insert(prefix.clone(), known);
-    }
-    Ok(Found::Package(prefix))
-}
-
-/// Reads the manifest of a package in a bundle.
-fn read_archive(archive: &Arc<Archive>, folder: &str) -> Result<Known, Box<Missing>> {
-    let prefix = prefix_of(&bundled(folder));
-    let name = match folder {
-        "" => archive.name.clone(),
-        folder => format!("{}/{folder}", archive.name),
-    };
-    let fault = |what: &str| {
-        Fault::Untrue
-            .error(format!("`{name}` cannot be used"))
-            .note(what.to_owned())
-            .help("ask its author to publish it again")
-    };
-    if archive
-        .bundle
-        .file(&source(&format!("{prefix}{ROOT}")))
-        .is_none()
-    {
-        return refuse(fault("its bundle lacks its root file"));
-    }
-    let mut known = Known {
-        tree: Tree::Bundle(archive.clone()),
-        folder: folder.to_owned(),
-        name: name.clone(),
-        offers: Vec::new(),
-        dependencies: Vec::new(),
-    };
-    if let Some(bytes) = archive.bundle.file(&source(&format!("{prefix}{SETTINGS}"))) {
-        let mut diagnostics = Diagnostics::new();
-        let text = String::from_utf8_lossy(bytes);
-        match manifest::parse(FileId(0), &text, &mut diagnostics) {
-            Some(Manifest {
-                offers,
-                dependencies,
-                ..
-            }) if !diagnostics.has_errors() => {
-                known.offers = offers;
-                known.dependencies = dependencies;
-            }
-            _ => return refuse(fault("its manifest has mistakes")),
-        }
-    }
-    Ok(known)
-}
-
-fn parse_hash(hash: &str) -> Result<Hash, Box<Missing>> {
-    hash.parse().map_err(|error| {
-        Fault::Absent
-            .error(format!("`{hash}` is no hash: {error}"))
-            .into()
-    })
-}
-
-fn parse_publisher(published: &Published) -> Result<(Address, ProgramName), Box<Missing>> {
-    let address = published.address.parse::<Address>().map_err(|error| {
-        Fault::Absent
-            .error(format!("`{}` is no address", published.address))
-            .note(error.to_string())
-            .help("copy the whole address again, `cop1` and all: 42 characters")
-    })?;
-    let name = published.name.parse::<ProgramName>().map_err(|error| {
-        Fault::Absent.error(format!(
-            "`{}` cannot name a package: {error}",
-            published.name
-        ))
-    })?;
-    Ok((address, name))
-}
-
-/// Says that a package cannot be had.
-fn unavailable(name: &str, error: FetchError) -> Box<Missing> {
-    let FetchError {
-        is_untrue,
-        why,
-        help,
-    } = error;
-    let diagnostic = match is_untrue {
-        true => Fault::Untrue.error(format!("what came is not `{name}`")),
-        false => Fault::Absent.error(format!("`{name}` cannot be had")),
-    };
-    diagnostic.note(why).help(help).into()
 }
 
 impl Sources for Packages<'_> {
