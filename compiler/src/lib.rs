@@ -9,6 +9,7 @@ pub mod source;
 
 pub mod codes;
 pub mod diagnostic;
+pub mod fix;
 pub mod render;
 
 // From text to the tree.

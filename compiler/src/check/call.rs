@@ -219,6 +219,7 @@ impl<'a> BodyCx<'_, 'a> {
             Diagnostic::error("E0327", format!("`{shown}` has no method `{}`", name.text))
                 .at(name.span, "not found");
         let known = self.method_names(ty);
+        let known_here = |name: &str| known.iter().any(|known| known == name);
         let other = match (&*name.text, ty) {
             ("length" | "size" | "count", _) if known.iter().any(|n| n == "len") => Some("len"),
             ("append" | "add" | "push_back", Ty::List(_)) => Some("push"),
@@ -233,7 +234,13 @@ impl<'a> BodyCx<'_, 'a> {
             ("lowercase" | "lower" | "toLowerCase" | "to_lowercase", Ty::String) => {
                 Some("to_lower")
             }
-            ("each" | "for_each", _) => None,
+            (word, _) if elsewhere::method(word).is_some_and(|known| known.is_err()) => None,
+            (word, _)
+                if elsewhere::method(word)
+                    .is_some_and(|known| matches!(known, Ok(name) if known_here(name))) =>
+            {
+                elsewhere::method(word).and_then(Result::ok)
+            }
             _ => suggest::nearest(&name.text, known.iter().map(String::as_str)),
         };
         let unseen = self.trait_out_of_sight(ty, &name.text);
@@ -268,6 +275,11 @@ impl<'a> BodyCx<'_, 'a> {
             message = message.help(format!(
                 "the trait `{of}` has one: `import {{ {of} }} from \"{path}\"`"
             ));
+        } else if let (true, Some(Err(help))) = (
+            self.cx.as_option(ty).is_some() || self.cx.as_result(ty).is_some(),
+            elsewhere::method(&name.text),
+        ) {
+            message = message.help(help);
         } else if self.cx.as_option(ty).is_some() {
             message = message.help(
                 "this may be `None`: take the value out first, with `?`, `??` or `is Some(x)`",
@@ -277,6 +289,8 @@ impl<'a> BodyCx<'_, 'a> {
                 message.help("this may be an error: take the value out first, with `?` or `match`");
         } else if let ("insert" | "put" | "set", Ty::Map(..)) = (&*name.text, ty) {
             message = message.help("write `map[key] = value`");
+        } else if let Some(Err(help)) = elsewhere::method(&name.text) {
+            message = message.help(help);
         } else if let Ty::Param(_) = ty {
             message = message.help(format!(
                 "a type parameter has the methods of its bounds: `{shown}: Trait`"

@@ -229,6 +229,11 @@ impl<'a> BodyCx<'_, 'a> {
                 "`{path}` has one: `import {{ {} }} from \"{path}\"`",
                 name.text
             ));
+        } else if let Some(known) = elsewhere::name(&name.text) {
+            message = message.help(known.help);
+            if let Some(instead) = known.instead {
+                message = message.edit(name.span, instead);
+            }
         } else if let Some(near) = near {
             message = message
                 .help(format!("there is {}", names::a(&near)))
@@ -238,10 +243,6 @@ impl<'a> BodyCx<'_, 'a> {
                 "a module is imported: `import {0} from \"std/{0}\"`",
                 name.text
             ));
-        } else if matches!(&*name.text, "null" | "nil" | "none" | "undefined") {
-            message = message
-                .help("a missing value is `None`")
-                .edit(name.span, "None");
         }
         self.report(message);
     }

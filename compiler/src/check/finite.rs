@@ -22,7 +22,7 @@ impl Checker<'_> {
             let adt = &self.program.adts[index];
             let (name, span) = (adt.name.clone(), adt.span);
             if adt.variants.is_empty() {
-                if adt.is_struct {
+                if adt.is_struct || !self.complete(adt.module as usize) {
                     continue;
                 }
                 self.report(

@@ -212,6 +212,20 @@ impl BodyCx<'_, '_> {
                 .edit(signature.after(), format!(" -> {shown}"));
         }
         match (found, wanted) {
+            (_, Ty::Bool) if self.follows(span, "!") => message
+                .help("only a `Bool` is true or false, and only it can be turned round: compare"),
+            (Ty::Int, Ty::Bool) if simple => message
+                .help("only a `Bool` is true or false: compare")
+                .edit(span.after(), " != 0"),
+            (Ty::String | Ty::List(_) | Ty::Map(..) | Ty::Set(_), Ty::Bool) if simple => message
+                .help("only a `Bool` is true or false: ask whether it is empty")
+                .edit(span.after(), ".len() > 0"),
+            (_, Ty::Bool) if simple && self.cx.as_option(found).is_some() => message
+                .help("only a `Bool` is true or false: ask whether there is a value")
+                .edit(span.after(), " is Some(_)"),
+            (_, Ty::Bool) if simple && self.cx.as_result(found).is_some() => message
+                .help("only a `Bool` is true or false: ask whether it went well")
+                .edit(span.after(), " is Ok(_)"),
             (Ty::Int, Ty::Float) => match value.kind {
                 ExprKind::Int(_)
                     if self

@@ -32,6 +32,7 @@ mod cycles;
 mod declare;
 mod derive;
 mod display;
+mod elsewhere;
 mod entry;
 mod exhaust;
 mod expr;

@@ -149,6 +149,8 @@ impl Checker<'_> {
                 "`{path}` has one: `import {{ {} }} from \"{path}\"`",
                 name.text
             ));
+        } else if let Some(help) = elsewhere::type_(&name.text) {
+            message = message.help(help);
         } else if let Some(near) = near {
             message = message
                 .help(format!("there is {}", names::a(&near)))

@@ -1,6 +1,6 @@
 //! Signs that other languages have, `;` first of all. Each is reported and then read as what stands for it here.
 
-use super::{Integer, MAX_LOOK, Scanner, Token};
+use super::{Integer, MAX_LOOK, Scanner, Spanned, Token};
 use crate::diagnostic::Diagnostic;
 use std::ops::Range;
 
@@ -172,6 +172,12 @@ impl Scanner<'_> {
         let mut found = Diagnostic::error("E0202", known.title)
             .at(place, "")
             .help(known.help);
+        if sign == ":=" && self.begins_with_a_name() {
+            return self.bind(&span, found);
+        }
+        if sign == "++" && !self.follows_operand() {
+            return self.increment_first(span, found);
+        }
         let place_before = self.place_before(span.start);
         if let Some(instead) = known.instead {
             found = found.edit(place, instead);
@@ -191,6 +197,55 @@ impl Scanner<'_> {
         }
     }
 
+    /// Whether what comes next stands behind something that can end, in its line.
+    fn follows_operand(&self) -> bool {
+        let ends = |(_, token, _): &Spanned| token.ends();
+        self.line_break.is_none() && self.out.tokens.last().is_some_and(ends)
+    }
+
+    /// Whether the line so far is one name.
+    fn begins_with_a_name(&self) -> bool {
+        let mut last = self.out.tokens.iter().rev();
+        let name = matches!(last.next(), Some((_, Token::Ident(_), _))) && self.follows_operand();
+        name && matches!(last.next(), Some((_, Token::Newline | Token::LBrace, _)))
+    }
+
+    /// `x := 1` binds a name.
+    fn bind(&mut self, span: &Range<usize>, found: Diagnostic) {
+        let at = self.out.tokens.len() - 1;
+        let start = self.out.tokens[at].0;
+        let edited = found
+            .edit(self.span(start..start), "let ")
+            .edit(self.span(span.clone()), "=");
+        self.out.found.push(edited);
+        self.out.tokens.insert(at, (start, Token::Let, start));
+        self.push(Token::Eq, span.clone());
+    }
+
+    /// `++x`, read as `x += 1`.
+    fn increment_first(&mut self, span: Range<usize>, found: Diagnostic) {
+        let rest = self.logos.remainder();
+        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let size = rest.bytes().take_while(letter).count();
+        let name = &rest[..size];
+        let simple = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+            && !rest[size..].starts_with(['.', '[', '(']);
+        if !simple {
+            self.out.found.push(found);
+            self.out.mended.push(span);
+            return;
+        }
+        let end = span.end + size;
+        let whole = self.span(span.start..end);
+        self.out
+            .found
+            .push(found.edit(whole, format!("{name} += 1")));
+        self.logos.bump(size);
+        self.push(Token::Ident(name.into()), span.end..end);
+        self.push(Token::AddEq, end..end);
+        self.push(Token::Int(Integer::Decimal(1)), end..end);
+    }
+
     /// The text of the line before `at`, if it looks like a place that is assigned to.
     fn place_before(&self, at: usize) -> &str {
         let start = self.line_start(at);
@@ -207,6 +262,21 @@ impl Scanner<'_> {
         let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
         if rest.is_empty() || rest.starts_with('\n') {
             let place = self.span(span.clone());
+            let touches = self
+                .out
+                .tokens
+                .last()
+                .is_some_and(|token| token.2 == span.start);
+            if touches && self.follows_operand() {
+                let error = Diagnostic::error("E0202", "there is no `--`")
+                    .at(place, "")
+                    .help("subtract one by an assignment")
+                    .edit(place, " -= 1");
+                self.out.found.push(error);
+                self.push(Token::SubEq, span.start..span.end);
+                self.push(Token::Int(Integer::Decimal(1)), span.end..span.end);
+                return;
+            }
             let warning = Diagnostic::warning(
                 "W0102",
                 "there is no `--`: these are two operators, and the line goes on",

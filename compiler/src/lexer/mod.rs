@@ -324,9 +324,14 @@ impl<'s> Scanner<'s> {
             end += size;
         }
         self.out.mended.push(start..end);
-        let place = start..start + character.len_utf8();
-        if let Some(found) = strange::unknown(character, self.span(place)) {
-            self.out.found.push(found);
+        let place = self.span(start..start + character.len_utf8());
+        if let Some(found) = strange::unknown(character, place) {
+            let comment =
+                character == '#' && self.text[start + 1..end].starts_with([' ', '#', '!']);
+            self.out.found.push(match comment {
+                true => found.edit(place, "//"),
+                false => found,
+            });
         }
     }
 }

@@ -300,7 +300,8 @@ impl Scanner<'_> {
         let place = self.span(start..end);
         let mut error =
             Diagnostic::error("E0102", "a string stands in plain double quotes").at(place, "");
-        if !inside.contains(['"', '\\', '$']) {
+        // `${…}` means the same in both.
+        if !inside.contains(['"', '\\']) {
             error = error.edit(place, format!("\"{inside}\""));
         }
         self.out.found.push(error);

@@ -5,6 +5,7 @@ mod diagnostics;
 mod fuzz;
 mod fuzz_types;
 mod golden;
+mod habits;
 mod samples;
 mod syntax;
 mod tree;

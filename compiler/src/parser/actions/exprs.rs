@@ -291,9 +291,12 @@ impl Context {
         }))
     }
 
-    pub fn broken_arm(&mut self) -> Option<Box<Arm>> {
+    /// An arm that was not understood: it may be for anything, and have any value.
+    pub fn broken_arm(&mut self, start: usize, end: usize) -> Option<Box<Arm>> {
         self.complete = false;
-        None
+        let pattern = self.pattern(start, PatternKind::Wildcard, end);
+        let body = self.stmt(start, StmtKind::Error, end);
+        self.arm(start, pattern, None, body, end)
     }
 }
 

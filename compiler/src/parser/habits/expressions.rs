@@ -50,7 +50,8 @@ fn braces_build_nothing(scene: &Scene<'_>) -> Option<Diagnostic> {
 /// `x => x + 1`, `(a, b) => a + b`.
 fn arrow_lambda(scene: &Scene<'_>) -> Option<Diagnostic> {
     let arrow = matches!(scene.at(0), Some(Token::FatArrow | Token::Arrow));
-    if !arrow || scene.expects("=") || scene.in_declaration() {
+    let key = matches!(scene.at(-2), Some(Token::LBracket)) && scene.expects(":");
+    if !arrow || key || scene.expects("=") || scene.in_declaration() {
         return None;
     }
     let place = match scene.at(-1)? {
@@ -171,11 +172,36 @@ fn ternary(scene: &Scene<'_>) -> Option<Diagnostic> {
         && scene.at(0)?.starts_operand()
         && scene.expects_operator();
     let colon = scene.behind(|token| *token == Token::Colon);
-    (found && colon.is_some()).then(|| {
-        Diagnostic::error("E0202", "there is no `? :`")
-            .at(scene.span(-1), "`?` behind a value hands its error on")
-            .help("write `if c { a } else { b }`")
-    })
+    let colon = colon.filter(|_| found)?;
+    let before = |token: &Token| {
+        token.opens()
+            || token.is_assignment()
+            || matches!(
+                token,
+                Token::Comma | Token::Return | Token::FatArrow | Token::Bar
+            )
+    };
+    let start = scene.before(before).map_or(scene.unit.start, |at| at + 1);
+    let ends = |token: &Token| token.closes() || matches!(token, Token::Comma | Token::Newline);
+    let end = scene.behind(ends).unwrap_or(scene.unit.end);
+    let question = scene
+        .span_at(scene.stop.index - 2)
+        .after()
+        .to(scene.span(0).before());
+    let between = scene
+        .span_at(colon - 1)
+        .after()
+        .to(scene.span_at(colon + 1).before());
+    let error = Diagnostic::error("E0202", "there is no `? :`")
+        .at(scene.span(-1), "`?` behind a value hands its error on")
+        .help("an `if` has a value");
+    Some(
+        error
+            .edit(scene.span_at(start).before(), "if ")
+            .edit(question, " { ")
+            .edit(between, " } else { ")
+            .edit(scene.span_at(end - 1).after(), " }"),
+    )
 }
 
 /// `a < b < c`.
@@ -197,10 +223,27 @@ fn chained_comparison(scene: &Scene<'_>) -> Option<Diagnostic> {
 /// `x as Float`.
 fn conversion(scene: &Scene<'_>) -> Option<Diagnostic> {
     let found = scene.at(0) == Some(&Token::As) && scene.expects_operator();
-    found.then(|| {
-        scene
-            .error("`as` gives other names to imports, and converts nothing")
-            .help("conversions are methods: `i.to_float()`, `f.to_int()`, `Int.parse(text)`")
+    if !found {
+        return None;
+    }
+    let method = match scene.word(1) {
+        "Int" => Some(".to_int()"),
+        "Float" => Some(".to_float()"),
+        "String" => Some(".show()"),
+        _ => None,
+    };
+    let simple = scene.operand_start(scene.stop.index - 1);
+    let alone = simple == scene.unit.start
+        || !matches!(
+            scene.tokens[simple - 1].1,
+            Token::Minus | Token::Bang | Token::Tilde
+        );
+    let error = scene
+        .error("`as` gives other names to imports, and converts nothing")
+        .help("conversions are methods: `i.to_float()`, `f.to_int()`, `Int.parse(text)`");
+    Some(match method.filter(|_| alone) {
+        Some(method) => error.edit(scene.span(-1).after().to(scene.span(1)), method),
+        None => error,
     })
 }
 
@@ -257,7 +300,12 @@ fn half_float(scene: &Scene<'_>) -> Option<Diagnostic> {
 
 /// `println!("...")`.
 fn macro_call(scene: &Scene<'_>) -> Option<Diagnostic> {
-    let found = scene.at(0) == Some(&Token::Bang) && matches!(scene.at(-1), Some(Token::Ident(_)));
+    let found = scene.at(0) == Some(&Token::Bang)
+        && matches!(scene.at(-1), Some(Token::Ident(_)))
+        && matches!(
+            scene.at(1),
+            Some(Token::LParen | Token::LBracket | Token::LBrace)
+        );
     (found && scene.expects_operator()).then(|| {
         scene
             .error("there are no macros")

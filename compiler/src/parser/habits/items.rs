@@ -16,7 +16,11 @@ pub const HABITS: &[Habit] = &[
     type_without_body,
     fields_in_parentheses,
     supertrait,
+    import_of_others,
     import_order,
+    own_receiver,
+    default_of_parameter,
+    method_without_fn,
     text_with_interpolation,
 ];
 
@@ -183,6 +187,105 @@ fn supertrait(scene: &Scene<'_>) -> Option<Diagnostic> {
             _ => "a type has a trait by `impl Trait for Type`; there is no inheritance",
         };
         scene.error("nothing is inherited").help(help)
+    })
+}
+
+/// `import std.json`, `import "std/json"`, `from "std/json" import json`, `import * as json from "std/json"`.
+fn import_of_others(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let first = scene.unit.start;
+    let token = |index: usize| scene.tokens.get(index).map(|token| &token.1);
+    let word = |index: usize| &scene.text[scene.span_at(index).range()];
+    let error = || {
+        let title = "an import names what it binds and where it comes from";
+        Diagnostic::error("E0203", title).at(scene.here(), "")
+    };
+    let line = scene
+        .span_at(first)
+        .to(scene.span_at(scene.unit.end.max(first + 1) - 1));
+    match (token(first)?, token(first + 1)) {
+        (Token::Import, Some(Token::Str(path))) => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let name = match (token(first + 2), token(first + 3)) {
+                (Some(Token::As), Some(Token::Ident(name))) => name,
+                _ => name,
+            };
+            Some(error().edit(line, format!("import {name} from \"{path}\"")))
+        }
+        (Token::Import, Some(Token::Ident(root))) if &**root == "std" || &**root == "host" => {
+            let path: String = (first + 1..scene.unit.end)
+                .take_while(|&at| {
+                    matches!(token(at), Some(Token::Ident(_) | Token::Dot | Token::Slash))
+                })
+                .map(|at| word(at).replace('.', "/"))
+                .collect();
+            let name = path.rsplit('/').next().unwrap_or(&path);
+            let whole = !path.ends_with('/') && path.contains('/');
+            whole.then(|| error().edit(line, format!("import {name} from \"{path}\"")))
+        }
+        (Token::Import, Some(Token::Star)) if token(first + 2) == Some(&Token::As) => {
+            let star = scene
+                .span_at(first + 1)
+                .to(scene.span_at(first + 3).before());
+            Some(error().edit(star, ""))
+        }
+        (Token::Import, Some(Token::Ident(_))) if scene.at(0) == Some(&Token::Comma) => {
+            Some(error().help("a module and names of it are imported by two lines"))
+        }
+        (Token::From, Some(Token::Str(path))) if token(first + 2) == Some(&Token::Import) => {
+            let names: Vec<&str> = (first + 3..scene.unit.end).map(word).collect();
+            let names = names.concat().replace(',', ", ");
+            let simple = !names.is_empty() && !names.contains(['{', '*']);
+            Some(match simple {
+                true => error().edit(line, format!("import {{ {names} }} from \"{path}\"")),
+                false => error().help("`import { decode } from \"std/json\"`"),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// `fn f(&self)`, `fn f(self: Point)`.
+fn own_receiver(scene: &Scene<'_>) -> Option<Diagnostic> {
+    if scene.at(0) == Some(&Token::Amp) && scene.expects("self") {
+        let error = scene
+            .error("there are no references")
+            .help("`self` is passed as if copied; a method that changes it takes `mut self`");
+        return Some(error.edit(scene.span(0), ""));
+    }
+    let typed = scene.at(0) == Some(&Token::Colon) && scene.at(-1) == Some(&Token::SelfValue);
+    let named = matches!(scene.at(1), Some(Token::Upper(_) | Token::SelfType));
+    let ends = matches!(scene.at(2), Some(Token::Comma | Token::RParen));
+    (typed && named && ends).then(|| {
+        let error = scene.error("`self` has the type that the method stands in");
+        error.edit(scene.span(0).to(scene.span(1)), "")
+    })
+}
+
+/// `fn f(x: Int = 1)`.
+fn default_of_parameter(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::Eq) && scene.expects(")") && scene.expects(",");
+    let function = scene.before(|token| *token == Token::LParen)?;
+    let named = function.checked_sub(2).map(|at| &scene.tokens[at].1) == Some(&Token::Fn);
+    (found && named).then(|| {
+        scene.error("parameters have no defaults").help(
+            "fields have: take a struct whose fields may be left out, or write a second function",
+        )
+    })
+}
+
+/// `area() -> Int { … }` in a struct, `constructor(x: Int) { … }`.
+fn method_without_fn(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::LParen)
+        && matches!(scene.at(-1), Some(Token::Ident(_)))
+        && scene.stop.expected == ["\":\""];
+    let name = scene.word(-1);
+    found.then(|| match name {
+        "constructor" | "init" | "new" | "__init__" => scene
+            .error("there are no constructors")
+            .help("a value is built by its fields: `Point(x: 1, y: 2)`; a function without `self` may do more"),
+        _ => scene
+            .error("a method starts with `fn`")
+            .edit(scene.span(-1).before(), "fn "),
     })
 }
 

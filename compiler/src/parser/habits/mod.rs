@@ -5,7 +5,9 @@
 
 mod expressions;
 mod items;
+mod literals;
 mod statements;
+mod types;
 mod words;
 
 use super::explain::Scene;
@@ -17,7 +19,10 @@ type Habit = fn(&Scene<'_>) -> Option<Diagnostic>;
 pub fn find(scene: &Scene<'_>) -> Option<Diagnostic> {
     [
         items::HABITS,
+        types::HABITS,
+        statements::FIRST,
         words::HABITS,
+        literals::HABITS,
         statements::HABITS,
         expressions::HABITS,
     ]

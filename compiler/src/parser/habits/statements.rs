@@ -1,9 +1,22 @@
 //! Habits in statements, arms and patterns.
 
 use super::Habit;
+use super::types::type_of_elsewhere;
 use crate::diagnostic::Diagnostic;
 use crate::lexer::Token;
 use crate::parser::explain::Scene;
+
+/// Those that would be taken for words of other languages.
+pub const FIRST: &[Habit] = &[
+    name_in_for,
+    else_arm,
+    type_before_variable,
+    c_function,
+    several_values,
+    dropped_by_name,
+    statement_in_file,
+    fields_of_let,
+];
 
 pub const HABITS: &[Habit] = &[
     declaration_in_body,
@@ -24,6 +37,178 @@ pub const HABITS: &[Habit] = &[
     float_pattern,
     open_range_pattern,
 ];
+
+/// `for let x in xs`, `for (const x of xs)`, `for (var i = 0; …)`.
+fn name_in_for(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let binds = |offset: isize| match scene.at(offset) {
+        Some(Token::Let | Token::Const) => true,
+        Some(Token::Ident(word)) => matches!(&**word, "var" | "val" | "each"),
+        _ => false,
+    };
+    let offset = [0, -1].into_iter().find(|offset| binds(*offset))?;
+    let in_parentheses = scene.at(offset - 1) == Some(&Token::LParen);
+    let word = if in_parentheses {
+        offset - 2
+    } else {
+        offset - 1
+    };
+    if scene.at(word) != Some(&Token::For) || !matches!(scene.at(offset + 1), Some(Token::Ident(_)))
+    {
+        return None;
+    }
+    let binding = scene.span(offset);
+    let error = Diagnostic::error("E0202", "a `for` binds its name by itself")
+        .at(binding, "")
+        .help("`for x in xs { ... }`, `for i in 0..n { ... }`");
+    let link = scene.word(offset + 2);
+    if !matches!(link, "in" | "of" | ":") {
+        return Some(error);
+    }
+    let mut error = error.edit(binding.to(scene.span(offset + 1).before()), "");
+    if link != "in" {
+        error = error.edit(scene.span(offset + 2), "in");
+    }
+    if in_parentheses {
+        let open = (scene.stop.index as isize + offset - 1) as usize;
+        error = error
+            .edit(scene.span_at(open), "")
+            .edit(scene.span_at(scene.groups.partner(open)), "");
+    }
+    Some(error)
+}
+
+/// `else => …` behind another arm.
+fn else_arm(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let word = scene.at(0) == Some(&Token::Else)
+        && matches!(scene.at(1), Some(Token::FatArrow | Token::Arrow));
+    word.then(|| {
+        scene
+            .error("the arm for all that is left is `_ =>`")
+            .edit(scene.span(0).to(scene.span(1)), "_ =>")
+    })
+}
+
+/// `int x = 1`, `let Int x = 1`.
+fn type_before_variable(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let known = match scene.at(-1)? {
+        Token::Ident(word) => type_of_elsewhere(word),
+        Token::Upper(_) => Some(scene.word(-1)),
+        _ => None,
+    }?;
+    let named = matches!(scene.at(0), Some(Token::Ident(_))) && scene.at(1) == Some(&Token::Eq);
+    let first = scene.stop.index == scene.unit.start + 1;
+    let bound = scene.at(-2) == Some(&Token::Let);
+    if !named || !(first && scene.expects_operator() || bound) {
+        return None;
+    }
+    let place = scene.span(-1).to(scene.span(0));
+    let word = if bound { "" } else { "let " };
+    let error = Diagnostic::error("E0202", "the type of a variable follows its name")
+        .at(place, "")
+        .help("it may be left out: the value tells it");
+    Some(error.edit(place, format!("{word}{}: {known}", scene.word(0))))
+}
+
+/// `int f(int x) {` at the top of a file.
+fn c_function(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.expects("struct")
+        && !scene.expects("let")
+        && matches!(scene.at(0), Some(Token::Ident(_) | Token::Upper(_)))
+        && matches!(scene.at(1), Some(Token::Ident(_)))
+        && scene.at(2) == Some(&Token::LParen);
+    let word = scene.word(0);
+    let is_type = scene.at(0).is_some_and(|token| match token {
+        Token::Ident(word) => type_of_elsewhere(word).is_some(),
+        _ => true,
+    });
+    (found && is_type).then(|| {
+        let result = type_of_elsewhere(word).unwrap_or(word);
+        let close = scene.groups.partner(scene.stop.index + 2);
+        let error = scene
+            .error("a function starts with `fn`, and its result follows `->`")
+            .edit(scene.span(0), "fn");
+        match result {
+            "()" => error,
+            _ => error.edit(scene.span_at(close).after(), format!(" -> {result}")),
+        }
+    })
+}
+
+/// `let a, b = 1, 2`, `a, b = b, a`, `return 1, 2`.
+fn several_values(scene: &Scene<'_>) -> Option<Diagnostic> {
+    if scene.at(0) != Some(&Token::Comma) || scene.before(Token::opens).is_some() {
+        return None;
+    }
+    let error = scene.error("several values are one tuple, in parentheses");
+    let first = scene.unit.start;
+    let end = scene.span_at(scene.unit.end - 1).after();
+    match scene.tokens[first].1 {
+        Token::Return => Some(
+            error
+                .edit(scene.span_at(first + 1).before(), "(")
+                .edit(end, ")"),
+        ),
+        Token::Let => {
+            let eq = scene.behind(|token| *token == Token::Eq)?;
+            let names = scene.span_at(first + 1).before();
+            let error = error
+                .edit(names, "(")
+                .edit(scene.span_at(eq - 1).after(), ")");
+            let more = scene.tokens[eq..scene.unit.end]
+                .iter()
+                .any(|token| token.1 == Token::Comma);
+            Some(match more {
+                true => error
+                    .edit(scene.span_at(eq + 1).before(), "(")
+                    .edit(end, ")"),
+                false => error,
+            })
+        }
+        Token::Ident(_) if scene.behind(|token| *token == Token::Eq).is_some() => {
+            let mut error =
+                error.help("exchange two by a third: `let old = a`, `a = b`, `b = old`");
+            error.title = "an assignment has one place".into();
+            Some(error)
+        }
+        _ => None,
+    }
+}
+
+/// `_ = f()`.
+fn dropped_by_name(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::Underscore) && scene.at(1) == Some(&Token::Eq);
+    (found && scene.expects("let")).then(|| {
+        scene
+            .error("a value is dropped with `let _ =`")
+            .edit(scene.span(0).before(), "let ")
+    })
+}
+
+/// `print(1)` at the top of a file.
+fn statement_in_file(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let starts = match scene.at(0)? {
+        Token::If | Token::For | Token::While | Token::Match | Token::Return => true,
+        Token::Ident(_) => matches!(scene.at(1), Some(Token::LParen | Token::Dot)),
+        _ => false,
+    };
+    (starts && scene.expects("struct") && !scene.expects("let")).then(|| {
+        scene
+            .error("statements stand in functions")
+            .help("a program starts with `fn main() { ... }`")
+    })
+}
+
+/// `let { x, y } = point`.
+fn fields_of_let(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::LBrace)
+        && matches!(scene.at(-1), Some(Token::Let | Token::Mut))
+        && scene.unit_starts_with(&Token::Let);
+    found.then(|| {
+        scene
+            .error("a pattern names the type whose fields it takes")
+            .help("`let Point(x: x, y: y) = point`; or read `point.x`")
+    })
+}
 
 /// `const`, `fn`, `struct`, `import` inside a function.
 fn declaration_in_body(scene: &Scene<'_>) -> Option<Diagnostic> {

@@ -6,8 +6,9 @@ use crate::lexer::Token;
 use crate::parser::explain::Scene;
 
 pub const HABITS: &[Habit] = &[
-    keyword_of_another_language,
     operator_as_word,
+    call_without_parentheses,
+    keyword_of_another_language,
     keyword_as_name,
     wrong_case,
 ];
@@ -171,18 +172,52 @@ const KEYWORDS: &[(&str, Option<&str>, &str)] = &[
         "memory is freed by itself; collections have `remove`",
     ),
     ("lambda", None, "a lambda is written `|x| x + 1`"),
-    ("not", Some("!"), "not is `!`"),
+    (
+        "not",
+        Some("!"),
+        "not is `!`; around a comparison it wants parentheses",
+    ),
     ("macro", None, "there are no macros"),
     (
         "where",
         None,
         "bounds are written where the parameter is: `[T: Ord]`",
     ),
-    ("print", None, "`print` is a function: `print(value)`"),
     (
-        "assert",
+        "extends",
         None,
-        "`assert` is a function: `assert(condition)`",
+        "nothing is inherited; a type has a trait by `impl Trait for Type`",
+    ),
+    (
+        "implements",
+        None,
+        "a type has a trait by `impl Trait for Type`",
+    ),
+    (
+        "deriving",
+        None,
+        "`Show`, `Eq` and their like come by themselves",
+    ),
+    (
+        "defer",
+        None,
+        "what comes last is written last; nothing needs to be closed",
+    ),
+    (
+        "guard",
+        None,
+        "`let Some(x) = value else { return }`, or `if !c { return }`",
+    ),
+    ("with", None, "nothing needs to be closed"),
+    (
+        "del",
+        None,
+        "memory is freed by itself; collections have `remove`",
+    ),
+    (
+        "goto",
+        None,
+        "there are no labels; `break` and `continue` leave a loop or a round of it",
     ),
 ];
 
@@ -195,8 +230,12 @@ fn keyword_of_another_language(scene: &Scene<'_>) -> Option<Diagnostic> {
             .map(|known| (offset, known)),
         _ => None,
     };
-    let (offset, (word, instead, help)) =
-        known(-1).or_else(|| known(0)).filter(|(offset, _)| {
+    let head = scene.unit.start as isize - scene.stop.index as isize;
+    let whole_head = scene.at(0) == Some(&Token::LBrace) && scene.at(-1) == Some(&Token::RParen);
+    let (offset, (word, instead, help)) = known(-1)
+        .or_else(|| known(0))
+        .or_else(|| known(head).filter(|_| whole_head))
+        .filter(|(offset, _)| {
             // A keyword is no method, and something that cannot follow a name follows it in its line.
             let followed = scene.at(offset + 1).is_some_and(|next| {
                 next.starts_operand()
@@ -219,12 +258,40 @@ fn keyword_of_another_language(scene: &Scene<'_>) -> Option<Diagnostic> {
     })
 }
 
+/// `print 1`, `echo "hello"`.
+fn call_without_parentheses(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let word = scene.word(-1);
+    let name = match word {
+        "print" | "assert" | "panic" | "todo" => word,
+        "echo" | "puts" | "println" => "print",
+        _ => return None,
+    };
+    let starts = scene.at(0).is_some_and(|token| {
+        token.starts_operand()
+            && !matches!(
+                token,
+                Token::LParen | Token::LBrace | Token::Bang | Token::Minus
+            )
+    });
+    if !starts || scene.at(-2) == Some(&Token::Dot) {
+        return None;
+    }
+    let ends = |token: &Token| token.closes() || matches!(token, Token::Newline);
+    let end = scene.behind(ends).unwrap_or(scene.unit.end);
+    let open = scene.span(-1).to(scene.span(0).before());
+    let error = Diagnostic::error("E0202", format!("`{name}` is called with parentheses"));
+    let error = error.at(scene.span(-1), "").edit(open, format!("{name}("));
+    Some(error.edit(scene.span_at(end - 1).after(), ")"))
+}
+
 /// `a and b`.
 fn operator_as_word(scene: &Scene<'_>) -> Option<Diagnostic> {
     let instead = match scene.word(0) {
         "and" => "&&",
         "or" => "||",
         "then" => "{",
+        "with" | "do" | "begin" if scene.expects("{") => "{",
+        "mod" if scene.expects_operator() => "%",
         "isnt" | "ne" => "!=",
         "eq" | "equals" => "==",
         "div" => "/",
