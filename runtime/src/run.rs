@@ -2,23 +2,26 @@
 //!
 //! What comes out is a pure function of program, entry point, limits and transcript; [`RunRecord::outcome_hash`] names it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod double;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cop_bytecode::limits::{HOST_CALLS, KEY_BYTES, LOG_BYTES};
 use cop_bytecode::{Hash, TrapKind};
 
-use crate::codec::{CodecError, Reader, Writer};
+use crate::codec::{Reader, Writer};
 use crate::engine::{Answer, End, Host, Limits, Loaded, Position, Trap};
 use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
 use crate::host::response::{BadResponse, Response};
 use crate::host::world::{NoAnswer, World, given_up};
-use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv, random};
+use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv};
 use crate::store::state::{Shapes, get_answer};
 use crate::store::writes::{self, Write, Writes};
 use crate::transcript::{Question, Transcript};
+use double::Double;
 
 /// What kind of result an entry point has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,18 +271,6 @@ struct Recorder<'a> {
     refusal: Option<Failure>,
 }
 
-/// A run that is no test asks what only a test may.
-fn only_in_tests() -> Ended {
-    Ended::Refused(
-        Failure::new(
-            FailureCode::Denied,
-            "the program may not run like this",
-            "it sets what stands for the world in tests, which only a test may do",
-        )
-        .hint("call those functions of `std/test` in `test` blocks only"),
-    )
-}
-
 /// Why a host call ends the run.
 enum Ended {
     Trap(TrapKind, i64),
@@ -302,35 +293,6 @@ impl From<kv::ScanError> for Ended {
             kv::ScanError::Malformed => MALFORMED,
             kv::ScanError::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
         }
-    }
-}
-
-/// What a test has said about the world it is in.
-#[derive(Default)]
-struct Double {
-    /// How often it has set the clock.
-    times_set: u32,
-    /// The next random bytes, before those that nobody chose.
-    given: VecDeque<u8>,
-    /// What each write is answered with.
-    refusal: Option<String>,
-    /// When what it has stored for a time is gone.
-    due_ms: BTreeMap<String, i64>,
-    /// How many properties it has begun to try.
-    properties: u32,
-    /// What it is trying.
-    trying: Option<Trying>,
-}
-
-impl Double {
-    /// The answer to a question for random bytes, if the test has given as many.
-    fn given(&mut self, argument: &[u8]) -> Option<Vec<u8>> {
-        let count = random::count(argument).ok()?;
-        if self.given.is_empty() || self.given.len() < count {
-            return None;
-        }
-        let bytes: Vec<u8> = self.given.drain(..count).collect();
-        Some(random::answer(&bytes))
     }
 }
 
@@ -499,122 +461,6 @@ impl Recorder<'_> {
         }
         let seconds = Some(seconds);
         self.put(&set, Write::Put { value, seconds })
-    }
-
-    /// Changes what a test is told from here on.
-    fn change_double(&mut self, call: HostCall, argument: &[u8]) -> Result<Vec<u8>, Ended> {
-        let Some(double) = &mut self.double else {
-            return Err(only_in_tests());
-        };
-        let mut reader = Reader::new(argument);
-        match call {
-            HostCall::ClockSet => {
-                self.world.now_ms = reader.int().map_err(|_| MALFORMED)?;
-                double.times_set += 1;
-                self.drop_what_is_over()?;
-            }
-            HostCall::RandomGive => {
-                let bytes = reader.bytes().map_err(|_| MALFORMED)?;
-                double.given.extend(bytes);
-            }
-            _ => {
-                let why = reader.optional_text().map_err(|_| MALFORMED)?;
-                double.refusal = why.map(str::to_owned);
-            }
-        }
-        reader.end().map_err(|_| MALFORMED)?;
-        Ok(Vec::new())
-    }
-
-    /// What is wrong with a value that a test compares with its snapshot.
-    fn snapshot(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
-        if self.double.is_none() {
-            return Err(only_in_tests());
-        }
-        let mut reader = Reader::new(argument);
-        let name = reader.text().map_err(|_| MALFORMED)?;
-        let shown = reader.text().map_err(|_| MALFORMED)?;
-        reader.end().map_err(|_| MALFORMED)?;
-        let wrong = match self.world.on_snapshot {
-            Some(on_snapshot) => on_snapshot(name, shown),
-            None => Some("there are no snapshots here; `copc test` has them".to_owned()),
-        };
-        let mut writer = Writer::new();
-        writer.optional_text(wrong.as_deref());
-        Ok(writer.finish())
-    }
-
-    /// The choices that the next property of a test is to be tried with, if only with those.
-    fn begin_property(&mut self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        let chosen = match (&mut self.double, self.world.choices) {
-            (Some(double), chosen) => {
-                double.properties += 1;
-                chosen.filter(|(property, _)| property + 1 == double.properties)
-            }
-            (None, _) => None,
-        };
-        writer.flag(chosen.is_some());
-        if let Some((_, choices)) = chosen {
-            writer.count(choices.len() as u64);
-            for choice in choices {
-                writer.int(*choice);
-            }
-        }
-        writer.finish()
-    }
-
-    /// Notes what a property is about to be tried with; outside of tests nobody wants to know.
-    fn try_value(&mut self, argument: &[u8]) -> Result<Vec<u8>, CodecError> {
-        let Some(double) = &mut self.double else {
-            return Ok(Vec::new());
-        };
-        let mut reader = Reader::new(argument);
-        double.trying = None;
-        if reader.flag()? {
-            let count = reader.bounded_count()?;
-            let choices: Result<Vec<i64>, CodecError> = (0..count).map(|_| reader.int()).collect();
-            double.trying = Some(Trying {
-                property: double.properties.saturating_sub(1),
-                choices: choices?,
-                shown: reader.text()?.to_owned(),
-            });
-        }
-        reader.end()?;
-        Ok(Vec::new())
-    }
-
-    /// Removes what the test itself has stored for a time that is over by its clock.
-    fn drop_what_is_over(&mut self) -> Result<(), Ended> {
-        let Some(double) = &mut self.double else {
-            return Ok(());
-        };
-        let now_ms = self.world.now_ms;
-        let over: Vec<String> = double
-            .due_ms
-            .iter()
-            .filter(|(_, due_ms)| **due_ms <= now_ms)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in over {
-            double.due_ms.remove(&key);
-            let is_still_to_go = |write: &Write| {
-                matches!(
-                    write,
-                    Write::Put {
-                        seconds: Some(_),
-                        ..
-                    }
-                )
-            };
-            if self.overlay.get(&key).is_some_and(is_still_to_go) {
-                let _ = self
-                    .overlay
-                    .put(&key, Write::Remove)
-                    .map_err(|limit| Ended::Trap(TrapKind::WriteLimit, limit.0))?;
-            }
-        }
-        Ok(())
     }
 
     fn get(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
