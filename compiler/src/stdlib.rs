@@ -65,6 +65,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "std/hash"
     "std/hex"
     "std/html"
+    "std/iter"
     "std/json"
     "std/lists"
     "std/maps"

@@ -358,3 +358,43 @@ fn what_keeps_a_program_from_being_published_is_told() {
     drop(node);
     assert!(copc(at, &["key", "list"]).well().contains("default"));
 }
+
+/// Counters that many add to at once, and values that go by themselves, over real sockets and a restart.
+#[tokio::test]
+async fn a_store_counts_without_conflict_and_forgets_in_time() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    std::fs::write(
+        home.path().join("counter.cop"),
+        "import { Kv } from \"host/kv\"\nimport { Request, Response } from \"std/web\"\n\n\
+         fn handle(req: Request, mut kv: Kv) -> Response {\n    \
+         if req.method == Post {\n        kv.add(\"count\", 1).expect(\"a store\")\n        \
+         kv.append(\"log\", \".\").expect(\"a store\")\n        \
+         kv.set_for(\"soon\", 1, 2).expect(\"a store\")\n        \
+         let _ = kv.compare_and_set(\"first\", None, Some(req.query(\"n\") ?? \"\"))\n    }\n    \
+         let count: Int? = kv.get(\"count\").expect(\"a store\")\n    \
+         let log: String? = kv.get(\"log\").expect(\"a store\")\n    \
+         let soon: Int? = kv.get(\"soon\").expect(\"a store\")\n    \
+         Response.text(\"${count} ${(log ?? \"\").len()} ${soon != None}\")\n}\n",
+    )
+    .expect("written");
+    let node = Daemon::start(data.path());
+    let told = published(home.path(), data.path(), &["counter.cop"]);
+    let url = text(&told, "/urls/host").to_owned();
+    let at = node.http();
+    let mut posts = Vec::new();
+    for n in 0..20 {
+        let url = format!("{url}?n={n}");
+        posts.push(tokio::spawn(async move {
+            send(at, "POST", &url, &[], "").await.status().as_u16()
+        }));
+    }
+    for post in posts {
+        assert_eq!(post.await.expect("an answer"), 200);
+    }
+    assert_eq!(get(at, &url).await.body(), "Some(20) 20 true");
+    let (status, _, errors) = node.interrupt();
+    assert_eq!(status, Some(0), "{errors}");
+    let node = Daemon::start(data.path());
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(get(node.http(), &url).await.body(), "Some(20) 20 false");
+}
