@@ -3,12 +3,15 @@
 use std::ffi::c_void;
 
 use crate::machine::Stop;
+use crate::memory::ListClass;
 
 /// Shared between machine code and the functions that it calls. Offsets are taken with `offset_of!`.
 #[repr(C)]
 pub struct Context {
     /// Where the arena begins; it never moves during a run.
     pub base: *mut u8,
+    /// The arena's classes of small and middle cells.
+    pub classes: *mut ListClass,
     /// References of the package's constants, 4 bytes each.
     pub constants: *const u32,
     /// Fuel, while code outside works with it; else it travels in registers.
@@ -39,6 +42,7 @@ impl Default for Context {
     fn default() -> Context {
         Context {
             base: std::ptr::null_mut(),
+            classes: std::ptr::null_mut(),
             constants: std::ptr::null(),
             fuel: 0,
             stack_left: 0,

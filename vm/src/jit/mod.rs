@@ -124,6 +124,8 @@ struct Outside {
     allocate: FuncId,
     release: FuncId,
     unique: FuncId,
+    free: FuncId,
+    copy_bytes: FuncId,
     trap_with_message: FuncId,
     raise: FuncId,
     /// These two keep all registers.
@@ -221,7 +223,7 @@ impl Code {
         let memory = ArenaMemoryProvider::new_with_size(CODE_SPACE)
             .map_err(|error| NoCode::Machine(error.to_string()))?;
         builder.memory_provider(Box::new(memory));
-        let addresses: [(&str, *const u8); 11] = [
+        let addresses: [(&str, *const u8); 13] = [
             ("run_steps", outside::run_steps as *const u8),
             ("call", outside::call as *const u8),
             ("call_value", outside::call_value as *const u8),
@@ -229,6 +231,8 @@ impl Code {
             ("allocate", outside::allocate as *const u8),
             ("release", outside::release as *const u8),
             ("unique", outside::unique as *const u8),
+            ("free", outside::free as *const u8),
+            ("copy_bytes", outside::copy_bytes as *const u8),
             ("trap_with_message", outside::trap_with_message as *const u8),
             ("raise", stub::raise as *const u8),
             ("checkpoint", outside::checkpoint as *const u8),
@@ -255,6 +259,8 @@ impl Code {
             allocate: import("allocate", 3, 1)?,
             release: import("release", 2, 0)?,
             unique: import("unique", 2, 1)?,
+            free: import("free", 2, 0)?,
+            copy_bytes: import("copy_bytes", 3, 0)?,
             trap_with_message: import("trap_with_message", 4, 0)?,
             raise: import("raise", 1, 0)?,
             checkpoint: import("checkpoint", 1, 0)?,
@@ -539,6 +545,7 @@ pub fn enter(
     // and everything outside single fields of it, as here.
     let stack = unsafe {
         (*context).base = interpreter.machine.heap.arena.base();
+        (*context).classes = interpreter.machine.heap.arena.classes();
         (*context).constants = interpreter.machine.constants.as_ptr();
         (*context).fuel = interpreter.machine.fuel;
         (*context).stack_left = stack_left;

@@ -146,6 +146,21 @@ pub extern "C" fn release(context: *mut Context, cell: u64) {
     });
 }
 
+/// Frees a cell alone, whose parts live on elsewhere.
+pub extern "C" fn free(context: *mut Context, cell: u64) {
+    outside(context, (), |interpreter| {
+        interpreter.machine.heap.free_cell(cell as Ref);
+        Ok(())
+    });
+}
+
+/// Copies bytes of the arena to another place in it.
+pub extern "C" fn copy_bytes(to: *mut u8, from: *const u8, count: usize) {
+    // SAFETY: machine code has checked that both ranges lie inside of sequences of its arena, which is mapped and not
+    // referred to by anyone while machine code runs.
+    unsafe { std::ptr::copy(from, to, count) }
+}
+
 /// The cell itself, or a copy of it if it is shared.
 pub extern "C" fn unique(context: *mut Context, cell: u64) -> u64 {
     outside(context, ENDED, |interpreter| {

@@ -59,12 +59,26 @@ pub struct Account {
     limit: u64,
     used: u64,
     peak: u64,
-    classes: [Counts; CLASSES],
+    /// Large cells alive.
+    large: u64,
+    /// The small and middle classes. Machine code takes cells from their lists, and gives them back.
+    pub classes: Box<[ListClass; CLASSES]>,
 }
 
+/// A small or middle class: its cells that are free, and how many are alive.
 #[derive(Clone, Copy, Default)]
-struct Counts {
-    alive: u64,
+#[repr(C)]
+pub struct ListClass {
+    /// Head of the list of free cells, which are linked through their first word; 0 if there is none. Where one is
+    /// free, another may be alive without taking more.
+    pub head: super::Ref,
+    /// The part of the newest chunk that was never used.
+    pub next: u32,
+    /// Its end.
+    pub end: u32,
+    padding: u32,
+    /// Cells alive.
+    pub alive: u64,
     /// The most that may be alive before more is taken: cells of all chunks, or the most ever alive.
     room: u64,
 }
@@ -76,7 +90,8 @@ impl Account {
             limit,
             used: 0,
             peak: 0,
-            classes: [Counts::default(); CLASSES],
+            large: 0,
+            classes: Box::new([ListClass::default(); CLASSES]),
         }
     }
 
@@ -99,17 +114,26 @@ impl Account {
     /// One cell of a listed class is gone.
     #[inline]
     pub fn dead(&mut self, index: usize) {
-        self.classes[index].alive = self.classes[index].alive.saturating_sub(1);
+        self.classes[index].alive = self.classes[index].alive.wrapping_sub(1);
     }
 
     /// A large cell is alive.
     pub fn take_large(&mut self, pages: u32) -> Result<(), NoRoom> {
-        self.take(u64::from(pages) * PAGE)
+        self.take(u64::from(pages) * PAGE)?;
+        self.large += 1;
+        Ok(())
     }
 
     /// A large cell is gone.
     pub fn free_large(&mut self, pages: u32) {
         self.used = self.used.saturating_sub(u64::from(pages) * PAGE);
+        self.large = self.large.wrapping_sub(1);
+    }
+
+    /// Cells alive.
+    pub fn live(&self) -> u64 {
+        let listed = self.classes.iter().map(|class| class.alive);
+        listed.fold(self.large, u64::wrapping_add)
     }
 
     fn take(&mut self, bytes: u64) -> Result<(), NoRoom> {

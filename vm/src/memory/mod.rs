@@ -15,7 +15,8 @@ mod region;
 
 use std::cell::Cell;
 
-use account::{Account, Class};
+use account::Account;
+pub use account::{Class, ListClass};
 use pages::Pages;
 use region::Region;
 
@@ -45,18 +46,6 @@ pub struct Arena {
     broken: Cell<bool>,
     pages: Pages,
     account: Account,
-    /// Per small or middle class: head of the list of free cells (linked through their first word), and the part
-    /// of the newest chunk that was never used.
-    free: Vec<Free>,
-    /// Cells alive that are not pinned.
-    live: u64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Free {
-    head: Ref,
-    next: u32,
-    end: u32,
 }
 
 /// Bytes taken at once for cells of a middle class.
@@ -75,8 +64,6 @@ impl Arena {
             broken: Cell::new(false),
             pages: Pages::new(),
             account: Account::new(limit),
-            free: vec![Free::default(); account::CLASSES],
-            live: 0,
         };
         arena.need(u64::from(PINNED_STRIDE * (PINNED_CELLS + 1)))?;
         // What dup and drop find where no reference is.
@@ -132,7 +119,6 @@ impl Arena {
             }
             Class::Listed { index, size } => self.take_listed(index, size)?,
         };
-        self.live += 1;
         self.set_u32(cell, 1);
         self.set_u32(cell + 4, ty);
         Ok(cell)
@@ -140,22 +126,21 @@ impl Arena {
 
     #[inline]
     fn take_listed(&mut self, index: usize, size: u32) -> Result<Ref, NoRoom> {
-        let free = self.free[index];
-        if free.head != 0 {
-            self.account.alive(index, size)?;
-            self.free[index].head = self.u32(free.head);
-            return Ok(free.head);
-        }
-        if free.end - free.next >= size {
-            self.account.alive(index, size)?;
-            self.free[index].next += size;
-            return Ok(free.next);
-        }
+        let class = self.account.classes[index];
         self.account.alive(index, size)?;
+        if class.head != 0 {
+            self.account.classes[index].head = self.u32(class.head);
+            return Ok(class.head);
+        }
+        if class.end - class.next >= size {
+            self.account.classes[index].next += size;
+            return Ok(class.next);
+        }
         let bytes = if index < account::SMALL { PAGE } else { SLAB };
         let start = self.take_pages(bytes / PAGE)?;
-        self.free[index].next = start + size;
-        self.free[index].end = start + bytes;
+        let class = &mut self.account.classes[index];
+        class.next = start + size;
+        class.end = start + bytes;
         Ok(start)
     }
 
@@ -170,12 +155,11 @@ impl Arena {
     /// Gives a cell back; `size` is what it was allocated with.
     #[inline]
     pub fn free(&mut self, cell: Ref, size: u64) {
-        self.live = self.live.wrapping_sub(1);
         match Class::of(size) {
             Some(Class::Listed { index, .. }) => {
-                let head = self.free[index].head;
+                let head = self.account.classes[index].head;
                 self.set_u32(cell, head);
-                self.free[index].head = cell;
+                self.account.classes[index].head = cell;
                 self.account.dead(index);
             }
             Some(Class::Large { pages }) => {
@@ -203,7 +187,7 @@ impl Arena {
 
     /// How many cells are alive, pinned ones aside.
     pub fn live_cells(&self) -> u64 {
-        self.live
+        self.account.live()
     }
 
     /// Whether something was read or written outside.
@@ -227,6 +211,12 @@ impl Arena {
     #[cfg(cop_jit)]
     pub fn base(&self) -> *mut u8 {
         self.region.base()
+    }
+
+    /// The small and middle classes, by index; they never move.
+    #[cfg(cop_jit)]
+    pub fn classes(&mut self) -> *mut ListClass {
+        self.account.classes.as_mut_ptr()
     }
 
     /// Some bytes.

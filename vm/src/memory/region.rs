@@ -25,6 +25,8 @@ mod reserved {
     const GUARD: usize = 36 << 30;
     /// Least part that is made usable at once.
     const STEP: usize = 1 << 20;
+    /// Bytes that may be read behind the last: machine code copies short texts in whole words.
+    const SLACK: usize = 16;
     /// Most of a used prefix that is kept resident when a region is given back.
     const KEPT: usize = 1 << 20;
     /// How many regions wait for another run.
@@ -85,7 +87,7 @@ mod reserved {
         /// Makes it at least that long; what is new is zero. Says whether the system had the memory.
         #[must_use]
         pub fn grow(&mut self, len: usize) -> bool {
-            if len > self.usable && !self.make_usable(len) {
+            if len + SLACK > self.usable && !self.make_usable(len + SLACK) {
                 return false;
             }
             self.len = self.len.max(len);

@@ -1,5 +1,7 @@
 //! Values with parts, references and their counts.
 
+use std::mem::offset_of;
+
 use cop_bytecode::instr::{Instr, Step, Value};
 use cop_bytecode::layout::{Body as LayoutBody, LayoutError, Part};
 use cop_bytecode::{Op, TrapKind, Type, TypeId, UpdateOp, fuel};
@@ -8,7 +10,8 @@ use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
 use super::paths::{Cell, Place};
 use super::{Body, NoCode};
-use crate::memory::{PINNED_COUNT, pinned};
+use crate::jit::context::Context;
+use crate::memory::{Class, ListClass, PINNED_COUNT, pinned};
 use crate::shape::{self, PieceKind};
 
 impl Body<'_, '_> {
@@ -136,8 +139,78 @@ impl Body<'_, '_> {
         Ok(true)
     }
 
-    /// A new cell with header.
+    /// Where the state of a class of cells is, if a cell of that size is taken from a list.
+    fn class(&mut self, size: u32) -> Option<(ir::Value, i32)> {
+        let Some(Class::Listed { index, .. }) = Class::of(u64::from(size)) else {
+            return None;
+        };
+        let classes = self.load_context(types::I64, offset_of!(Context, classes));
+        Some((classes, (index * size_of::<ListClass>()) as i32))
+    }
+
+    /// A new cell with header: one that was freed before, else as the arena finds one.
     fn allocate(&mut self, size: u32, ty: u32) -> ir::Value {
+        let Some((classes, class)) = self.class(size) else {
+            return self.allocate_outside(size, ty);
+        };
+        let flags = MemFlagsData::trusted();
+        let (head, alive) = (
+            class + offset_of!(ListClass, head) as i32,
+            class + offset_of!(ListClass, alive) as i32,
+        );
+        let (free, none, on) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.b.create_block(),
+        );
+        self.b.set_cold_block(none);
+        let result = self.b.append_block_param(on, types::I64);
+        let cell = self.b.ins().uload32(flags, classes, head);
+        self.b.ins().brif(cell, free, &[], none, &[]);
+        self.b.switch_to_block(free);
+        self.b.seal_block(free);
+        let address = self.b.ins().iadd(self.base, cell);
+        let next = self.b.ins().load(types::I32, flags, address, 0);
+        self.b.ins().store(flags, next, classes, head);
+        let count = self.b.ins().load(types::I64, flags, classes, alive);
+        let count = self.b.ins().iadd_imm_s(count, 1);
+        self.b.ins().store(flags, count, classes, alive);
+        let header = i64::from(ty) << 32 | 1;
+        let header = self.b.ins().iconst(types::I64, header);
+        self.b.ins().store(flags, header, address, 0);
+        self.b.ins().jump(on, &[cell.into()]);
+        self.b.switch_to_block(none);
+        self.b.seal_block(none);
+        let cell = self.allocate_outside(size, ty);
+        self.b.ins().jump(on, &[cell.into()]);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+        result
+    }
+
+    /// Puts a cell on the list of its class.
+    fn free(&mut self, cell: ir::Value, size: u32) {
+        let Some((classes, class)) = self.class(size) else {
+            self.save_fuel();
+            let args = [self.context, cell];
+            self.call_outside(self.around.outside.free, &args);
+            return;
+        };
+        let flags = MemFlagsData::trusted();
+        let (head, alive) = (
+            class + offset_of!(ListClass, head) as i32,
+            class + offset_of!(ListClass, alive) as i32,
+        );
+        let address = self.b.ins().iadd(self.base, cell);
+        let next = self.b.ins().load(types::I32, flags, classes, head);
+        self.b.ins().store(flags, next, address, 0);
+        self.b.ins().istore32(flags, cell, classes, head);
+        let count = self.b.ins().load(types::I64, flags, classes, alive);
+        let count = self.b.ins().iadd_imm_s(count, -1);
+        self.b.ins().store(flags, count, classes, alive);
+    }
+
+    fn allocate_outside(&mut self, size: u32, ty: u32) -> ir::Value {
         let args = [
             self.context,
             self.b.ins().iconst(types::I64, i64::from(size)),
@@ -155,7 +228,7 @@ impl Body<'_, '_> {
         let layout = self.around.layouts.layout(ty)?;
         let (boxed, is_product) = (layout.boxed, matches!(layout.body, LayoutBody::Product(_)));
         if boxed {
-            return Ok(false);
+            return self.take_cell_apart(value, variant, is_product);
         }
         if !is_product {
             let found = self.tag(value)?;
@@ -174,6 +247,76 @@ impl Body<'_, '_> {
             self.values.push(row);
         }
         Ok(true)
+    }
+
+    /// Takes a boxed value apart: its parts move out and the cell is freed if it has one owner, else each gets one more.
+    fn take_cell_apart(
+        &mut self,
+        value: Value,
+        variant: u32,
+        is_product: bool,
+    ) -> Result<bool, NoCode> {
+        let ty = self.ty(value);
+        let mut plan = Vec::new();
+        for part in self.parts(ty, variant)? {
+            let (Some(pieces), Some(refs)) =
+                (self.flat_pieces(part.ty)?, self.plain_refs(part.ty)?)
+            else {
+                return Ok(false);
+            };
+            let types = self.types_of(part.ty)?;
+            plan.push((pieces, refs, types, part.offset as i32));
+        }
+        let sizes = &self.around.layouts.layout(ty)?.cell_sizes;
+        let size = *sizes.get(variant as usize).ok_or(LayoutError::Unknown)?;
+        if !is_product {
+            let found = self.tag(value)?;
+            let variant = i64::from(variant);
+            let other = self.b.ins().icmp_imm_s(IntCC::NotEqual, found, variant);
+            let wanted = self.b.ins().iconst(types::I64, variant);
+            self.trap_if(other, TrapKind::WrongVariant, Some(found), Some(wanted));
+        }
+        let cell = self.slot(value);
+        let address = self.b.ins().iadd(self.base, cell);
+        let mut owned = Vec::new();
+        for (pieces, refs, types, offset) in plan {
+            let row = self.load_flat(&pieces, address, offset, &types);
+            owned.extend(refs.into_iter().map(|slot| row[slot]));
+            self.values.push(row);
+        }
+        let flags = MemFlagsData::trusted();
+        let count = self.b.ins().load(types::I32, flags, address, 0);
+        let (last, more, on) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.b.create_block(),
+        );
+        let is_last = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
+        self.b.ins().brif(is_last, last, &[], more, &[]);
+        self.b.switch_to_block(last);
+        self.b.seal_block(last);
+        self.free(cell, size);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(more);
+        self.b.seal_block(more);
+        for cell in owned {
+            self.share(cell);
+        }
+        self.count_down(address, count);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+        Ok(true)
+    }
+
+    /// One owner fewer, where another is left or the cell is pinned.
+    fn count_down(&mut self, address: ir::Value, count: ir::Value) {
+        let pinned = i64::from(PINNED_COUNT as i32);
+        let counted = self.b.ins().icmp_imm_s(IntCC::NotEqual, count, pinned);
+        let one = self.b.ins().uextend(types::I32, counted);
+        let count = self.b.ins().isub(count, one);
+        let flags = MemFlagsData::trusted();
+        self.b.ins().store(flags, count, address, 0);
     }
 
     /// The slots of a type that hold references, if no tag decides about them.
@@ -250,13 +393,7 @@ impl Body<'_, '_> {
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(more);
         self.b.seal_block(more);
-        let counted =
-            self.b
-                .ins()
-                .icmp_imm_s(IntCC::NotEqual, count, i64::from(PINNED_COUNT as i32));
-        let one = self.b.ins().uextend(types::I32, counted);
-        let count = self.b.ins().isub(count, one);
-        self.b.ins().store(flags, count, address, 0);
+        self.count_down(address, count);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);

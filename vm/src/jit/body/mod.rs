@@ -3,6 +3,7 @@
 //! Every value of the bytecode is a row of Cranelift values, one for each slot. Regions become blocks: what a region
 //! gives is the parameters of the block behind it, what a loop carries those of its head. Fuel is a variable.
 
+mod growing;
 mod heap;
 mod paths;
 mod regions;
@@ -437,7 +438,7 @@ impl<'a> Body<'a, '_> {
                 }
             }
             _ => {
-                if !self.heap(instr)? {
+                if !self.heap(instr)? && !self.append(at, instr, defined.clone())? {
                     self.outside(at, instr, defined)?;
                 }
             }
