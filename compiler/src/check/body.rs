@@ -370,7 +370,11 @@ impl<'a> Checker<'a> {
         };
         let body = cx.finish(value, errors, params.len(), free);
         let is_error = |m: &Diagnostic| m.severity == crate::diagnostic::Severity::Error;
-        if self.is_own(info_module) && !self.diagnostics[errors..].iter().any(is_error) {
+        // A default that the compiler evaluates is an error if it traps, which need not be said twice.
+        let evaluated = self.fns[id.index()].owner == Owner::Default
+            && self.program.fns[id.index()].generics.is_empty();
+        let is_good = !self.diagnostics[errors..].iter().any(is_error);
+        if self.is_own(info_module) && !evaluated && is_good {
             let mut foreseen = foresee::traps(self, &body);
             foreseen.extend(copies::copies(self, &body, id));
             self.diagnostics.extend(foreseen);
