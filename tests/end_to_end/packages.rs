@@ -727,6 +727,47 @@ fn a_publisher_who_signs_two_bundles_is_found_out() {
 }
 
 #[test]
+fn a_new_library_is_used_by_a_new_program() {
+    let home = folder_with(&[]);
+    let made = copc(home.path(), &["new", "shouting", "--lib"]);
+    assert!(made.well().contains("copc add ../shouting"), "{made:?}");
+    assert!(
+        copc(home.path(), &["test", "shouting"])
+            .well()
+            .contains("1 passed")
+    );
+    assert!(
+        copc(home.path(), &["check", "shouting"])
+            .well()
+            .contains("a library")
+    );
+    copc(home.path(), &["new", "hello"]).well();
+    copc(home.path(), &["add", "../shouting", "--to", "hello"]).well();
+    let main = "import { titled } from \"shouting\"\n\nfn main(args: List[String]) { print(titled(args.join(\" \"))) }\n";
+    std::fs::write(home.path().join("hello/main.cop"), main).expect("written");
+    let run = copc(home.path(), &["run", "hello", "--", "to", "be"]);
+    assert_eq!((run.well(), run.errors.as_str()), ("To Be\n", ""));
+    // The same folders elsewhere give the same bundle.
+    let elsewhere = folder_with(&[]);
+    for file in [
+        "hello/main.cop",
+        "hello/cop.toml",
+        "shouting/main.cop",
+        "shouting/cop.toml",
+    ] {
+        let text = std::fs::read_to_string(home.path().join(file)).expect("read");
+        write(elsewhere.path(), &[(format!("deep/{file}"), text)]);
+    }
+    let one = copc(home.path(), &["build", "hello", "--json"]).json();
+    let other = copc(elsewhere.path(), &["build", "deep/hello", "--json"]).json();
+    assert_eq!(one["bundle"], other["bundle"]);
+    // Seen from its own folder, too.
+    let here = copc(&home.path().join("hello"), &["build", "--json"]).json();
+    assert_eq!(one["bundle"], here["bundle"]);
+    copc(home.path(), &["new", "both", "--lib", "--web"]).refused(2, &["--web"]);
+}
+
+#[test]
 fn adding_changes_one_line_or_nothing() {
     let home = folder_with(&[
         (

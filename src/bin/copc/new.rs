@@ -49,12 +49,17 @@ pub fn new(options: &NewOptions) -> Result<Ended, Complaint> {
     let (what, run) = match options {
         NewOptions { lib: true, .. } => (
             "library",
-            "copc add ../NAME       in another package: import it",
+            format!(
+                "{:<22} in another package: use it there",
+                format!("copc add ../{name}")
+            ),
         ),
-        NewOptions { web: true, .. } => ("web program", "copc run               ask it for / once"),
-        _ => ("command", "copc run -- Ada        run it"),
+        NewOptions { web: true, .. } => (
+            "web program",
+            "copc run               ask it for / once".to_owned(),
+        ),
+        _ => ("command", "copc run -- Ada        run it".to_owned()),
     };
-    let run = run.replace(NAME, name.as_str());
     say::out(&format!(
         "{} {shown} holds a new {what}: {SETTINGS}, {ROOT}, .gitignore\n\n\
          Next:\n\
