@@ -221,7 +221,7 @@ pub struct BuildOptions {
 /// What a run may use.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct LimitOptions {
-    /// Fuel that a run may use [default: what cop.toml says, else the highest there is]
+    /// Fuel that a run may use [default: what cop.toml says, else the highest there is; of a test ten billion]
     #[arg(long, value_name = "N", value_parser = fuel)]
     pub fuel: Option<u64>,
     /// Memory that a run may use, in MiB [default: what cop.toml says, else the highest there is]
