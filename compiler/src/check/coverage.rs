@@ -19,7 +19,10 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
     }
 
     pub(super) fn exhaustive(&mut self, value: &Expr, arms: &[Arm], span: Span) {
-        let unsure = has_error(&value.ty) || arms.iter().any(|arm| has_error_inside(&arm.pattern));
+        // An arm that did not parse stands for anything, and has no type.
+        let torn = |arm: &Arm| arm.body.ty == Ty::Error && arm.body.span == arm.pattern.span;
+        let unsure = has_error(&value.ty)
+            || (arms.iter()).any(|arm| torn(arm) || has_error_inside(&arm.pattern));
         if unsure || value.ty == Ty::Never {
             return;
         }

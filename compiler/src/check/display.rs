@@ -61,7 +61,7 @@ impl Checker<'_> {
             Ty::Bytes => out.push_str("Bytes"),
             Ty::Range => out.push_str("Range"),
             Ty::Never => out.push_str("Never"),
-            Ty::Infer(_) | Ty::Error => out.push('?'),
+            Ty::Infer(_) | Ty::Error => out.push('_'),
             Ty::Param(index) => match generics.get(*index as usize) {
                 Some(generic) => out.push_str(&generic.name),
                 None => out.push('?'),

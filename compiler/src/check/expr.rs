@@ -239,10 +239,11 @@ impl<'a> BodyCx<'_, 'a> {
                 .help(format!("there is {}", names::a(&near)))
                 .edit(name.span, near);
         } else if matches!(&*name.text, "json" | "web" | "html" | "test" | "kv") {
-            message = message.help(format!(
-                "a module is imported: `import {0} from \"std/{0}\"`",
-                name.text
-            ));
+            let line = format!("import {0} from \"std/{0}\"", name.text);
+            message = message.help("a module is imported");
+            if let Some(first) = self.cx.loaded[self.module].ast.items.first() {
+                message = message.edit(first.span.before(), line + "\n");
+            }
         }
         self.report(message);
     }

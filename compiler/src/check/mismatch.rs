@@ -41,6 +41,9 @@ impl BodyCx<'_, '_> {
                 let mut message = Diagnostic::error("E0408", format!("this `{shown}` is not used"))
                     .at(value.span, "its value is lost here");
                 message = match &value.kind {
+                    _ if self.cx.as_result(&ty).is_some() && !self.gives_result() => message
+                        .help("look at it with `match`, or drop it on purpose with `let _ =`")
+                        .edit(value.span.before(), "let _ = "),
                     _ if self.cx.as_result(&ty).is_some() => message
                         .help("pass the error on with `?`, or drop the result with `let _ =`")
                         .edit(value.span.after(), "?"),
@@ -67,6 +70,14 @@ impl BodyCx<'_, '_> {
             }
         }
         value
+    }
+
+    /// Whether the function around gives a result, so that `?` can hand an error on.
+    fn gives_result(&self) -> bool {
+        self.frames.last().is_some_and(|frame| {
+            let ty = self.shallow(&frame.ret);
+            matches!(ty, Ty::Infer(_)) || self.cx.as_result(&ty).is_some()
+        })
     }
 
     /// Whether an expression comes right after a sign: it is the body of an arm after `=>`, of a lambda after `|`, and no

@@ -32,6 +32,9 @@ impl<'a> BodyCx<'_, 'a> {
         let ty = match &tail {
             Some(tail) => tail.ty.clone(),
             None if gone.left.is_some() => Ty::Never,
+            None if matches!(block.stmts.last(), Some(last) if matches!(last.kind, StmtKind::Error)) => {
+                Ty::Error
+            }
             None => Ty::unit(),
         };
         let mut value = hir::Expr {

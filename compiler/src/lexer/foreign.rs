@@ -175,6 +175,19 @@ impl Scanner<'_> {
         if sign == ":=" && self.begins_with_a_name() {
             return self.bind(&span, found);
         }
+        let in_for = self.open.last().is_some_and(|open| open.of_for);
+        let alone = in_for || !self.place_before(span.start).is_empty();
+        if sign == "++" && self.follows_operand() && !alone {
+            // Inside an expression: the value is what it would be then.
+            let found = Diagnostic::error("E0202", known.title)
+                .at(place, "")
+                .help("assignments have no value: change the variable on a line of its own")
+                .edit(place, " + 1");
+            self.out.found.push(found);
+            self.push(Token::Plus, span.clone());
+            self.push(Token::Int(Integer::Decimal(1)), span.end..span.end);
+            return;
+        }
         if sign == "++" && !self.follows_operand() {
             return self.increment_first(span, found);
         }
@@ -260,7 +273,7 @@ impl Scanner<'_> {
     /// `--` is `-` twice, which is right between a minus and a negative operand.
     fn two_minus(&mut self, span: Range<usize>) {
         let rest = self.logos.remainder().trim_start_matches([' ', '\t', '\r']);
-        if rest.is_empty() || rest.starts_with('\n') {
+        if rest.is_empty() || rest.starts_with('\n') || rest.starts_with("//") {
             let place = self.span(span.clone());
             let touches = self
                 .out

@@ -316,7 +316,10 @@ impl<'s> Scanner<'s> {
         if self.foreign_quotes(character, start) {
             return;
         }
-        if character == '#' {
+        // In brackets the rest of the line may close them.
+        let behind = self.logos.remainder();
+        let line = &behind[..behind.find('\n').unwrap_or(behind.len())];
+        if character == '#' && (self.breaks_count() || !line.contains([')', ']', '}'])) {
             // A comment of other languages, most likely: the rest of the line belongs to it.
             let rest = self.logos.remainder();
             let size = rest.find('\n').unwrap_or(rest.len());

@@ -11,7 +11,7 @@ use cop_compiler::{fix, render};
 use std::path::Path;
 
 /// Edits may mend what only then is seen; nothing needs more rounds than this.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// What is said of a program, and what the offered edits make of it.
 fn told(path: &Path) -> String {

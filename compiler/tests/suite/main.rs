@@ -1,6 +1,7 @@
 //! The compiler, tested from outside.
 
 mod codes;
+mod damage;
 mod diagnostics;
 mod fuzz;
 mod fuzz_types;

@@ -138,6 +138,25 @@ fn assignment_as_value(scene: &Scene<'_>) -> Option<Diagnostic> {
     if !scene.at(0)?.is_assignment() || !scene.at(-1)?.ends() || scene.in_declaration() {
         return None;
     }
+    if scene.stop.expected == ["\":\""] && matches!(scene.at(-1), Some(Token::Ident(_))) {
+        let error = Diagnostic::error(
+            "E0203",
+            format!("the field `{}` has no type", scene.word(-1)),
+        );
+        return Some(
+            error
+                .at(scene.span(-1), "")
+                .help("fields state their types: `count: Int = 0`"),
+        );
+    }
+    let variant = matches!(scene.at(-1), Some(Token::Upper(_))) && scene.expects("(");
+    if variant && !scene.expects_operator() && scene.word(0) == "=" {
+        return Some(
+            scene
+                .error("variants have no numbers")
+                .help("a method can give one: `match self { Red => 1, Green => 2 }`"),
+        );
+    }
     let sign = scene.word(0);
     let error = scene.error(format!(
         "an assignment is a statement and has no value, so `{sign}` cannot stand here"
@@ -173,6 +192,10 @@ fn ternary(scene: &Scene<'_>) -> Option<Diagnostic> {
         && scene.expects_operator();
     let colon = scene.behind(|token| *token == Token::Colon);
     let colon = colon.filter(|_| found)?;
+    // In another line something new starts, for which a comma or a break is missing.
+    if scene.text[scene.span(-1).end as usize..scene.span(0).start as usize].contains('\n') {
+        return None;
+    }
     let before = |token: &Token| {
         token.opens()
             || token.is_assignment()

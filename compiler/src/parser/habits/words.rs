@@ -242,7 +242,7 @@ fn keyword_of_another_language(scene: &Scene<'_>) -> Option<Diagnostic> {
                     || next.starts_item()
                     || matches!(next, Token::Mut | Token::Let | Token::Underscore)
             });
-            followed && !matches!(scene.at(offset - 1), Some(Token::Dot))
+            followed && !matches!(scene.at(offset - 1), Some(Token::Dot | Token::Is))
         })?;
     let place = scene.span(offset);
     let error = Diagnostic::error("E0202", format!("`{word}` is no keyword of cop"))
