@@ -53,7 +53,7 @@ fn examples_of(module: &str, source: &str) -> String {
     // `form.x`, but not `a_form.x` or `self.form.x`.
     let named = format!("{module}.");
     let mut places = tests.match_indices(&named).map(|(at, _)| &tests[..at]);
-    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.';
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '.';
     if places.any(|before| !before.ends_with(is_part)) {
         modules.insert(format!("import {module} from \"std/{module}\""));
     }
