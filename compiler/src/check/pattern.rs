@@ -70,6 +70,9 @@ impl<'a> BodyCx<'_, 'a> {
                 // Elsewhere than in `match` and `is` the parser has refused it.
                 let lent = state.binding == Binding::Match;
                 kind = self.bind_name(name, ty, lent, state);
+                if let PatternKind::Bind { local, .. } = kind {
+                    self.locals[local.index()].mutable = true;
+                }
             }
             Ast::Int(value) => {
                 if self.is_type(ty, &Ty::Int, span) {

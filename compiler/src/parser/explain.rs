@@ -69,6 +69,15 @@ impl<'a> Scene<'a> {
                 .help("a type follows a `:`")
                 .edit(self.span(-1).after(), ":");
         }
+        if self.at(0) == Some(&Token::Coalesce) && self.expects("?") && self.expects("=") {
+            error = error.help("an option of an option is written `(T?)?`");
+            if matches!(self.at(-1), Some(Token::Upper(_)))
+                && !matches!(self.at(-2), Some(Token::Dot))
+            {
+                let whole = self.span(-1).to(self.span(0));
+                error = error.edit(whole, format!("({}?)?", self.word(-1)));
+            }
+        }
         if self.expects(",") && starts {
             error = error
                 .help("a comma is missing")

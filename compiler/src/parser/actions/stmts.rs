@@ -47,11 +47,11 @@ impl Context {
         otherwise: Option<Block>,
         end: usize,
     ) -> Stmt {
-        self.check_no_mut(
-            &pattern,
-            "`let`",
-            "write `let mut` to make all of its names variables",
-        );
+        let help = match &otherwise {
+            None => "write `let mut` to make all of its names variables",
+            Some(_) => "bind a variable of your own below: `let mut x = x`",
+        };
+        self.check_no_mut(&pattern, "`let`", help);
         self.stmt(
             start,
             StmtKind::Let(Box::new(Let {
