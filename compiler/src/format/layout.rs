@@ -16,10 +16,38 @@ pub fn lay_out(text: &str, pieces: &[Piece]) -> String {
         headers: Vec::new(),
         is_test: false,
     };
-    for at in 0..pieces.len() {
-        writer.piece(pieces, at);
+    // The next piece that is no comment, from each on: looked for once, since comments may be many.
+    let mut next_code = vec![None; pieces.len()];
+    let mut code = None;
+    for (at, piece) in pieces.iter().enumerate().rev() {
+        if !piece.is_comment() {
+            code = Some(at);
+        }
+        next_code[at] = code;
+    }
+    let mut code_before = None;
+    for (at, piece) in pieces.iter().enumerate() {
+        let place = Place {
+            at,
+            code: next_code[at].map(|at| &pieces[at]),
+            code_before,
+        };
+        writer.piece(pieces, &place);
+        if !piece.is_comment() {
+            code_before = Some(piece);
+        }
     }
     writer.finish()
+}
+
+/// A piece and what is near it.
+struct Place<'p, 't> {
+    /// Which piece.
+    at: usize,
+    /// The first from here on that is no comment.
+    code: Option<&'p Piece<'t>>,
+    /// The last before it that is none.
+    code_before: Option<&'p Piece<'t>>,
 }
 
 /// A line that is being written.
@@ -54,11 +82,11 @@ struct Writer<'s> {
 }
 
 impl Writer<'_> {
-    fn piece(&mut self, pieces: &[Piece], at: usize) {
+    fn piece(&mut self, pieces: &[Piece], place: &Place) {
+        let at = place.at;
         let piece = &pieces[at];
         let before = at.checked_sub(1).map(|at| &pieces[at]);
-        let code_before = pieces[..at].iter().rev().find(|piece| !piece.is_comment());
-        if begins_statement(piece, code_before) {
+        if begins_statement(piece, place.code_before) {
             self.headers.clear();
             self.is_test = false;
             let hangs = before.is_none_or(|before| begins_line(before, piece));
@@ -73,7 +101,7 @@ impl Writer<'_> {
             self.comment(piece);
         } else if before.is_none_or(|before| begins_line(before, piece)) {
             let blank = before.is_some_and(|before| is_set_apart(pieces, before, at));
-            let indent = self.indent(pieces, at, code_before);
+            let indent = self.indent(piece, place);
             self.lines.push(Line {
                 text: String::new(),
                 indent,
@@ -139,18 +167,17 @@ impl Writer<'_> {
     }
 
     /// Indentation of a line that begins with a piece.
-    fn indent(&self, pieces: &[Piece], at: usize, code_before: Option<&Piece>) -> usize {
+    fn indent(&self, piece: &Piece, place: &Place) -> usize {
         // A comment goes with the code below it, if that is in the same bracket.
-        let code = pieces[at..].iter().find(|piece| !piece.is_comment());
-        let Some(code) = code else {
+        let Some(code) = place.code else {
             return self.inner();
         };
         match code.token() {
             Some(token) if closes(token) => match self.open.last() {
-                Some(open) if !pieces[at].is_comment() => open.outer,
+                Some(open) if !piece.is_comment() => open.outer,
                 _ => self.inner(),
             },
-            _ if begins_statement(code, code_before) => self.inner(),
+            _ if begins_statement(code, place.code_before) => self.inner(),
             // What began on the line of the bracket goes on where a new element would begin.
             _ if self.open.last().is_some_and(|open| !open.hangs) => self.inner(),
             _ => self.inner() + INDENT,

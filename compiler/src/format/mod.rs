@@ -17,6 +17,7 @@ mod spacing;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::lexer::{Lexed, Token, lex};
+use crate::parser::{MAX_FILE_BYTES, parse};
 use crate::source::{FileId, SourceMap};
 
 /// Why a file is not formatted.
@@ -37,6 +38,11 @@ pub fn format(path: &str, text: &str) -> Result<String, FormatError> {
     let text = text.replace("\r\n", "\n");
     let mut files = SourceMap::new();
     let file = files.add(path, &text);
+    if text.len() > MAX_FILE_BYTES {
+        let mut diagnostics = Diagnostics::new();
+        let _ = parse(file, &text, &mut diagnostics);
+        return Err(FormatError::Tokens(diagnostics, files));
+    }
     let before = lex(file, &text);
     let errors = before.found.iter();
     let errors: Vec<Diagnostic> = errors

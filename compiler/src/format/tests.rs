@@ -127,6 +127,21 @@ fn the_library_the_examples_and_the_programs_are_in_form() {
 }
 
 #[test]
+fn large_files_take_as_long_as_they_are_and_no_longer() {
+    // Slower than linear would not end: a million bytes of comments, of brackets on a line, of one string.
+    let comments = "//\n".repeat(300_000);
+    assert_eq!(formatted(&comments), comments);
+    let list = format!("const a = [{}]\n", vec!["[-1]"; 150_000].join(", "));
+    assert_eq!(formatted(&list), list);
+    let text = format!("const a = \"{}\"\n", "${x}".repeat(200_000));
+    assert_eq!(formatted(&text), text);
+    assert!(matches!(
+        format("a.cop", &"//\n".repeat(400_000)),
+        Err(FormatError::Tokens(..))
+    ));
+}
+
+#[test]
 fn what_is_nearly_source_is_never_made_worse() {
     // Pieces of programs in random order: either refused, or the same tokens, and stable.
     let words = [
