@@ -85,6 +85,8 @@ struct Break {
 struct Scanner<'s> {
     file: FileId,
     text: &'s str,
+    /// Where reading starts.
+    start: usize,
     logos: logos::Lexer<'s, Token>,
     out: Lexed,
     line_break: Option<Break>,
@@ -99,7 +101,7 @@ struct Scanner<'s> {
     anchored: bool,
     /// Pairs of a `{` and a `}` in different columns: one of them may be the wrong partner.
     crooked: Vec<(usize, usize)>,
-    /// The byte at which each line starts.
+    /// The byte at which each line starts, from the one on in which reading starts.
     line_starts: Vec<usize>,
     /// Bodies are left out.
     outline: Option<outline::Outline>,
@@ -109,8 +111,13 @@ struct Scanner<'s> {
 
 impl<'s> Scanner<'s> {
     fn new(file: FileId, text: &'s str, anchored: bool) -> Self {
+        Scanner::behind(file, text, 0, anchored)
+    }
+
+    /// For what stands behind the first `start` bytes, which have been looked at before.
+    fn behind(file: FileId, text: &'s str, start: usize, anchored: bool) -> Self {
         let out = Lexed {
-            tokens: Vec::with_capacity(text.len() / 4),
+            tokens: Vec::with_capacity((text.len() - start) / 4),
             docs: BTreeMap::new(),
             module_docs: None,
             mended: Vec::new(),
@@ -121,6 +128,7 @@ impl<'s> Scanner<'s> {
         Scanner {
             file,
             text,
+            start,
             logos: Token::lexer(text),
             out,
             line_break: None,
@@ -130,8 +138,10 @@ impl<'s> Scanner<'s> {
             unbalanced: false,
             anchored,
             crooked: Vec::new(),
-            line_starts: std::iter::once(0)
-                .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
+            line_starts: std::iter::once(text[..start].rfind('\n').map_or(0, |at| at + 1))
+                .chain(
+                    memchr::memchr_iter(b'\n', &text.as_bytes()[start..]).map(|at| start + at + 1),
+                )
                 .collect(),
             outline: None,
             string_texts: Vec::new(),
@@ -141,7 +151,9 @@ impl<'s> Scanner<'s> {
     /// The tokens, and whether brackets did not match.
     fn run(mut self) -> (Lexed, bool) {
         let text = self.text;
-        if text.starts_with('\u{feff}') {
+        if self.start > 0 {
+            self.logos.bump(self.start);
+        } else if text.starts_with('\u{feff}') {
             self.logos.bump('\u{feff}'.len_utf8());
         }
         while !self.out.cut
@@ -160,9 +172,10 @@ impl<'s> Scanner<'s> {
         if !self.out.cut {
             self.close_all(text.len());
         }
-        self.out
-            .found
-            .extend(strange::check(self.file, text, &self.string_texts));
+        if self.start == 0 {
+            let strange = strange::check(self.file, text, &self.string_texts);
+            self.out.found.extend(strange);
+        }
         self.warn_of_lost_docs();
         self.out.module_docs = self.module_doc.take().map(|lines| self.doc(lines));
         (self.out, self.unbalanced)

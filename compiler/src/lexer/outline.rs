@@ -17,9 +17,9 @@ pub fn outline(file: FileId, text: &str) -> Lexed {
 
 /// Reads a part of a file, such as a body that was left out.
 pub fn part(file: FileId, text: &str, range: Range<usize>) -> Lexed {
-    let mut scanner = Scanner::new(file, &text[..range.end], false);
-    scanner.logos.bump(range.start);
-    scanner.run().0
+    Scanner::behind(file, &text[..range.end], range.start, false)
+        .run()
+        .0
 }
 
 pub(super) struct Outline {
