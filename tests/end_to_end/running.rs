@@ -213,7 +213,7 @@ fn limits_come_from_flags_then_manifest_then_edition() {
         "memory ",
         "of 128.0 MiB",
         "time ",
-        "engine   interpreter",
+        "engine   auto",
         "outcome ",
     ] {
         assert!(
