@@ -341,3 +341,25 @@ fn only_tests_set_the_time() {
     let says = &["clock.set", "`test` blocks only"][..];
     copc(folder.path(), &["run", "then.cop"]).refused(1, says);
 }
+
+#[test]
+fn check_applies_the_edits_that_are_offered() {
+    let folder = folder_with(&[(
+        "main.cop",
+        "fn main() {\n    var count = 1;\n    count++\n    print(\"now: \" + count)\n}\n",
+    )]);
+    let ran = copc(folder.path(), &["check", "main.cop", "--fix"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.errors.contains("mended: main.cop"), "{ran:?}");
+    let text = std::fs::read_to_string(folder.path().join("main.cop")).expect("it is there");
+    assert_eq!(
+        text,
+        "fn main() {\n    let mut count = 1\n    count += 1\n    print(\"now: \" + count.show())\n}\n"
+    );
+    // What cannot be mended stays as it is.
+    let wrong = "fn main() { print(unknown_to_all) }\n";
+    std::fs::write(folder.path().join("main.cop"), wrong).expect("written");
+    copc(folder.path(), &["check", "main.cop", "--fix"]).refused(1, &["E0301"]);
+    let text = std::fs::read_to_string(folder.path().join("main.cop")).expect("it is there");
+    assert_eq!(text, wrong);
+}

@@ -191,6 +191,9 @@ pub struct CheckOptions {
     /// Check again whenever a file of the program changes, until Ctrl-C
     #[arg(long, conflicts_with = "json")]
     pub watch: bool,
+    /// First apply the edits that messages offer
+    #[arg(long, conflicts_with = "watch")]
+    pub fix: bool,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

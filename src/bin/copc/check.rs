@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::arguments::CheckOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::mend::mend;
 use crate::say;
 use crate::subject::{is_bundle, read};
 use crate::tell;
@@ -25,6 +26,9 @@ fn once(options: &CheckOptions, watch: &Watch) -> Result<Ended, Complaint> {
     let from = options.packages.with(options.node.url.as_deref(), None);
     if is_bundle(&options.path) {
         return rebuild(options, from);
+    }
+    if options.fix {
+        mend(&options.path, &from)?;
     }
     let project = Project::at(&options.path)?;
     // With its tests, which are no part of the bundle.

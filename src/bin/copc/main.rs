@@ -6,6 +6,7 @@
 //! | `new` | a new program from a template |
 //! | `add` | one more dependency |
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
+//! | `mend` | the edits that messages offer, written into the files |
 //! | `explain` | what a code of the compiler means |
 //! | `fmt` | source as it should look |
 //! | `run`, `test` | a program run on this machine |
@@ -29,6 +30,7 @@ mod ended;
 mod explain;
 mod fmt;
 mod key;
+mod mend;
 mod new;
 mod parallel;
 mod publish;
