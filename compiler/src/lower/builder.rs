@@ -18,9 +18,32 @@ use crate::source::Span;
 use cop_bytecode::layout::Layouts;
 use cop_bytecode::{Instr, Op, Own, Step, TrapKind, TypeId, Value, ValueType};
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 
-/// What is alive: local to slot.
-pub type Env = BTreeMap<LocalId, Slot>;
+/// What is alive: local to slot. Each way out keeps one, so copies are shared until one of them changes.
+#[derive(Clone, Default)]
+pub struct Env(Rc<BTreeMap<LocalId, Slot>>);
+
+impl Env {
+    /// Whether nothing has changed since one was copied from the other. (If not, they may still be equal.)
+    fn is_same(&self, other: &Env) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for Env {
+    type Target = BTreeMap<LocalId, Slot>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Env {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Rc::make_mut(&mut self.0)
+    }
+}
 
 /// Where a local is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,7 +196,7 @@ impl Builder {
             pending: vec![],
             regions: vec![],
             values: vec![],
-            env: Env::new(),
+            env: Env::default(),
             lends: vec![],
             dead: false,
             span,
@@ -292,7 +315,8 @@ impl Builder {
 
     /// Drops a local if it is alive and owned; it is gone afterwards.
     pub fn drop_local(&mut self, local: LocalId) {
-        if let Some(slot) = self.env.remove(&local)
+        if self.env.contains_key(&local)
+            && let Some(slot) = self.env.remove(&local)
             && slot.owned
         {
             self.push(Instr::Drop(slot.value));
@@ -572,15 +596,13 @@ impl Builder {
         if self.dead {
             return;
         }
-        let (lends, kept) = {
-            let r = &self.regions[region.0];
-            let mut kept: Vec<LocalId> = r.entry.keys().copied().collect();
-            kept.extend(&r.exports);
-            (r.lends, kept)
-        };
+        let r = &self.regions[region.0];
+        let (lends, entry, exports) = (r.lends, r.entry.clone(), r.exports.clone());
         let open_lends = self.lends.clone();
         self.close_lends(lends, layouts);
-        self.drop_all_but(&kept);
+        if !self.env.is_same(&entry) {
+            self.drop_all_but(|l| entry.contains_key(l) || exports.contains(l));
+        }
         let id = self.pending.len();
         let depth = self.depth(region);
         self.pending.push(Pending {
@@ -595,13 +617,8 @@ impl Builder {
         self.dead = true;
     }
 
-    fn drop_all_but(&mut self, kept: &[LocalId]) {
-        let gone: Vec<LocalId> = self
-            .env
-            .keys()
-            .copied()
-            .filter(|l| !kept.contains(l))
-            .collect();
+    fn drop_all_but(&mut self, kept: impl Fn(&LocalId) -> bool) {
+        let gone: Vec<LocalId> = self.env.keys().copied().filter(|l| !kept(l)).collect();
         for local in gone {
             self.drop_local(local);
         }
@@ -613,10 +630,9 @@ impl Builder {
             return;
         }
         let r = &self.regions[region.0];
-        let (lends, kept): (usize, Vec<LocalId>) = (r.lends, r.entry.keys().copied().collect());
-        let carried = r.carried.clone();
+        let (lends, entry, carried) = (r.lends, r.entry.clone(), r.carried.clone());
         self.close_lends(lends, layouts);
-        self.drop_all_but(&kept);
+        self.drop_all_but(|l| entry.contains_key(l));
         let values = carried.iter().map(|l| self.value(*l)).collect();
         let depth = self.depth(region);
         self.push(Instr::Next { depth, values });
@@ -637,7 +653,7 @@ impl Builder {
         }
         let open_lends = self.lends.clone();
         self.close_lends(0, layouts);
-        self.drop_all_but(kept);
+        self.drop_all_but(|l| kept.contains(l));
         let mut values = vec![value];
         values.extend(kept.iter().map(|l| self.value(*l)));
         self.push(Instr::Ret { values });
@@ -660,12 +676,19 @@ impl Builder {
         }
         let mut env = region.entry.clone();
         let mut changed: Vec<LocalId> = vec![];
-        let locals: Vec<LocalId> = region
-            .entry
-            .keys()
-            .chain(&region.exports)
-            .copied()
-            .collect();
+        let mut ways = region.exits.iter().map(|id| &self.pending[*id].env);
+        let unchanged = region.carried.is_empty()
+            && region.exports.is_empty()
+            && ways.all(|env| env.is_same(&region.entry));
+        let locals: Vec<LocalId> = match unchanged {
+            true => vec![],
+            false => region
+                .entry
+                .keys()
+                .chain(&region.exports)
+                .copied()
+                .collect(),
+        };
         for local in locals {
             let slots: Vec<Option<Slot>> = region
                 .exits

@@ -281,6 +281,11 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             let value = self.b.take(*local);
             return Val::Held(self.b.hold(value));
         }
+        if let ExprKind::Block(stmts, Some(tail)) = &e.kind
+            && stmts.is_empty()
+        {
+            return self.own_expr(tail);
+        }
         let val = self.expr(e);
         self.own(val)
     }
@@ -317,7 +322,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
 
     /// A block: its statements, then its value. Its variables are dropped at its end.
     pub fn block(&mut self, stmts: &[Stmt], tail: Option<&Expr>) -> Val {
-        let before: Vec<LocalId> = self.b.env.keys().copied().collect();
+        let before = self.b.env.clone();
         for stmt in stmts {
             if self.b.dead {
                 return Val::Unit;
@@ -352,7 +357,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             .env
             .keys()
             .copied()
-            .filter(|l| !before.contains(l) && Some(*l) != held)
+            .filter(|l| !before.contains_key(l) && Some(*l) != held)
             .collect();
         for local in gone {
             self.b.drop_local(local);

@@ -29,7 +29,51 @@ impl Moves {
     }
 }
 
-type Live = BTreeSet<LocalId>;
+/// A set of locals, as bits.
+#[derive(Clone, Default)]
+struct Live(Vec<u64>);
+
+impl Live {
+    /// Whether it was not there.
+    fn insert(&mut self, local: LocalId) -> bool {
+        let (word, bit) = (local.index() / 64, 1 << (local.index() % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    fn remove(&mut self, local: LocalId) {
+        if let Some(word) = self.0.get_mut(local.index() / 64) {
+            *word &= !(1 << (local.index() % 64));
+        }
+    }
+
+    fn add(&mut self, other: &Live) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+    }
+}
+
+impl Extend<LocalId> for Live {
+    fn extend<I: IntoIterator<Item = LocalId>>(&mut self, locals: I) {
+        locals.into_iter().for_each(|l| {
+            self.insert(l);
+        });
+    }
+}
+
+impl FromIterator<LocalId> for Live {
+    fn from_iter<I: IntoIterator<Item = LocalId>>(locals: I) -> Live {
+        let mut live = Live::default();
+        live.extend(locals);
+        live
+    }
+}
 
 /// Finds the last uses of a body; `kept` (its `inout` parameters) are needed on every way out.
 pub fn moves(body: &Expr, kept: &[LocalId]) -> Moves {
@@ -140,7 +184,7 @@ impl Walk {
         let mut all = vec![];
         bound(pattern, &mut all);
         for local in all {
-            live.remove(&local);
+            live.remove(local);
         }
     }
 
@@ -176,7 +220,7 @@ impl Walk {
             ExprKind::And(a, b) | ExprKind::Or(a, b) | ExprKind::Coalesce(a, b) => {
                 let mut right = live.clone();
                 self.expr(b, &mut right);
-                live.append(&mut right);
+                live.add(&right);
                 self.expr(a, live);
             }
             ExprKind::If {
@@ -189,27 +233,27 @@ impl Walk {
                     self.expr(otherwise, &mut other);
                 }
                 self.expr(then, live);
-                live.append(&mut other);
+                live.add(&other);
                 self.expr(condition, live);
             }
             ExprKind::Match { value, place, arms } => {
                 // A guard may fail, and then the next arm is tried, which looks at everything again.
-                let mut after_guard = Live::new();
+                let mut after_guard = Live::default();
                 if arms.iter().any(|a| a.guard.is_some()) {
                     for part in arms.iter().flat_map(|a| a.guard.iter().chain([&a.body])) {
-                        after_guard.append(&mut mentioned(part));
+                        after_guard.extend(mentioned(part));
                     }
                 }
-                let mut before = Live::new();
+                let mut before = Live::default();
                 for arm in arms {
                     let mut this = live.clone();
                     self.expr(&arm.body, &mut this);
                     if let Some(guard) = &arm.guard {
-                        this.extend(&after_guard);
+                        this.add(&after_guard);
                         self.expr(guard, &mut this);
                     }
                     Self::unbind(&arm.pattern, &mut this);
-                    before.append(&mut this);
+                    before.add(&this);
                 }
                 *live = before;
                 self.looked_at(value, place.as_deref(), live);
@@ -238,7 +282,7 @@ impl Walk {
                             if let Some(otherwise) = otherwise {
                                 let mut other = live.clone();
                                 self.expr(otherwise, &mut other);
-                                live.append(&mut other);
+                                live.add(&other);
                             }
                             self.expr(value, live);
                         }
@@ -281,7 +325,7 @@ impl Walk {
                 // `x = f(x)` moves `x`; before that it counts as needed, so that it is alive wherever it may
                 // be given a new value.
                 if place.steps.is_empty() {
-                    live.remove(&place.root);
+                    live.remove(place.root);
                 } else {
                     live.insert(place.root);
                 }
@@ -338,7 +382,7 @@ impl Walk {
 
     fn repeat(&mut self, whole: &Expr, live: &mut Live, body: impl FnOnce(&mut Walk, &mut Live)) {
         let own = defined(whole);
-        live.extend(mentioned(whole).difference(&own));
+        live.extend(mentioned(whole).difference(&own).copied());
         self.loops.push((live.clone(), live.clone()));
         let mut inside = live.clone();
         body(self, &mut inside);

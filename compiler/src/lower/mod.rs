@@ -4,9 +4,9 @@
 //! for its instance; [`instances`] keeps one closed function per combination of type arguments and finds out
 //! which function a trait's method is; [`liveness`] finds the last uses of variables, where a value can be
 //! moved instead of shared; [`function`], [`expr`], [`calls`], [`places`], [`patterns`] and [`loops`] walk a
-//! body and emit through the [`builder`], which keeps the ownership rules; [`derive`] writes the methods of
-//! `Eq`, `Ord`, `Show` and `Data` for structs, enums and tuples; [`finish`] puts everything into canonical
-//! order.
+//! body and emit through the [`builder`], which keeps the rules of owners; [`derive`] writes the methods of
+//! `Eq`, `Ord`, `Show` and `Data` for structs, enums and tuples; [`finish`] has the passes of [`crate::middle`] make
+//! the code good, and puts everything into canonical order.
 //!
 //! Nothing here depends on addresses, hashes or time: instances are numbered in order of first use.
 

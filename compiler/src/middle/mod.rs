@@ -11,6 +11,8 @@ mod inline;
 mod lambdas;
 mod modes;
 mod owners;
+#[cfg(test)]
+mod tests;
 mod unique;
 
 use draft::{Draft, Known};

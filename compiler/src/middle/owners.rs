@@ -125,9 +125,6 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
         later.iter().for_each(|at| gone[*at as usize] = true);
         moved.push((behind, value));
     }
-    if moved.is_empty() {
-        return;
-    }
     moved.sort_unstable_by_key(|(at, value)| (*at, value.0));
     let mut moved = moved.into_iter().peekable();
     let mut code = Vec::with_capacity(draft.code.len());
@@ -145,4 +142,33 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
         }
     }
     draft.code = code;
+    hand_over(draft);
+}
+
+/// A `dup` that is followed by a `drop` of its source takes that over instead.
+fn hand_over(draft: &mut Draft) {
+    let follows =
+        |code: &[Node], at: usize| match (&code[at].instr, code.get(at + 1).map(|n| &n.instr)) {
+            (Instr::Dup(from), Some(Instr::Drop(gone))) => from == gone,
+            _ => false,
+        };
+    if !(0..draft.code.len()).any(|at| follows(&draft.code, at)) {
+        return;
+    }
+    let mut became: Vec<Value> = (0..draft.values.len() as u32).map(Value).collect();
+    let code = std::mem::take(&mut draft.code);
+    let mut at = 0;
+    while at < code.len() {
+        let mut node = code[at].clone();
+        if follows(&code, at)
+            && let Instr::Dup(from) = node.instr
+        {
+            became[node.first as usize] = became[from.0 as usize];
+            at += 2;
+            continue;
+        }
+        change_operands(&mut node.instr, &mut |v| *v = became[v.0 as usize]);
+        draft.code.push(node);
+        at += 1;
+    }
 }

@@ -1,0 +1,189 @@
+//! What the passes do to small programs, seen in the bytecode.
+
+use crate::compile::{CompileOptions, compile};
+use crate::source::{SourceError, Sources};
+use cop_bytecode::{Function, Instr, Mode, Package};
+
+struct One(&'static str);
+
+impl Sources for One {
+    fn read(&self, path: &str) -> Result<String, SourceError> {
+        match path {
+            "main.cop" => Ok(self.0.to_string()),
+            _ => Err(SourceError::NotFound),
+        }
+    }
+}
+
+/// The functions of a program, verified, with their names.
+fn functions(text: &'static str) -> Vec<(String, Function)> {
+    let compiled = compile("main.cop", &One(text), CompileOptions::default());
+    let found: Vec<_> = compiled.diagnostics.iter().map(|d| &d.title).collect();
+    let compiled = compiled
+        .compiled
+        .unwrap_or_else(|| panic!("it compiles: {found:?}"));
+    let package: &Package = &compiled.package;
+    cop_vm::verify::verify(package).expect("it passes the verifier");
+    let names = compiled.source_map.functions.iter().map(|f| f.name.clone());
+    names.zip(package.functions.clone()).collect()
+}
+
+fn count(functions: &[(String, Function)], what: impl Fn(&Instr) -> bool) -> usize {
+    let all = functions.iter().flat_map(|(_, f)| &f.body);
+    all.filter(|instr| what(instr)).count()
+}
+
+/// The instructions of the innermost loops of a function.
+fn innermost(function: &Function) -> Vec<&[Instr]> {
+    let mut open = vec![];
+    let mut found = vec![];
+    for (at, instr) in function.body.iter().enumerate() {
+        match instr {
+            Instr::Loop { .. } | Instr::For { .. } => open.push((at, true, true)),
+            Instr::Block { .. } | Instr::If { .. } | Instr::Switch { .. } => {
+                open.push((at, false, true));
+            }
+            Instr::End => {
+                if let Some((from, is_loop, inner)) = open.pop()
+                    && is_loop
+                {
+                    if inner {
+                        found.push(&function.body[from..at]);
+                    }
+                    open.iter_mut().for_each(|(_, _, inner)| *inner = false);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn counts_owners(instr: &Instr) -> bool {
+    matches!(instr, Instr::Dup(_) | Instr::Drop(_) | Instr::Unique { .. })
+}
+
+#[test]
+fn lambdas_are_part_of_the_functions_they_are_given_to() {
+    let text = "fn main() {
+        let n = 3
+        let xs = [1, 2, 3].map(|x| x + n).filter(|x| x > n)
+        print(xs.fold(0, |sum, x| sum + x))
+        print(xs.sorted_by(|a, b| b.compare(a)))
+    }";
+    let all = functions(text);
+    let made = |i: &Instr| matches!(i, Instr::Closure { .. } | Instr::CallValue { .. });
+    assert_eq!(count(&all, made), 0, "no closure is made or called");
+}
+
+#[test]
+fn a_lambda_that_is_kept_is_a_closure() {
+    let text = "fn adder(n: Int) -> fn(Int) -> Int { |x| x + n }
+    fn main() {
+        let all = [adder(1), adder(2)]
+        print(all[0](1) + all[1](1))
+        print(all.map(|f| f(2)))
+    }";
+    let all = functions(text);
+    let made = |i: &Instr| matches!(i, Instr::Closure { .. });
+    assert_eq!(count(&all, made), 2, "one for each place that asks for one");
+}
+
+#[test]
+fn ever_new_lambdas_come_to_an_end() {
+    let text = "fn go(n: Int, f: fn(Int) -> Int) -> Int {
+        if n == 0 { f(n) } else { go(n - 1, |x| f(x + 1)) + go(n - 1, |x| f(x * 2)) }
+    }
+    fn main() { print(go(9, |x| x)) }";
+    assert!(functions(text).len() < 400);
+}
+
+#[test]
+fn inner_loops_count_no_owners() {
+    let text = "fn fill(mut table: List[List[Int]], a: Bytes, b: Bytes) {
+        for i in 1..=a.len() {
+            for j in 1..=b.len() {
+                let mut best = table[i - 1][j - 1]
+                if a[i - 1] != b[j - 1] { best += 1 }
+                if table[i - 1][j] + 1 < best { best = table[i - 1][j] + 1 }
+                table[i][j] = best
+            }
+        }
+    }
+    fn main(args: List[String]) {
+        let mut table = List.filled(9, List.filled(9, 0))
+        for arg in args { fill(mut table, arg.bytes(), arg.bytes()) }
+        print(table)
+    }";
+    for (name, function) in functions(text) {
+        for body in innermost(&function) {
+            let updates = body.iter().any(|i| matches!(i, Instr::Set { .. }));
+            if updates {
+                let owners = body.iter().filter(|i| counts_owners(i)).count();
+                assert_eq!(owners, 0, "{name}: {body:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_only_looked_at_has_no_owner_of_its_own() {
+    let text = "enum Tree { Leaf, Node(Tree, Int, Tree) }
+    fn sum(t: Tree) -> Int {
+        match t {
+            Leaf => 0
+            Node(left, n, right) => sum(left) + n + sum(right)
+        }
+    }
+    fn main(args: List[String]) { print(sum(Node(Leaf, args.len(), Leaf))) }";
+    let all = functions(text);
+    let (_, sum) = all
+        .iter()
+        .find(|(name, _)| name == "sum")
+        .expect("it calls itself");
+    assert!(!sum.body.iter().any(counts_owners), "{:?}", sum.body);
+    assert_eq!(sum.params[0].mode, Mode::Look);
+}
+
+#[test]
+fn what_a_function_hands_on_to_be_kept_it_takes_over() {
+    let text = "fn push(list: List[Int], n: Int) -> List[Int] {
+        let mut out = list
+        out.push(n)
+        if n > 0 { push(out, n - 1) } else { out }
+    }
+    fn twice(list: List[Int], n: Int) -> List[Int] { if n > 5 { twice(list, n - 1) } else { push(list, n) } }
+    fn main(args: List[String]) { print(twice([1], args.len())) }";
+    let all = functions(text);
+    for name in ["push", "twice"] {
+        if let Some((_, function)) = all.iter().find(|(n, _)| n == name) {
+            assert_eq!(function.params[0].mode, Mode::Own, "{name}");
+            let dups = function.body.iter().filter(|i| matches!(i, Instr::Dup(_)));
+            assert_eq!(dups.count(), 0, "{name}: {:?}", function.body);
+        }
+    }
+}
+
+#[test]
+fn a_loop_that_never_runs_copies_nothing() {
+    let text = "fn clear(mut xs: List[Int], n: Int) { for i in 0..n { xs[i] = 0 } }
+    fn main(args: List[String]) {
+        let mut xs = [1, 2]
+        let old = xs
+        clear(mut xs, args.len())
+        print(old == xs)
+    }";
+    for (name, function) in functions(text) {
+        for (at, instr) in function.body.iter().enumerate() {
+            if matches!(instr, Instr::Unique { .. })
+                && matches!(function.body.get(at + 1), Some(Instr::For { .. }))
+            {
+                let before = function.body.get(at.wrapping_sub(1));
+                assert!(
+                    matches!(before, Some(Instr::If { .. })),
+                    "{name}: {before:?}"
+                );
+            }
+        }
+    }
+}
