@@ -3,7 +3,7 @@
 use super::*;
 
 impl Checker<'_> {
-    /// A type as it is written in source; an open variable is `?`, an option of one `T?`.
+    /// A type as it is written in source; an open variable is `_`.
     pub(super) fn show(&self, ty: &Ty, generics: &[hir::Generic]) -> String {
         let mut text = String::new();
         self.write(&mut text, ty, generics, 6, false);
@@ -110,11 +110,7 @@ impl Checker<'_> {
                 if nested {
                     out.push('(');
                 }
-                match args[0] {
-                    // `??` would be the operator.
-                    Ty::Infer(_) | Ty::Error => out.push('T'),
-                    _ => part(out, &args[0]),
-                }
+                part(out, &args[0]);
                 out.push_str(if nested { ")?" } else { "?" });
             }
             Ty::Adt(id, args) => {
