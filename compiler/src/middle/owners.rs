@@ -9,7 +9,7 @@
 
 use super::draft::{Draft, Known, Node, Use, change_operands};
 use super::flow::{BODY, Flow};
-use cop_bytecode::{Instr, Mode, Value};
+use cop_bytecode::{Instr, Mode, Op, UpdateOp, Value};
 
 /// Takes out needless `dup`s.
 pub fn dups(draft: &mut Draft, known: &mut Known) {
@@ -143,6 +143,46 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
     }
     draft.code = code;
     hand_over(draft);
+    append(draft);
+}
+
+/// Where the left of two joined texts is not needed again, the right is appended to it: `s = s + e` changes `s` in place.
+/// (Not to a constant, which would have to be copied first.)
+fn append(draft: &mut Draft) {
+    let mut constant = vec![false; draft.values.len()];
+    let mut gone = vec![];
+    for at in 0..draft.code.len() {
+        let node = &draft.code[at];
+        if matches!(node.instr, Instr::Const(_)) {
+            constant[node.first as usize] = true;
+        }
+        if let Instr::Op {
+            op: Op::StringConcat,
+            args,
+            ..
+        } = &node.instr
+            && let [left, right] = args[..]
+            && left != right
+            && !constant[left.0 as usize]
+        {
+            let drops = draft.code[at + 1..].iter();
+            let mut drops = drops.take_while(|n| matches!(n.instr, Instr::Drop(_)));
+            if let Some(drop) = drops.position(|n| matches!(n.instr, Instr::Drop(v) if v == left)) {
+                draft.code[at].instr = Instr::Update {
+                    op: UpdateOp::TextAppend,
+                    value: left,
+                    path: vec![],
+                    args: vec![right],
+                };
+                gone.push(at + 1 + drop);
+            }
+        }
+    }
+    let (mut at, mut gone) = (0, gone.into_iter().peekable());
+    draft.code.retain(|_| {
+        at += 1;
+        gone.next_if(|drop| drop + 1 == at).is_none()
+    });
 }
 
 /// A `dup` that is followed by a `drop` of its source takes that over instead.

@@ -187,3 +187,23 @@ fn a_loop_that_never_runs_copies_nothing() {
         }
     }
 }
+
+#[test]
+fn texts_are_joined_in_place() {
+    let text = "fn rows(n: Int) -> String {
+        let mut out = \"\"
+        for i in 0..n { out = out + \"<td>${i}</td>\" + \"\\n\" }
+        out
+    }
+    fn main(args: List[String]) { print(rows(args.len())) }";
+    let joined = |i: &Instr| {
+        matches!(
+            i,
+            Instr::Op {
+                op: cop_bytecode::Op::StringConcat,
+                ..
+            }
+        )
+    };
+    assert_eq!(count(&functions(text), joined), 0);
+}
