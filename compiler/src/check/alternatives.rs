@@ -31,7 +31,7 @@ pub(super) fn alternatives(pattern: &Pattern) -> Vec<Alternative> {
             }
             found
         }
-        PatternKind::Tuple(parts) => inside(pattern, parts, |parts| PatternKind::Tuple(parts)),
+        PatternKind::Tuple(parts) => inside(pattern, parts, PatternKind::Tuple),
         PatternKind::Variant {
             adt,
             variant,

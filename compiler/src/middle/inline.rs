@@ -19,7 +19,7 @@ const ONCE: usize = 150;
 const LARGEST: usize = 4_000;
 
 /// Runs the pass. Functions that no root reaches are taken out.
-pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, roots: &[u32]) {
+pub fn run(functions: &mut [Option<Draft>], known: &mut Known, roots: &[u32]) {
     let order = callees_first(functions, roots);
     let mut calls = vec![0u32; functions.len()];
     let reached: FxHashSet<u32> = order.iter().copied().collect();

@@ -17,12 +17,13 @@ mod unique;
 
 use draft::{Draft, Known};
 
-/// A pass over one function, or over all; these are told which functions the entry points are.
+/// A pass over one function, over all, or over all with more coming; these are told which functions the entry points are.
 enum Pass {
     /// What comes from lowering.
     Begin,
     Each(fn(&mut Draft, &mut Known)),
-    All(fn(&mut Vec<Option<Draft>>, &mut Known, &[u32])),
+    All(fn(&mut [Option<Draft>], &mut Known, &[u32])),
+    More(fn(&mut Vec<Option<Draft>>, &mut Known, &[u32])),
 }
 
 /// The passes in order, each with its name and what it does.
@@ -31,7 +32,7 @@ const PASSES: &[(&str, &str, Pass)] = &[
     (
         "lambdas",
         "a function that is given a lambda becomes one of its own for it; no closure is made",
-        Pass::All(lambdas::run),
+        Pass::More(lambdas::run),
     ),
     (
         "inline",
@@ -81,6 +82,7 @@ pub fn run(
         match pass {
             Pass::Begin => {}
             Pass::All(run) => run(functions, known, roots),
+            Pass::More(run) => run(functions, known, roots),
             Pass::Each(run) => functions
                 .iter_mut()
                 .flatten()

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 type Param = (u32, u32);
 
 /// Runs the pass.
-pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]) {
+pub fn run(functions: &mut [Option<Draft>], known: &mut Known, _roots: &[u32]) {
     let mut looked: Vec<Vec<bool>> = functions
         .iter()
         .map(|f| match f {
