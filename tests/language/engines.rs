@@ -34,6 +34,11 @@ pub const ALL: &[Engine] = &[
 
 fn load(package: &Package, engine: cop_vm::Engine) -> Result<Box<dyn Inspected>, String> {
     let program = Program::load(package).map_err(|refusal| refusal.to_string())?;
+    if engine == cop_vm::Engine::Jit && cop_vm::MACHINE_CODE {
+        for entry in program.entries() {
+            program.compile(&entry.name)?;
+        }
+    }
     Ok(Box::new(Watched {
         program,
         engine,

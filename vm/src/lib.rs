@@ -39,7 +39,7 @@ mod update;
 pub mod verify;
 
 pub use host::{Answer, Host, NoHost};
-pub use native::Engine;
+pub use native::{Engine, MACHINE_CODE};
 pub use program::{Program, Refusal};
 pub use run::{
     Copies, End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on, run_watched,

@@ -6,6 +6,9 @@ pub use crate::jit::{Entry, Native, compile_beside, enter, last_return};
 #[cfg(not(cop_jit))]
 pub use none::{Entry, Native, compile_beside, enter, last_return};
 
+/// Whether there is machine code on this machine.
+pub const MACHINE_CODE: bool = cfg!(cop_jit);
+
 /// Which engine runs a program. Nothing that can be observed depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Engine {
@@ -54,6 +57,8 @@ mod none {
 
     impl Native {
         /// Compiles nothing.
-        pub fn compile(&self, _: &Inner, _: u32) {}
+        pub fn compile(&self, _: &Inner, _: u32) -> Result<(), String> {
+            Err("there is no machine code for this machine".into())
+        }
     }
 }

@@ -102,6 +102,16 @@ impl Program {
         &self.inner.package.entries
     }
 
+    /// Makes the machine code of an entry point and of what it calls now, not on its first run.
+    ///
+    /// # Errors
+    /// When there is no such entry point, or no machine code for it.
+    pub fn compile(&self, entry: &str) -> Result<(), String> {
+        let found = self.entries().iter().find(|known| known.name == entry);
+        let entry = found.ok_or_else(|| format!("there is no entry point `{entry}`"))?;
+        self.inner.native.compile(&self.inner, entry.function)
+    }
+
     /// The package.
     pub fn package(&self) -> &Package {
         &self.inner.package

@@ -81,11 +81,20 @@ struct Place {
 }
 
 /// Why a function has no machine code.
-#[derive(Debug)]
 enum NoCode {
-    Layout(#[expect(dead_code, reason = "read when debugging")] LayoutError),
-    Module(#[expect(dead_code, reason = "read when debugging")] Box<ModuleError>),
-    Machine(#[expect(dead_code, reason = "read when debugging")] String),
+    Layout(LayoutError),
+    Module(Box<ModuleError>),
+    Machine(String),
+}
+
+impl std::fmt::Display for NoCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NoCode::Layout(error) => error.fmt(f),
+            NoCode::Module(error) => error.fmt(f),
+            NoCode::Machine(reason) => reason.fmt(f),
+        }
+    }
 }
 
 impl From<LayoutError> for NoCode {
@@ -110,8 +119,8 @@ struct Code {
     trampolines: BTreeMap<Vec<u8>, FuncId>,
     builder: FunctionBuilderContext,
     compilation: Compilation,
-    /// Something could not be compiled; nothing more will be.
-    failed: bool,
+    /// Why something could not be compiled; nothing more will be.
+    failed: Option<String>,
 }
 
 /// What machine code calls.
@@ -134,28 +143,33 @@ struct Outside {
 }
 
 impl Native {
-    /// Compiles a function and all that it calls; does nothing for what cannot be compiled.
-    pub fn compile(&self, program: &Inner, function: u32) {
+    /// Compiles a function and all that it calls.
+    ///
+    /// # Errors
+    /// When something cannot be compiled. The program is interpreted then, and nothing more of it compiled.
+    pub fn compile(&self, program: &Inner, function: u32) -> Result<(), String> {
         let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         if code.is_none() {
-            *code = Code::new().ok();
+            *code = Some(Code::new().map_err(|error| error.to_string())?);
         }
-        let Some(code) = code.as_mut().filter(|code| !code.failed) else {
-            return;
+        let Some(code) = code.as_mut() else {
+            return Err("no module".into());
         };
+        if let Some(reason) = &code.failed {
+            return Err(reason.clone());
+        }
         if code.functions.contains_key(&function) {
-            return;
+            return Ok(());
         }
         match code.batch(program, function) {
             Ok(places) => {
                 let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
                 all.extend(places);
+                Ok(())
             }
             Err(error) => {
-                code.failed = true;
-                if cfg!(debug_assertions) {
-                    eprintln!("no machine code: {error:?}");
-                }
+                code.failed = Some(error.to_string());
+                Err(error.to_string())
             }
         }
     }
@@ -273,7 +287,7 @@ impl Code {
             functions: BTreeMap::new(),
             trampolines: BTreeMap::new(),
             builder: FunctionBuilderContext::new(),
-            failed: false,
+            failed: None,
         };
         outside.checkpoint = code.keeping_registers(outside.checkpoint)?;
         outside.checkpoint_of_call = code.keeping_registers(outside.checkpoint_of_call)?;
@@ -409,9 +423,6 @@ impl Code {
             &mut self.compilation.func,
             &mut self.builder,
         )?;
-        if std::env::var_os("COP_CLIF").is_some() {
-            eprintln!("; function {function}\n{}", self.compilation.func.display());
-        }
         module.define_function_with_control_plane(
             id,
             &mut self.compilation,

@@ -431,6 +431,9 @@ pub fn run_both(
         asked: Vec::new(),
         answers: first.answers,
     };
+    if cop_vm::MACHINE_CODE {
+        program.compile(entry).expect("it can be compiled");
+    }
     let compiled = run_inspected(program, entry, limits, &mut second, Engine::Jit);
     assert_eq!(
         compiled,
