@@ -36,7 +36,7 @@ use crate::source::Span;
 use cop_bytecode::{Constant, HostFunction, Layouts, Package, limits};
 use indexmap::{IndexMap, IndexSet};
 use instances::{Instance, Signature};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -166,17 +166,17 @@ struct Lowerer<'p> {
     program: &'p hir::Program,
     known: Known,
     layouts: Layouts,
-    defs: IndexMap<AdtId, cop_bytecode::DefId>,
+    defs: IndexMap<AdtId, cop_bytecode::DefId, FxBuildHasher>,
     type_ids: FxHashMap<Ty, cop_bytecode::TypeId>,
-    instances: IndexMap<Instance, (u32, Rc<Signature>)>,
+    instances: IndexMap<Instance, (u32, Rc<Signature>), FxBuildHasher>,
     /// Whether a function was needed for ever more types; nothing is lowered after that.
     endless: bool,
     /// How many instances of generic functions there are.
     generic: usize,
     queue: VecDeque<(Instance, u32)>,
     functions: Vec<Option<Draft>>,
-    constants: IndexSet<Constant>,
-    hosts: IndexSet<HostFunction>,
+    constants: IndexSet<Constant, FxBuildHasher>,
+    hosts: IndexSet<HostFunction, FxBuildHasher>,
     /// Per function, which plain parameters it takes over.
     owning: FxHashMap<FnId, Rc<[bool]>>,
     errors: Vec<Diagnostic>,
@@ -199,15 +199,15 @@ impl<'p> Lowerer<'p> {
                 data: of("Data"),
             },
             layouts: Layouts::default(),
-            defs: IndexMap::new(),
+            defs: IndexMap::default(),
             type_ids: FxHashMap::default(),
-            instances: IndexMap::new(),
+            instances: IndexMap::default(),
             endless: false,
             generic: 0,
             queue: VecDeque::new(),
             functions: vec![],
-            constants: IndexSet::new(),
-            hosts: IndexSet::new(),
+            constants: IndexSet::default(),
+            hosts: IndexSet::default(),
             owning: FxHashMap::default(),
             errors: vec![],
         }

@@ -241,7 +241,8 @@ fn put_in_one(
             instr: Instr::Block { results },
             first: 0,
             count: 0,
-            ..call.clone()
+            span: call.span,
+            site: call.site,
         });
     }
     let mut open = 0u32;
@@ -284,7 +285,10 @@ fn put_in_one(
     );
     out.push(Node {
         instr: Instr::End,
-        ..call.clone()
+        first: call.first,
+        count: call.count,
+        span: call.span,
+        site: call.site,
     });
     (call.first..call.first + call.count).map(Value).collect()
 }

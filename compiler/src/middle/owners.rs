@@ -134,7 +134,8 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
                 instr: Instr::Drop(value),
                 first: 0,
                 count: 0,
-                ..node.clone()
+                span: node.span,
+                site: node.site,
             });
         }
         if !gone[at] {
@@ -196,19 +197,23 @@ fn hand_over(draft: &mut Draft) {
         return;
     }
     let mut became: Vec<Value> = (0..draft.values.len() as u32).map(Value).collect();
-    let code = std::mem::take(&mut draft.code);
-    let mut at = 0;
-    while at < code.len() {
-        let mut node = code[at].clone();
-        if follows(&code, at)
-            && let Instr::Dup(from) = node.instr
-        {
+    let taken: Vec<bool> = (0..draft.code.len())
+        .map(|at| follows(&draft.code, at))
+        .collect();
+    // The `drop` behind such a `dup` goes with it.
+    let mut gone = false;
+    let mut taken = taken.into_iter();
+    draft.code.retain_mut(|node| {
+        let takes = taken.next() == Some(true);
+        if std::mem::take(&mut gone) {
+            return false;
+        }
+        if takes && let Instr::Dup(from) = node.instr {
             became[node.first as usize] = became[from.0 as usize];
-            at += 2;
-            continue;
+            gone = true;
+            return false;
         }
         change_operands(&mut node.instr, &mut |v| *v = became[v.0 as usize]);
-        draft.code.push(node);
-        at += 1;
-    }
+        true
+    });
 }

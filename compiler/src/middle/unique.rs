@@ -39,11 +39,30 @@ pub fn run(draft: &mut Draft, known: &mut Known) {
             hoist::run(draft, known, &decided);
         }
     }
+    if !draft.code.iter().any(|n| changes(&n.instr)) {
+        return;
+    }
     let mut pass = Pass::new(draft, known);
     pass.out = Some(Vec::with_capacity(pass.code.len() + 8));
     pass.walk(0, pass.code.len());
     let out = pass.out.take().unwrap_or_default();
     draft.code = out;
+}
+
+/// Whether the pass may change something here: an update, or a region that says which own slots are unique.
+fn changes(instr: &Instr) -> bool {
+    let owned = |types: &[ValueType]| types.iter().any(|t| matches!(t.own, Own::Owned { .. }));
+    match instr {
+        Instr::Update { .. } | Instr::Set { .. } | Instr::Take { .. } => true,
+        Instr::Block { results } | Instr::If { results, .. } | Instr::Switch { results, .. } => {
+            owned(results)
+        }
+        Instr::Loop {
+            params, results, ..
+        } => owned(params) || owned(results),
+        Instr::For { params, .. } => owned(params),
+        _ => false,
+    }
 }
 
 /// No value.
@@ -377,11 +396,11 @@ impl<'a> Pass<'a> {
         };
         let out_at = self.out.as_ref().map_or(0, Vec::len);
         if self.out.is_some() {
-            let mut node = self.code[at].clone();
+            let mut node = self.taken(at);
             if let Instr::Loop { params, .. } | Instr::For { params, .. } = &mut node.instr {
                 declare(params, head);
             }
-            self.out.iter_mut().for_each(|out| out.push(node.clone()));
+            self.put_out(node);
         }
         self.frames.push(Frame {
             is_loop,
@@ -437,7 +456,8 @@ impl<'a> Pass<'a> {
                 self.origins[first as usize + i] = origin;
             }
         }
-        if let Some(out) = &mut self.out {
+        let end = self.out.is_some().then(|| self.taken(at));
+        if let (Some(out), Some(end)) = (&mut self.out, end) {
             let known: Vec<u64> = (0..flags.len() as u32)
                 .map(|i| match self.states[(first + i) as usize] {
                     State::Owned { unique, .. } => unique,
@@ -451,7 +471,7 @@ impl<'a> Pass<'a> {
             {
                 declare(results, &known);
             }
-            out.push(self.code[at].clone());
+            out.push(end);
         }
     }
 
@@ -637,8 +657,24 @@ impl<'a> Pass<'a> {
             }
             _ => (first..first + count).for_each(|v| self.define(v, 0)),
         }
+        if self.out.is_some() {
+            let node = self.taken(at);
+            self.put_out(node);
+        }
+    }
+
+    fn put_out(&mut self, node: Node) {
         if let Some(out) = &mut self.out {
-            out.push(self.code[at].clone());
+            out.push(node);
+        }
+    }
+
+    /// An instruction that is put out now: its last walk, so what stays is what it defines.
+    fn taken(&mut self, at: usize) -> Node {
+        let node = &mut self.code[at];
+        Node {
+            instr: std::mem::replace(&mut node.instr, Instr::End),
+            ..*node
         }
     }
 
@@ -730,7 +766,8 @@ impl<'a> Pass<'a> {
                         },
                         first: made,
                         count: 1,
-                        ..self.code[at].clone()
+                        span: self.code[at].span,
+                        site: self.code[at].site,
                     });
                 }
             }
@@ -755,15 +792,15 @@ impl<'a> Pass<'a> {
                 (first + 1..first + count).for_each(|v| self.define(v, 0));
             }
         }
-        if let Some(out) = &mut self.out {
-            let mut node = self.code[at].clone();
+        if self.out.is_some() {
+            let mut node = self.taken(at);
             if let Instr::Set { value, .. }
             | Instr::Update { value, .. }
             | Instr::Take { value, .. } = &mut node.instr
             {
                 *value = entered;
             }
-            out.push(node);
+            self.put_out(node);
         }
     }
 }
