@@ -83,7 +83,7 @@ impl Origin {
 pub struct Options<'a> {
     /// Make an entry for each `test`.
     pub tests: bool,
-    /// The last pass to run, by its name in [`crate::middle::PASSES`]; without one, all.
+    /// The last pass to run, by its name in [`crate::middle::passes`]; without one, all.
     pub last: Option<&'a str>,
 }
 
