@@ -15,8 +15,8 @@ mod outside;
 mod stack;
 mod stub;
 
-use std::collections::BTreeMap;
-use std::mem::offset_of;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -25,7 +25,7 @@ use cop_bytecode::instr::Instr;
 use cop_bytecode::layout::LayoutError;
 use cranelift_codegen::Context as Compilation;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, types};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -111,7 +111,8 @@ impl From<ModuleError> for NoCode {
 
 /// A module and what was declared in it.
 struct Code {
-    module: Option<JITModule>,
+    /// Given back by hand: its memory is freed with it.
+    module: ManuallyDrop<JITModule>,
     outside: Outside,
     /// By function: its code, if it has any.
     functions: BTreeMap<u32, FuncId>,
@@ -148,12 +149,10 @@ impl Native {
     /// # Errors
     /// When something cannot be compiled. The program is interpreted then, and nothing more of it compiled.
     pub fn compile(&self, program: &Inner, function: u32) -> Result<(), String> {
-        let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
-        if code.is_none() {
-            *code = Some(Code::new().map_err(|error| error.to_string())?);
-        }
-        let Some(code) = code.as_mut() else {
-            return Err("no module".into());
+        let mut made = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = match &mut *made {
+            Some(code) => code,
+            none => none.insert(Code::new().map_err(|error| error.to_string())?),
         };
         if let Some(reason) = &code.failed {
             return Err(reason.clone());
@@ -194,14 +193,12 @@ impl Native {
 
 impl Drop for Code {
     fn drop(&mut self) {
-        if let Some(module) = self.module.take() {
-            // SAFETY: the program owns this, every run borrows the program, so no code of it is running any more and
-            // the addresses in its functions' forms go with it.
-            #[allow(unsafe_code)]
-            unsafe {
-                module.free_memory()
-            };
-        }
+        // SAFETY: the module is taken once, here. The program owns this, every run borrows the program, so no code of it is
+        // running any more and the addresses in its functions' forms go with it.
+        #[allow(unsafe_code)]
+        unsafe {
+            ManuallyDrop::take(&mut self.module).free_memory()
+        };
     }
 }
 
@@ -282,7 +279,7 @@ impl Code {
         };
         let mut code = Code {
             compilation: module.make_context(),
-            module: Some(module),
+            module: ManuallyDrop::new(module),
             outside,
             functions: BTreeMap::new(),
             trampolines: BTreeMap::new(),
@@ -295,21 +292,23 @@ impl Code {
         Ok(code)
     }
 
-    fn module(&mut self) -> Result<&mut JITModule, NoCode> {
-        self.module
-            .as_mut()
-            .ok_or_else(|| NoCode::Machine("no module".into()))
-    }
-
     /// A function that calls another, which takes the context alone, and keeps all registers for its caller.
     fn keeping_registers(&mut self, callee: FuncId) -> Result<FuncId, NoCode> {
-        let module = self
-            .module
-            .as_mut()
-            .ok_or_else(|| NoCode::Machine("no module".into()))?;
-        let mut signature = module.make_signature();
-        signature.call_conv = CallConv::PreserveAll;
+        let mut signature = Signature::new(CallConv::PreserveAll);
         signature.params.push(AbiParam::new(types::I64));
+        self.write(signature, |b, module, params| {
+            let callee = module.declare_func_in_func(callee, b.func);
+            b.ins().call(callee, &[params[0]]);
+        })
+    }
+
+    /// A function of one block, written by hand, which returns nothing.
+    fn write(
+        &mut self,
+        signature: Signature,
+        body: impl FnOnce(&mut FunctionBuilder, &mut JITModule, &[Value]),
+    ) -> Result<FuncId, NoCode> {
+        let module = &mut *self.module;
         let id = module.declare_anonymous_function(&signature)?;
         module.clear_context(&mut self.compilation);
         self.compilation.func.signature = signature;
@@ -318,9 +317,8 @@ impl Code {
         b.append_block_params_for_function_params(block);
         b.switch_to_block(block);
         b.seal_block(block);
-        let context = b.block_params(block)[0];
-        let callee = module.declare_func_in_func(callee, b.func);
-        b.ins().call(callee, &[context]);
+        let params = b.block_params(block).to_vec();
+        body(&mut b, module, &params);
         b.ins().return_(&[]);
         b.finalize(module.target_config());
         module.define_function(id, &mut self.compilation)?;
@@ -338,7 +336,7 @@ impl Code {
         for function in &batch {
             let abi = Abi::of(&mut layouts, &program.package.functions[*function as usize])?;
             let signature = abi.signature();
-            let id = self.module()?.declare_anonymous_function(&signature)?;
+            let id = self.module.declare_anonymous_function(&signature)?;
             self.functions.insert(*function, id);
             abis.push(abi);
         }
@@ -351,9 +349,7 @@ impl Code {
         for abi in &abis {
             trampolines.push(self.trampoline(abi)?);
         }
-        let Some(module) = &mut self.module else {
-            return Err(NoCode::Machine("no module".into()));
-        };
+        let module = &mut *self.module;
         module.finalize_definitions()?;
         let mut places = Vec::with_capacity(batch.len());
         for (i, function) in batch.iter().enumerate() {
@@ -382,6 +378,7 @@ impl Code {
     /// The functions to be compiled with a function, itself first.
     fn reachable(&self, program: &Inner, root: u32) -> Vec<u32> {
         let mut found = vec![root];
+        let mut known = BTreeSet::from([root]);
         let mut next = 0;
         while let Some(&function) = found.get(next) {
             next += 1;
@@ -390,7 +387,7 @@ impl Code {
                     continue;
                 };
                 let small = program.package.functions[*function as usize].body.len() <= LARGEST;
-                if small && !self.functions.contains_key(function) && !found.contains(function) {
+                if small && !self.functions.contains_key(function) && known.insert(*function) {
                     found.push(*function);
                 }
             }
@@ -406,10 +403,7 @@ impl Code {
         function: u32,
     ) -> Result<(usize, Vec<(u32, u32)>), NoCode> {
         let id = self.functions[&function];
-        let module = self
-            .module
-            .as_mut()
-            .ok_or_else(|| NoCode::Machine("no module".into()))?;
+        let module = &mut *self.module;
         module.clear_context(&mut self.compilation);
         let declared = body::translate(
             body::Surroundings {
@@ -457,52 +451,34 @@ impl Code {
         if let Some(id) = self.trampolines.get(&key) {
             return Ok(*id);
         }
-        let module = self
-            .module
-            .as_mut()
-            .ok_or_else(|| NoCode::Machine("no module".into()))?;
-        let mut signature = module.make_signature();
-        signature.call_conv = CallConv::SystemV;
+        let mut signature = Signature::new(CallConv::SystemV);
         signature.params = vec![AbiParam::new(types::I64); 4];
-        let id = module.declare_anonymous_function(&signature)?;
-        module.clear_context(&mut self.compilation);
-        self.compilation.func.signature = signature;
-        let mut b = FunctionBuilder::new(&mut self.compilation.func, &mut self.builder);
-        let block = b.create_block();
-        b.append_block_params_for_function_params(block);
-        b.switch_to_block(block);
-        b.seal_block(block);
-        let [context, args, results, code] = [0, 1, 2, 3].map(|i| b.block_params(block)[i]);
-        let flags = MemFlagsData::trusted();
-        let word = |b: &mut FunctionBuilder, offset: usize| {
-            b.ins().load(types::I64, flags, context, offset as i32)
-        };
-        let mut values = vec![
-            context,
-            word(&mut b, offset_of!(Context, fuel)),
-            word(&mut b, offset_of!(Context, stack_left)),
-        ];
-        if abi.by_memory {
-            values.push(results);
-        }
-        for (i, ty) in abi.params.iter().enumerate() {
-            values.push(b.ins().load(*ty, flags, args, 8 * i as i32));
-        }
-        let callee = b.import_signature(abi.signature());
-        let call = b.ins().call_indirect(callee, code, &values);
-        let returned = b.inst_results(call).to_vec();
-        b.ins().store(
-            flags,
-            returned[0],
-            context,
-            offset_of!(Context, fuel) as i32,
-        );
-        for (i, value) in returned[1..].iter().enumerate() {
-            b.ins().store(flags, *value, results, 8 * i as i32);
-        }
-        b.ins().return_(&[]);
-        b.finalize(module.target_config());
-        module.define_function(id, &mut self.compilation)?;
+        let id = self.write(signature, |b, _, params| {
+            let [context, args, results, code] = [0, 1, 2, 3].map(|i| params[i]);
+            let flags = MemFlagsData::trusted();
+            let word = |b: &mut FunctionBuilder, offset: usize| {
+                b.ins().load(types::I64, flags, context, offset as i32)
+            };
+            let mut values = vec![
+                context,
+                word(b, offset_of!(Context, fuel)),
+                word(b, offset_of!(Context, stack_left)),
+            ];
+            if abi.by_memory {
+                values.push(results);
+            }
+            for (i, ty) in abi.params.iter().enumerate() {
+                values.push(b.ins().load(*ty, flags, args, 8 * i as i32));
+            }
+            let callee = b.import_signature(abi.signature());
+            let call = b.ins().call_indirect(callee, code, &values);
+            let returned = b.inst_results(call).to_vec();
+            let fuel = offset_of!(Context, fuel) as i32;
+            b.ins().store(flags, returned[0], context, fuel);
+            for (i, value) in returned[1..].iter().enumerate() {
+                b.ins().store(flags, *value, results, 8 * i as i32);
+            }
+        })?;
         self.trampolines.insert(key, id);
         Ok(id)
     }

@@ -78,14 +78,13 @@ pub extern "C" fn call(
     results: *mut u64,
     counts: u64,
 ) -> u64 {
-    // SAFETY: `context` as in `outside`; only a copy is taken.
-    let stack_left = unsafe { (*context).stack_left };
-    outside(context, ENDED, |interpreter| {
-        let (args, results) = call_area(args, results, counts);
-        interpreter.machine.stack_left = stack_left;
-        interpreter.call(function as u32, args, results)?;
-        Ok(0)
-    })
+    interpreted(
+        context,
+        args,
+        results,
+        counts,
+        |interpreter, args, results| interpreter.call(function as u32, args, results),
+    )
 }
 
 /// Calls a closure by the interpreter.
@@ -96,25 +95,38 @@ pub extern "C" fn call_value(
     results: *mut u64,
     counts: u64,
 ) -> u64 {
-    // SAFETY: `context` as in `outside`; only a copy is taken.
-    let stack_left = unsafe { (*context).stack_left };
-    outside(context, ENDED, |interpreter| {
-        let (args, results) = call_area(args, results, counts);
-        interpreter.machine.stack_left = stack_left;
-        interpreter.call_closure(cell as Ref, args, results)?;
-        Ok(0)
-    })
+    interpreted(
+        context,
+        args,
+        results,
+        counts,
+        |interpreter, args, results| interpreter.call_closure(cell as Ref, args, results),
+    )
 }
 
-fn call_area<'a>(args: *const u64, results: *mut u64, counts: u64) -> (&'a [u64], &'a mut [u64]) {
-    // SAFETY: machine code passes the addresses and sizes of two parts of its own frame that do not overlap, and
-    // touches neither until the call returns.
-    unsafe {
+/// A call by the interpreter, with the stack that is left here; `counts` has the number of arguments, and in the upper half
+/// that of results.
+fn interpreted(
+    context: *mut Context,
+    args: *const u64,
+    results: *mut u64,
+    counts: u64,
+    call: impl FnOnce(&mut Interpreter, &[u64], &mut [u64]) -> Run<()>,
+) -> u64 {
+    // SAFETY: `context` as in `outside`; only a copy is taken. Machine code passes the addresses and sizes of two parts of
+    // its own frame that do not overlap, and touches neither until the call returns.
+    let (stack_left, args, results) = unsafe {
         (
+            (*context).stack_left,
             std::slice::from_raw_parts(args, (counts & 0xffff_ffff) as usize),
             std::slice::from_raw_parts_mut(results, (counts >> 32) as usize),
         )
-    }
+    };
+    outside(context, ENDED, |interpreter| {
+        interpreter.machine.stack_left = stack_left;
+        call(interpreter, args, results)?;
+        Ok(0)
+    })
 }
 
 /// Asks the host; the cell of its answer.

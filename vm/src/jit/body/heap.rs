@@ -284,39 +284,11 @@ impl Body<'_, '_> {
             owned.extend(refs.into_iter().map(|slot| row[slot]));
             self.values.push(row);
         }
-        let flags = MemFlagsData::trusted();
-        let count = self.b.ins().load(types::I32, flags, address, 0);
-        let (last, more, on) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.b.create_block(),
-        );
-        let is_last = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
-        self.b.ins().brif(is_last, last, &[], more, &[]);
-        self.b.switch_to_block(last);
-        self.b.seal_block(last);
-        self.free(cell, size);
-        self.b.ins().jump(on, &[]);
-        self.b.switch_to_block(more);
-        self.b.seal_block(more);
-        for cell in owned {
-            self.share(cell);
-        }
-        self.count_down(address, count);
-        self.b.ins().jump(on, &[]);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
+        let free = |body: &mut Self| body.free(cell, size);
+        self.give_up(address, free, |body| {
+            owned.into_iter().for_each(|cell| body.share(cell));
+        });
         Ok(true)
-    }
-
-    /// One owner fewer, where another is left or the cell is pinned.
-    fn count_down(&mut self, address: ir::Value, count: ir::Value) {
-        let pinned = i64::from(PINNED_COUNT as i32);
-        let counted = self.b.ins().icmp_imm_s(IntCC::NotEqual, count, pinned);
-        let one = self.b.ins().uextend(types::I32, counted);
-        let count = self.b.ins().isub(count, one);
-        let flags = MemFlagsData::trusted();
-        self.b.ins().store(flags, count, address, 0);
     }
 
     /// The slots of a type that hold references, if no tag decides about them.
@@ -375,8 +347,23 @@ impl Body<'_, '_> {
 
     /// One owner fewer.
     fn release(&mut self, cell: ir::Value) {
-        let flags = MemFlagsData::trusted();
         let address = self.b.ins().iadd(self.base, cell);
+        let free = |body: &mut Self| {
+            body.save_fuel();
+            let args = [body.context, cell];
+            body.call_outside(body.around.outside.release, &args);
+        };
+        self.give_up(address, free, |_| {});
+    }
+
+    /// One owner fewer of the cell at an address: does `free` if it was the last, else `shared`, and counts.
+    fn give_up(
+        &mut self,
+        address: ir::Value,
+        free: impl FnOnce(&mut Self),
+        shared: impl FnOnce(&mut Self),
+    ) {
+        let flags = MemFlagsData::trusted();
         let count = self.b.ins().load(types::I32, flags, address, 0);
         let (last, more, on) = (
             self.b.create_block(),
@@ -387,13 +374,17 @@ impl Body<'_, '_> {
         self.b.ins().brif(is_last, last, &[], more, &[]);
         self.b.switch_to_block(last);
         self.b.seal_block(last);
-        self.save_fuel();
-        let args = [self.context, cell];
-        self.call_outside(self.around.outside.release, &args);
+        free(self);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(more);
         self.b.seal_block(more);
-        self.count_down(address, count);
+        shared(self);
+        // A pinned cell stays as it is.
+        let pinned = i64::from(PINNED_COUNT as i32);
+        let counted = self.b.ins().icmp_imm_s(IntCC::NotEqual, count, pinned);
+        let one = self.b.ins().uextend(types::I32, counted);
+        let count = self.b.ins().isub(count, one);
+        self.b.ins().store(flags, count, address, 0);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
