@@ -43,6 +43,11 @@ impl Identity {
         }
     }
 
+    /// The answer itself, or the hash of a long one.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length).min(SHORT)]
+    }
+
     /// The hash, if the answer is a long one.
     pub fn hash(&self) -> Option<[u8; 32]> {
         (self.length == Identity::HASHED).then_some(self.bytes)
@@ -51,9 +56,8 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = usize::from(self.length).min(SHORT);
         write!(out, "{}:", self.length)?;
-        self.bytes[..length]
+        self.bytes()
             .iter()
             .try_for_each(|byte| write!(out, "{byte:02x}"))
     }

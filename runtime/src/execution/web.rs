@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::target::{Target, resolve, snapshot};
 use super::{Shared, count};
 use crate::answer::{Cache, Dependence, ProgramRef, RunInfo, WebAnswer, WebRequest};
-use crate::cache::TreeKey;
+use crate::cache::{self, Leader, TreeKey, Turn, Walk};
 use crate::failure::{Failure, FailureCode};
 use crate::host::HostCall;
 use crate::host::clock::system_now_ms;
@@ -65,27 +65,66 @@ pub(super) async fn run_web(
     let key = TreeKey {
         program: request.target.ready.manifest.package,
         entry: ENTRY,
-        fuel: request.target.limits.fuel,
-        memory_bytes: request.target.limits.memory_bytes,
     };
-    if let Some(record) = walk(shared, &request, &key)? {
-        count(&shared.figures.cache_hits);
-        return finish(shared, &request, record, Cache::Hit);
-    }
+    let leader = match remembered(shared, &request, &key).await? {
+        Remembered::Outcome(record) => {
+            count(&shared.figures.cache_hits);
+            return finish(shared, &request, record, Cache::Hit);
+        }
+        Remembered::Nothing(leader) => leader,
+    };
     count(&shared.figures.cache_misses);
-    let record = run_and_commit(shared, &request).await?;
-    if let Err(disagreement) = shared.cache.insert(&key, &record) {
-        report_disagreement(&key, disagreement);
-    }
+    let record = run_and_commit(shared, &request, &key, leader).await?;
     finish(shared, &request, record, Cache::Miss)
 }
 
-/// Two runs that were told the same did not do the same: an engine is wrong, and the operator must know.
-fn report_disagreement(key: &TreeKey, _: crate::cache::Disagreement) {
-    eprintln!(
-        "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped",
-        key.program
-    );
+/// What is known before a run.
+enum Remembered {
+    /// The outcome that a run would have. What it writes is on disk.
+    Outcome(Arc<RunRecord>),
+    /// A run is needed. Whoever asks the same meanwhile waits for it, if this one leads.
+    Nothing(Option<Leader>),
+}
+
+/// Walks through the cache, and again when somebody else's run has made it grow where the first walk ended.
+async fn remembered(
+    shared: &Arc<Shared>,
+    request: &Request,
+    key: &TreeKey,
+) -> Result<Remembered, Failure> {
+    let until = request.begun + cache::WAIT_MAX;
+    let mut waited_at = None;
+    loop {
+        let edge = match walk(shared, request, key)? {
+            Walk::Hit(record) => {
+                let Some(namespace) = changes(request, &record) else {
+                    return Ok(Remembered::Outcome(record));
+                };
+                let turn = shared.turns.shared(namespace).await;
+                let committed = commit(shared, namespace, &record).await?;
+                drop(turn);
+                return Ok(match committed {
+                    true => Remembered::Outcome(record),
+                    false => Remembered::Nothing(None),
+                });
+            }
+            Walk::Closed => return Ok(Remembered::Nothing(None)),
+            Walk::Unknown(edge) => edge,
+        };
+        // A run of somebody else led to another place than mine does: so will the next.
+        if waited_at.is_some_and(|waited_at| waited_at != edge) {
+            return Ok(Remembered::Nothing(None));
+        }
+        match edge.join() {
+            Turn::Lead(leader) => return Ok(Remembered::Nothing(Some(leader))),
+            Turn::Wait(other) => {
+                if !other.wait(until).await {
+                    return Ok(Remembered::Nothing(None));
+                }
+                waited_at = Some(edge);
+            }
+        }
+    }
 }
 
 pub(super) fn broken() -> Failure {
@@ -97,11 +136,7 @@ pub(super) fn broken() -> Failure {
     .hint("tell the operator of the node what you asked for")
 }
 
-fn walk(
-    shared: &Shared,
-    request: &Request,
-    key: &TreeKey,
-) -> Result<Option<Arc<RunRecord>>, Failure> {
+fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<Walk, Failure> {
     let snapshot = snapshot(&shared.store, &request.target)?;
     let mut world = World {
         input: &request.input,
@@ -114,10 +149,10 @@ fn walk(
         on_snapshot: None,
         choices: None,
     };
-    match shared.cache.walk(key, &mut world) {
-        Ok(found) => Ok(found),
+    match shared.cache.walk(key, request.target.limits, &mut world) {
+        Ok(walk) => Ok(walk),
         // A question that cannot be asked like this is answered by the run, which traps there.
-        Err(NoAnswer::Argument(_)) => Ok(None),
+        Err(NoAnswer::Argument(_)) => Ok(Walk::Closed),
         Err(NoAnswer::Refused(failure)) => Err(failure),
     }
 }
@@ -125,10 +160,15 @@ fn walk(
 async fn run_and_commit(
     shared: &Arc<Shared>,
     request: &Request,
+    key: &TreeKey,
+    leader: Option<Leader>,
 ) -> Result<Arc<RunRecord>, Failure> {
+    let mut leader = leader;
     let mut kept: Option<Arc<RunRecord>> = None;
     for _ in 0..ATTEMPTS_AMONG_OTHERS {
-        let record = Arc::new(run_once(shared, request, kept).await?);
+        let record = run_once(shared, request, key, kept).await?;
+        // The outcome is remembered, so those who wait can find it; what it writes they write themselves.
+        drop(leader.take());
         let Some(namespace) = changes(request, &record) else {
             return Ok(record);
         };
@@ -140,7 +180,7 @@ async fn run_and_commit(
         }
         kept = Some(record);
     }
-    run_alone(shared, request, kept).await
+    run_alone(shared, request, key, kept).await
 }
 
 /// The last attempt of a run that lost every race: nobody else changes its state meanwhile. Only for short runs, since all
@@ -148,6 +188,7 @@ async fn run_and_commit(
 async fn run_alone(
     shared: &Arc<Shared>,
     request: &Request,
+    key: &TreeKey,
     kept: Option<Arc<RunRecord>>,
 ) -> Result<Arc<RunRecord>, Failure> {
     let conflict = |detail: String| {
@@ -173,7 +214,7 @@ async fn run_alone(
             .await
             .map_err(|_| too_late())?,
     };
-    let record = Arc::new(run_once(shared, request, kept).await?);
+    let record = run_once(shared, request, key, kept).await?;
     if changes(request, &record).is_none() || commit(shared, namespace, &record).await? {
         return Ok(record);
     }
@@ -231,11 +272,13 @@ fn too_late() -> Failure {
     .hint("try again later")
 }
 
+/// One run on a worker. Its outcome is remembered at once, whether or not its writes can be committed.
 async fn run_once(
     shared: &Arc<Shared>,
     request: &Request,
+    key: &TreeKey,
     kept: Option<Arc<RunRecord>>,
-) -> Result<RunRecord, Failure> {
+) -> Result<Arc<RunRecord>, Failure> {
     let store = shared.store.clone();
     let own = request.clone();
     let owner = Owner {
@@ -266,7 +309,9 @@ async fn run_once(
     match shared.workers.run(owner, request.deadline, work).await {
         Ok(record) => {
             count(&shared.figures.runs);
-            record
+            let record = Arc::new(record?);
+            remember(shared, request, key, &record);
+            Ok(record)
         }
         Err(no_result) => {
             count(&shared.figures.refused);
@@ -276,6 +321,17 @@ async fn run_once(
                 NoResult::Broken => broken(),
             })
         }
+    }
+}
+
+/// Two runs that were told the same and did not do the same mean that an engine is wrong: the operator must know.
+fn remember(shared: &Shared, request: &Request, key: &TreeKey, record: &Arc<RunRecord>) {
+    let limits = request.target.limits;
+    if shared.cache.insert(key, limits, record).is_err() {
+        eprintln!(
+            "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped",
+            key.program
+        );
     }
 }
 

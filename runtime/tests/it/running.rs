@@ -80,13 +80,13 @@ async fn a_changed_key_takes_another_branch() {
         .await;
     let long = "x".repeat(100);
     let mut misses = 0;
+    let mut seen = Vec::new();
     for value in ["1", "2", "1", &long, "2", &long] {
         let set = get(&node, &page, &format!("/set?v={value}")).await.unwrap();
-        assert_eq!(
-            set.info.cache,
-            Cache::Miss,
-            "a run that writes is run each time"
-        );
+        // What is written is written again, whether or not a run was needed to know it.
+        let known = seen.contains(&value);
+        assert_eq!(set.info.cache == Cache::Hit, known);
+        seen.push(value);
         assert!(set.info.wrote && !set.info.depends.state);
         for _ in 0..3 {
             let answer = get(&node, &page, "/").await.unwrap();
@@ -201,12 +201,38 @@ async fn changes_that_read_nothing_meet_no_conflict() {
     for task in tasks {
         assert!(task.await.unwrap().unwrap().info.wrote);
     }
-    assert_eq!(runs.load(Ordering::SeqCst), 40, "none was repeated");
+    assert_eq!(runs.load(Ordering::SeqCst), 1, "one for all");
     assert_eq!(body(&node, &counter, "/read").await, "40");
     get(&node, &counter, "/text").await.unwrap();
     let misfit = get(&node, &counter, "/").await.unwrap_err();
     assert_eq!(misfit.code, FailureCode::Conflict);
     assert!(misfit.detail.contains("`n`"), "{}", misfit.detail);
+}
+
+/// However many ask the same at once, the program runs once, and again once when that run was refused.
+#[tokio::test]
+async fn one_run_answers_all_who_ask_at_once() {
+    let node = Arc::new(Node::new());
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = runs.clone();
+    let slow = node
+        .publish("slow", &[], move |ask| {
+            let path = ask.path()?;
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(10));
+            Ok(response(200, &path))
+        })
+        .await;
+    for (path, count) in [("/a", 10_000), ("/b", 100)] {
+        let asks = (0..count).map(|_| {
+            let (node, slow) = (node.clone(), slow.clone());
+            tokio::spawn(async move { body(&node, &slow, path).await })
+        });
+        for ask in asks.collect::<Vec<_>>() {
+            assert_eq!(ask.await.unwrap(), path);
+        }
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
