@@ -352,6 +352,8 @@ pub struct Facts {
 pub struct Known {
     /// Types.
     pub layouts: Layouts,
+    /// What [`super::unique`] keeps from function to function.
+    pub(super) unique: super::unique::Room,
     facts: Vec<Option<Facts>>,
     params: Vec<Vec<Param>>,
 }
@@ -362,6 +364,7 @@ impl Known {
         Known {
             facts: vec![None; layouts.len()],
             layouts,
+            unique: Default::default(),
             params: vec![],
         }
     }

@@ -24,7 +24,7 @@ pub type Hoists = FxHashMap<usize, Vec<u64>>;
 const CONDITION: usize = 8;
 
 /// Whether the loop there can be put behind a test.
-pub fn can(code: &[Node], at: usize, _close: usize) -> bool {
+pub fn can(code: &[Node], at: usize) -> bool {
     matches!(code[at].instr, Instr::For { .. }) || condition(code, at).is_some()
 }
 
