@@ -4,7 +4,7 @@ use crate::check::{CheckOptions, check, suggest};
 use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::{self, EntryKind};
-use crate::lower::{self, Lowered};
+use crate::lower::{self, Lowered, Origin};
 use crate::source::{SourceMap, Sources, Span};
 use cop_bytecode::Package;
 use cop_bytecode::source_map::{self, FunctionMap, Inlined, Place};
@@ -125,13 +125,27 @@ fn compile_here(
         if let Some(engine) = options.constants {
             constants::evaluate(&mut program, engine, &mut diagnostics);
         }
-        for tests in lowerings {
-            if !diagnostics.has_errors() {
-                let options = lower::Options {
-                    tests: *tests,
-                    last: options.last,
-                };
-                compiled.extend(lowered(&program, options, &files, &mut diagnostics));
+        let mut program = Some(program);
+        for (number, tests) in lowerings.iter().enumerate() {
+            if diagnostics.has_errors() {
+                break;
+            }
+            let options = lower::Options {
+                tests: *tests,
+                last: options.last,
+            };
+            let shown = program
+                .as_ref()
+                .map(|program| Shown::of(program, *tests, &files));
+            let lowered = if number + 1 == lowerings.len() {
+                let program = program.take();
+                program.and_then(|it| lower::lower_for_good(it, options, &mut diagnostics))
+            } else {
+                let program = program.as_ref();
+                program.and_then(|it| lower::lower(it, options, &mut diagnostics))
+            };
+            if let (Some(lowered), Some(shown)) = (lowered, shown) {
+                compiled.extend(shown.with(lowered, &files, &mut diagnostics));
             }
         }
     }
@@ -144,48 +158,60 @@ fn compile_here(
     (compilation, others)
 }
 
-fn lowered(
-    program: &hir::Program,
-    options: lower::Options,
-    files: &SourceMap,
-    diagnostics: &mut Diagnostics,
-) -> Option<Compiled> {
-    let lowered = lower::lower(program, options, diagnostics)?;
-    if let Some(error) = lower::too_large(&lowered.package) {
-        diagnostics.push(error);
-        return None;
-    }
-    let kind = match program.entry.as_ref().map(|e| e.kind) {
-        Some(EntryKind::Command { .. }) => ProgramKind::Command,
-        Some(EntryKind::Web) => ProgramKind::Web,
-        None => ProgramKind::Library,
-    };
-    let shown: &[hir::Test] = if options.tests { &program.tests } else { &[] };
-    let tests = shown.iter().map(|test| test.name.to_string()).collect();
-    let test_places = shown
-        .iter()
-        .map(|test| {
+/// What is shown of a program beside its bytecode.
+struct Shown {
+    kind: ProgramKind,
+    tests: Vec<String>,
+    test_places: Vec<(String, u32)>,
+}
+
+impl Shown {
+    fn of(program: &hir::Program, tests: bool, files: &SourceMap) -> Shown {
+        let kind = match program.entry.as_ref().map(|e| e.kind) {
+            Some(EntryKind::Command { .. }) => ProgramKind::Command,
+            Some(EntryKind::Web) => ProgramKind::Web,
+            None => ProgramKind::Library,
+        };
+        let shown: &[hir::Test] = if tests { &program.tests } else { &[] };
+        let place = |test: &hir::Test| {
             let span = program.fns[test.function.index()].span;
             let path = files.file(span.file).path.to_string();
             (path, files.line_column(span).line)
+        };
+        Shown {
+            kind,
+            tests: shown.iter().map(|test| test.name.to_string()).collect(),
+            test_places: shown.iter().map(place).collect(),
+        }
+    }
+
+    fn with(
+        self,
+        lowered: Lowered,
+        files: &SourceMap,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Compiled> {
+        if let Some(error) = lower::too_large(&lowered.package) {
+            diagnostics.push(error);
+            return None;
+        }
+        let source_map = map_sources(lowered.origins, files);
+        Some(Compiled {
+            package: lowered.package,
+            source_map,
+            kind: self.kind,
+            tests: self.tests,
+            test_places: self.test_places,
         })
-        .collect();
-    let source_map = map_sources(&lowered, files);
-    Some(Compiled {
-        package: lowered.package,
-        source_map,
-        kind,
-        tests,
-        test_places,
-    })
+    }
 }
 
 /// The source map of a lowered package: only files that it came from, in order of first use.
-fn map_sources(lowered: &Lowered, files: &SourceMap) -> source_map::SourceMap {
+fn map_sources(origins: Vec<Origin>, files: &SourceMap) -> source_map::SourceMap {
     let mut paths: indexmap::IndexSet<String> = indexmap::IndexSet::new();
     // By number of the file.
     let mut known: Vec<Option<u32>> = vec![None; files.files().count()];
-    let mut functions = Vec::with_capacity(lowered.origins.len());
+    let mut functions = Vec::with_capacity(origins.len());
     let mut place = |span: Span| {
         let at = files.line_column(span);
         Place {
@@ -197,14 +223,14 @@ fn map_sources(lowered: &Lowered, files: &SourceMap) -> source_map::SourceMap {
             column: at.column,
         }
     };
-    for origin in &lowered.origins {
-        let inlined = origin.sites.iter().map(|site| Inlined {
-            callee: site.callee.clone(),
+    for origin in origins {
+        let inlined = origin.sites.into_iter().map(|site| Inlined {
+            callee: site.callee,
             place: place(site.span),
             outer: site.parent,
         });
         let mut function = FunctionMap {
-            name: origin.name.clone(),
+            name: origin.name,
             inlined: inlined.collect(),
             ranges: vec![],
         };

@@ -3,13 +3,13 @@
 use crate::hir::{Arg, Expr, ExprKind, Piece, Place, Step, StepKind, Stmt};
 
 /// Calls `f` on the expression and all expressions inside it, bodies of lambdas excluded.
-pub fn visit(expr: &Expr, f: &mut dyn FnMut(&Expr)) {
+pub fn visit(expr: &Expr, f: &mut impl FnMut(&Expr)) {
     f(expr);
     each_part(expr, &mut |part| visit(part, f));
 }
 
 /// Like [`visit`], bodies of lambdas included.
-pub fn visit_all(expr: &Expr, f: &mut dyn FnMut(&Expr)) {
+pub fn visit_all(expr: &Expr, f: &mut impl FnMut(&Expr)) {
     f(expr);
     if let ExprKind::Lambda(lambda) = &expr.kind {
         visit_all(&lambda.body, f);
@@ -19,7 +19,7 @@ pub fn visit_all(expr: &Expr, f: &mut dyn FnMut(&Expr)) {
 
 /// Calls `f` on the direct parts of an expression, in order of evaluation: of a lambda none, and of a place
 /// that is changed, lent or taken apart its indices.
-pub fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
+pub fn each_part<'e>(expr: &'e Expr, f: &mut impl FnMut(&'e Expr)) {
     match &expr.kind {
         ExprKind::Int(_)
         | ExprKind::Float(_)
@@ -128,7 +128,7 @@ pub fn each_part<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
 }
 
 /// What is evaluated to look at a value: the place's indices if parts of it are lent, else the value.
-fn each_looked_at<'e>(value: &'e Expr, place: Option<&'e Place>, f: &mut dyn FnMut(&'e Expr)) {
+fn each_looked_at<'e>(value: &'e Expr, place: Option<&'e Place>, f: &mut impl FnMut(&'e Expr)) {
     match place {
         Some(place) => place.steps.iter().filter_map(step_expr).for_each(f),
         None => f(value),
@@ -136,7 +136,7 @@ fn each_looked_at<'e>(value: &'e Expr, place: Option<&'e Place>, f: &mut dyn FnM
 }
 
 /// Calls `f` on the values among arguments and on the indices of lent places, in order.
-pub fn each_of_args<'e>(args: &'e [Arg], f: &mut dyn FnMut(&'e Expr)) {
+pub fn each_of_args<'e>(args: &'e [Arg], f: &mut impl FnMut(&'e Expr)) {
     for arg in args {
         match arg {
             Arg::Value(e) => f(e),
@@ -146,8 +146,8 @@ pub fn each_of_args<'e>(args: &'e [Arg], f: &mut dyn FnMut(&'e Expr)) {
 }
 
 /// The indices and keys in a place.
-pub fn indices(place: &Place) -> Vec<&Expr> {
-    place.steps.iter().filter_map(step_expr).collect()
+pub fn indices(place: &Place) -> impl Iterator<Item = &Expr> {
+    place.steps.iter().filter_map(step_expr)
 }
 
 /// The index or key of a step.

@@ -17,30 +17,71 @@ use crate::middle::draft::Node;
 use crate::source::Span;
 use cop_bytecode::layout::Layouts;
 use cop_bytecode::{Instr, Op, Own, Step, TrapKind, TypeId, Value, ValueType};
-use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-/// What is alive: local to slot. Each way out keeps one, so copies are shared until one of them changes.
+/// What is alive: local to slot, in order of locals. Each way out keeps one, so copies are shared until one of them
+/// changes. Most that is bound is newer than all before it, so rows are put in and taken out at the end.
 #[derive(Clone, Default)]
-pub struct Env(Rc<BTreeMap<LocalId, Slot>>);
+pub struct Env(Rc<Vec<(LocalId, Slot)>>);
 
 impl Env {
     /// Whether nothing has changed since one was copied from the other. (If not, they may still be equal.)
     fn is_same(&self, other: &Env) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
-}
 
-impl Deref for Env {
-    type Target = BTreeMap<LocalId, Slot>;
-    fn deref(&self) -> &Self::Target {
-        &self.0
+    fn find(&self, local: LocalId) -> Result<usize, usize> {
+        match self.0.last() {
+            None => Err(0),
+            Some((last, _)) if *last < local => Err(self.0.len()),
+            Some((last, _)) if *last == local => Ok(self.0.len() - 1),
+            Some(_) => self.0.binary_search_by_key(&local, |(local, _)| *local),
+        }
     }
-}
 
-impl DerefMut for Env {
-    fn deref_mut(&mut self) -> &mut Self::Target {
+    /// Where a local is, if it is alive.
+    pub fn get(&self, local: LocalId) -> Option<Slot> {
+        self.find(local).ok().map(|at| self.0[at].1)
+    }
+
+    /// As [`Env::get`]; the local probably stands at this row.
+    fn get_near(&self, local: LocalId, row: usize) -> Option<Slot> {
+        match self.0.get(row) {
+            Some((there, slot)) if *there == local => Some(*slot),
+            _ => self.get(local),
+        }
+    }
+
+    /// Whether a local is alive.
+    pub fn contains(&self, local: LocalId) -> bool {
+        self.find(local).is_ok()
+    }
+
+    /// The locals, in order.
+    pub fn locals(&self) -> impl Iterator<Item = LocalId> {
+        self.0.iter().map(|(local, _)| *local)
+    }
+
+    fn insert(&mut self, local: LocalId, slot: Slot) {
+        match self.find(local) {
+            Ok(at) => self.rows()[at].1 = slot,
+            Err(at) => self.rows().insert(at, (local, slot)),
+        }
+    }
+
+    /// Takes a local out.
+    pub fn remove(&mut self, local: LocalId) -> Option<Slot> {
+        let at = self.find(local).ok()?;
+        Some(self.rows().remove(at).1)
+    }
+
+    fn rows(&mut self) -> &mut Vec<(LocalId, Slot)> {
+        if Rc::get_mut(&mut self.0).is_none() {
+            // With room for what is bound next.
+            let mut rows = Vec::with_capacity(self.0.len() + 8);
+            rows.extend_from_slice(&self.0);
+            self.0 = Rc::new(rows);
+        }
         Rc::make_mut(&mut self.0)
     }
 }
@@ -62,11 +103,22 @@ enum Code {
 
 /// A way out of a region.
 struct Pending {
+    /// What is alive there, until the region is closed.
     env: Env,
     value: Option<Value>,
-    /// The instructions it becomes.
-    code: Vec<Instr>,
     depth: u32,
+    /// What is dropped there, and what the region then gets: known when it is closed.
+    drops: Vec<Value>,
+    values: Option<Vec<Value>>,
+}
+
+/// What builders keep their parts in, one after the other.
+#[derive(Default)]
+pub struct Buffers {
+    code: Vec<Code>,
+    pending: Vec<Pending>,
+    regions: Vec<Region>,
+    values: Vec<TypeId>,
 }
 
 /// An open region.
@@ -190,12 +242,12 @@ pub struct Builder {
 
 impl Builder {
     /// An empty body whose source has `locals` locals; hidden ones are numbered after them.
-    pub fn new(locals: usize, span: Span) -> Builder {
+    pub fn new(locals: usize, span: Span, buffers: Buffers) -> Builder {
         Builder {
-            code: vec![],
-            pending: vec![],
-            regions: vec![],
-            values: vec![],
+            code: buffers.code,
+            pending: buffers.pending,
+            regions: buffers.regions,
+            values: buffers.values,
             env: Env::default(),
             lends: vec![],
             dead: false,
@@ -215,7 +267,8 @@ impl Builder {
         self.define(ty)
     }
 
-    fn define(&mut self, ty: TypeId) -> Value {
+    /// Says that the last instruction defines one more value.
+    pub fn define(&mut self, ty: TypeId) -> Value {
         if self.dead {
             return Value(u32::MAX);
         }
@@ -286,14 +339,14 @@ impl Builder {
     /// The value of a local.
     pub fn value(&self, local: LocalId) -> Value {
         self.env
-            .get(&local)
+            .get(local)
             .map_or(Value(u32::MAX), |slot| slot.value)
     }
 
     /// Moves a local's value out.
     pub fn take(&mut self, local: LocalId) -> Value {
         self.env
-            .remove(&local)
+            .remove(local)
             .map_or(Value(u32::MAX), |slot| slot.value)
     }
 
@@ -315,8 +368,7 @@ impl Builder {
 
     /// Drops a local if it is alive and owned; it is gone afterwards.
     pub fn drop_local(&mut self, local: LocalId) {
-        if self.env.contains_key(&local)
-            && let Some(slot) = self.env.remove(&local)
+        if let Some(slot) = self.env.remove(local)
             && slot.owned
         {
             self.push(Instr::Drop(slot.value));
@@ -445,11 +497,12 @@ impl Builder {
     }
 
     fn enter_carried(&mut self, id: RegionId) {
-        for local in self.regions[id.0].carried.clone() {
+        for at in 0..self.regions[id.0].carried.len() {
+            let local = self.regions[id.0].carried[at];
             let ty = self.type_of(self.value(local));
             let value = self.define(ty);
-            if let Some(slot) = self.env.get_mut(&local) {
-                slot.value = value;
+            if let Some(slot) = self.env.get(local) {
+                self.env.insert(local, Slot { value, ..slot });
             }
         }
     }
@@ -460,8 +513,9 @@ impl Builder {
 
     /// Closes the lends beyond the first `count`, on a way out.
     fn close_lends(&mut self, count: usize, layouts: &mut Layouts) {
-        for lend in self.lends.clone().into_iter().skip(count).rev() {
-            self.close_lend(&lend, layouts);
+        let open = self.lends.get(count..).unwrap_or_default().to_vec();
+        for lend in open.iter().rev() {
+            self.close_lend(lend, layouts);
         }
     }
 
@@ -601,15 +655,16 @@ impl Builder {
         let open_lends = self.lends.clone();
         self.close_lends(lends, layouts);
         if !self.env.is_same(&entry) {
-            self.drop_all_but(|l| entry.contains_key(l) || exports.contains(l));
+            self.drop_all_but(|l| entry.contains(*l) || exports.contains(l));
         }
         let id = self.pending.len();
         let depth = self.depth(region);
         self.pending.push(Pending {
             env: self.env.clone(),
             value,
-            code: vec![],
             depth,
+            drops: vec![],
+            values: None,
         });
         self.regions[region.0].exits.push(id);
         self.code.push(Code::Pending(id, self.span));
@@ -618,7 +673,7 @@ impl Builder {
     }
 
     fn drop_all_but(&mut self, kept: impl Fn(&LocalId) -> bool) {
-        let gone: Vec<LocalId> = self.env.keys().copied().filter(|l| !kept(l)).collect();
+        let gone: Vec<LocalId> = self.env.locals().filter(|l| !kept(l)).collect();
         for local in gone {
             self.drop_local(local);
         }
@@ -632,7 +687,7 @@ impl Builder {
         let r = &self.regions[region.0];
         let (lends, entry, carried) = (r.lends, r.entry.clone(), r.carried.clone());
         self.close_lends(lends, layouts);
-        self.drop_all_but(|l| entry.contains_key(l));
+        self.drop_all_but(|l| entry.contains(*l));
         let values = carried.iter().map(|l| self.value(*l)).collect();
         let depth = self.depth(region);
         self.push(Instr::Next { depth, values });
@@ -680,67 +735,55 @@ impl Builder {
         let unchanged = region.carried.is_empty()
             && region.exports.is_empty()
             && ways.all(|env| env.is_same(&region.entry));
-        let locals: Vec<LocalId> = match unchanged {
-            true => vec![],
-            false => region
-                .entry
-                .keys()
-                .chain(&region.exports)
-                .copied()
-                .collect(),
-        };
-        for local in locals {
-            let slots: Vec<Option<Slot>> = region
-                .exits
-                .iter()
-                .map(|id| self.pending[*id].env.get(&local).copied())
-                .collect();
-            if region.carried.contains(&local) && (counting || slots.iter().all(Option::is_some)) {
-                changed.push(local);
-            } else if slots.iter().any(Option::is_none) {
-                // Consumed on some way out: dropped on the others.
+        if !unchanged {
+            let inside = region.exports.iter().map(|local| (*local, usize::MAX));
+            for (local, row) in region.entry.locals().zip(0..).chain(inside) {
+                let before = region.entry.get_near(local, row);
+                let (mut everywhere, mut differs) = (true, false);
                 for id in &region.exits {
-                    if let Some(slot) = self.pending[*id].env.get(&local).copied()
-                        && slot.owned
-                    {
-                        self.pending[*id].code.push(Instr::Drop(slot.value));
-                    }
+                    let slot = self.pending[*id].env.get_near(local, row);
+                    everywhere &= slot.is_some();
+                    differs |= slot != before;
                 }
-                env.remove(&local);
-            } else if slots
-                .iter()
-                .any(|s| *s != region.entry.get(&local).copied())
-            {
-                changed.push(local);
+                if region.carried.contains(&local) && (counting || everywhere) {
+                    changed.push(local);
+                } else if !everywhere {
+                    // Consumed on some way out: dropped on the others.
+                    for id in &region.exits {
+                        let pending = &mut self.pending[*id];
+                        if let Some(slot) = pending.env.get_near(local, row)
+                            && slot.owned
+                        {
+                            pending.drops.push(slot.value);
+                        }
+                    }
+                    env.remove(local);
+                } else if differs {
+                    changed.push(local);
+                }
             }
         }
         if counting {
             changed.clone_from(&region.carried);
         }
-        let mut types: Vec<TypeId> = region.result.into_iter().collect();
+        let mut types: Vec<TypeId> = Vec::with_capacity(changed.len() + 1);
+        types.extend(region.result);
         for local in &changed {
             types.push(match region.exits.first() {
                 Some(id) => self.pending[*id]
                     .env
-                    .get(local)
+                    .get(*local)
                     .map_or(TypeId(0), |s| self.type_of(s.value)),
-                None => self.type_of(region.entry.get(local).map_or(Value(0), |s| s.value)),
+                None => self.type_of(region.entry.get(*local).map_or(Value(0), |s| s.value)),
             });
         }
         for id in &region.exits {
             let pending = &mut self.pending[*id];
-            let mut values: Vec<Value> = pending
-                .value
-                .filter(|_| region.result.is_some())
-                .into_iter()
-                .collect();
-            values.extend(
-                changed
-                    .iter()
-                    .filter_map(|l| pending.env.get(l).map(|s| s.value)),
-            );
-            let depth = pending.depth;
-            pending.code.push(Instr::Exit { depth, values });
+            let way = std::mem::take(&mut pending.env);
+            let mut values: Vec<Value> = Vec::with_capacity(types.len());
+            values.extend(pending.value.filter(|_| region.result.is_some()));
+            values.extend(changed.iter().filter_map(|l| way.get(*l).map(|s| s.value)));
+            pending.values = Some(values);
         }
         if let Code::Instr(node) = &mut self.code[region.at]
             && let Instr::Block { results }
@@ -751,8 +794,9 @@ impl Builder {
             *results = types.iter().map(|ty| value_type(*ty, layouts)).collect();
         }
         self.push(Instr::End);
-        let mut defined: Vec<Value> = types.iter().map(|ty| self.define(*ty)).collect();
-        let value = region.result.map(|_| defined.remove(0));
+        let mut defined = types.iter().map(|ty| self.define(*ty));
+        let value = region.result.and_then(|_| defined.next());
+        let defined: Vec<Value> = defined.collect();
         for (local, v) in changed.iter().zip(defined) {
             let owned = !is_copy(layouts, self.type_of(v));
             env.insert(*local, Slot { value: v, owned });
@@ -761,26 +805,44 @@ impl Builder {
         value
     }
 
-    /// The finished body: its code, and the types of its values.
-    pub fn finish(self) -> (Vec<Node>, Vec<TypeId>) {
-        let mut code = Vec::with_capacity(self.code.len());
-        let mut pending = self.pending;
-        for part in self.code {
-            match part {
-                Code::Instr(node) => code.push(node),
-                Code::Pending(id, span) => {
-                    let instrs = std::mem::take(&mut pending[id].code);
-                    code.extend(instrs.into_iter().map(|instr| Node {
-                        instr,
-                        first: 0,
-                        count: 0,
-                        span,
-                        site: 0,
-                    }));
+    /// The finished body: its code, and the types of its values. Beside it the buffers, which are empty again.
+    pub fn finish(mut self) -> (Vec<Node>, Vec<TypeId>, Buffers) {
+        let more: usize = self.pending.iter().map(|way| way.drops.len()).sum();
+        let mut code = Vec::with_capacity(self.code.len() + more);
+        for part in self.code.drain(..) {
+            let (id, span) = match part {
+                Code::Instr(node) => {
+                    code.push(node);
+                    continue;
                 }
-            }
+                Code::Pending(id, span) => (id, span),
+            };
+            let way = &mut self.pending[id];
+            let depth = way.depth;
+            let drops = way.drops.drain(..).map(Instr::Drop);
+            let exit = way
+                .values
+                .take()
+                .map(|values| Instr::Exit { depth, values });
+            code.extend(drops.chain(exit).map(|instr| Node {
+                instr,
+                first: 0,
+                count: 0,
+                span,
+                site: 0,
+            }));
         }
-        (code, self.values)
+        let values = self.values.as_slice().to_vec();
+        self.pending.clear();
+        self.regions.clear();
+        self.values.clear();
+        let buffers = Buffers {
+            code: self.code,
+            pending: self.pending,
+            regions: self.regions,
+            values: self.values,
+        };
+        (code, values, buffers)
     }
 }
 

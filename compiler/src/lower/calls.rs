@@ -13,6 +13,7 @@ use crate::source::Span;
 use crate::visit;
 use cop_bytecode::table::Kind;
 use cop_bytecode::{HostFunction, Instr, Mode, Op, Param, Step, TrapKind, TypeId, UpdateOp, Value};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// An evaluated argument.
@@ -25,17 +26,24 @@ impl<'p> FnLowerer<'_, 'p> {
     pub fn call(&mut self, fn_ref: &FnRef, args: &[Arg], span: Span) -> Val {
         let closed = FnRef {
             id: fn_ref.id,
-            args: fn_ref.args.iter().map(|t| self.closed(t)).collect(),
+            args: self.all_closed(&fn_ref.args),
         };
         self.call_fn(closed, args, span)
+    }
+
+    fn all_closed(&self, types: &[Ty]) -> Vec<Ty> {
+        types.iter().map(|t| self.closed(t).into_owned()).collect()
     }
 
     /// Calls a function with closed type arguments.
     fn call_fn(&mut self, fn_ref: FnRef, args: &[Arg], span: Span) -> Val {
         if let FnBody::Intrinsic(name) = &self.cx.function(fn_ref.id).body {
-            let name = name.clone();
-            let ret = self.cx.function(fn_ref.id).ret.substitute(&fn_ref.args);
-            return self.call_intrinsic(&name, &fn_ref, args, &ret, span);
+            let ret = &self.cx.function(fn_ref.id).ret;
+            let ret = match fn_ref.args.is_empty() {
+                true => Cow::Borrowed(ret),
+                false => Cow::Owned(ret.substitute(&fn_ref.args)),
+            };
+            return self.call_intrinsic(name, &fn_ref, args, &ret, span);
         }
         let (index, signature) = self.cx.fn_instance(fn_ref, span);
         self.call_known(index, &signature, args)
@@ -44,8 +52,9 @@ impl<'p> FnLowerer<'_, 'p> {
     /// Calls a trait's function: which one it is, is known by now.
     pub fn call_trait(&mut self, method: &TraitFnRef, args: &[Arg], span: Span) -> Val {
         let closed = TraitFnRef {
-            args: method.args.iter().map(|t| self.closed(t)).collect(),
-            ..method.clone()
+            args: self.all_closed(&method.args),
+            of: method.of,
+            method: method.method,
         };
         match self.cx.resolve(&closed, span) {
             Some(Instance::Fn(fn_ref)) => self.call_fn(fn_ref, args, span),
@@ -58,26 +67,26 @@ impl<'p> FnLowerer<'_, 'p> {
     }
 
     fn call_known(&mut self, index: u32, signature: &Signature, args: &[Arg]) -> Val {
-        let modes: Vec<Mode> = signature.params.iter().map(|p| p.mode).collect();
-        let ready = self.arguments(args, &modes);
-        self.call_direct(index, signature, &modes, ready)
+        let ready = self.arguments(args, modes_of(signature));
+        self.call_direct(index, signature, ready)
     }
 
     /// Evaluates arguments, left to right. Values that will be taken over are owned; values that will be
     /// looked at stay where they are if nothing evaluated later, or lent by this call, disturbs them.
-    fn arguments(&mut self, args: &[Arg], modes: &[Mode]) -> Vec<Ready> {
+    fn arguments(&mut self, args: &[Arg], modes: impl Iterator<Item = Mode>) -> Vec<Ready> {
         let lent: Vec<LocalId> = args.iter().filter_map(lent_root).collect();
         let mut ready = Vec::with_capacity(args.len());
+        let mut modes = modes;
         for (i, arg) in args.iter().enumerate() {
             if self.b.dead {
                 return vec![];
             }
+            let mode = modes.next();
             ready.push(match arg {
                 Arg::Lent(place) => Ready::Lent(self.prepare(place)),
-                Arg::Value(e) if modes.get(i) == Some(&Mode::Own) => Ready::Value(self.own_expr(e)),
+                Arg::Value(e) if mode == Some(Mode::Own) => Ready::Value(self.own_expr(e)),
                 Arg::Value(e) => {
-                    let later: Vec<&Expr> = args[i + 1..].iter().flat_map(arg_exprs).collect();
-                    let val = self.operand(e, later);
+                    let val = self.operand(e, args[i + 1..].iter().flat_map(arg_exprs));
                     Ready::Value(match val {
                         Val::Ref {
                             root: Some(root), ..
@@ -91,17 +100,12 @@ impl<'p> FnLowerer<'_, 'p> {
     }
 
     /// Calls a function of the package with evaluated arguments.
-    fn call_direct(
-        &mut self,
-        index: u32,
-        signature: &Signature,
-        modes: &[Mode],
-        ready: Vec<Ready>,
-    ) -> Val {
+    fn call_direct(&mut self, index: u32, signature: &Signature, ready: Vec<Ready>) -> Val {
         let instr = |args, _| Instr::Call {
             function: index,
             args,
         };
+        let modes = modes_of(signature);
         self.call_ready(ready, modes, signature.result, &signature.ret, instr)
     }
 
@@ -109,7 +113,7 @@ impl<'p> FnLowerer<'_, 'p> {
     fn call_ready(
         &mut self,
         ready: Vec<Ready>,
-        modes: &[Mode],
+        modes: impl Iterator<Item = Mode>,
         result: TypeId,
         ret: &Ty,
         instr: impl FnOnce(Vec<Value>, u32) -> Instr,
@@ -140,19 +144,19 @@ impl<'p> FnLowerer<'_, 'p> {
         let mut written = vec![];
         for (r, mode) in ready.iter().zip(modes) {
             match r {
-                Ready::Value(val) if *mode == Mode::Own => values.push(self.consume(*val)),
+                Ready::Value(val) if mode == Mode::Own => values.push(self.consume(*val)),
                 Ready::Value(val) => {
                     let value = self.look(*val);
                     values.push(value);
                 }
                 Ready::Lent(place) => {
                     let part = opened[next];
-                    if *mode == Mode::InOut {
+                    if mode == Mode::InOut {
                         let ty = self.b.type_of(part.value);
                         values.push(part.value);
                         written.push((next, ty));
                         if place.path.is_empty() {
-                            self.b.env.remove(&place.root);
+                            self.b.env.remove(place.root);
                         }
                     } else {
                         values.push(part.value);
@@ -161,13 +165,13 @@ impl<'p> FnLowerer<'_, 'p> {
                 }
             }
         }
-        let mut types = vec![result];
-        types.extend(written.iter().map(|(_, ty)| *ty));
-        let results = self
+        // The result is defined first, then what `inout` arguments became.
+        let first = self
             .b
-            .emit_values(instr(values, written.len() as u32), &types);
+            .emit_value(instr(values, written.len() as u32), result);
+        let results: Vec<Value> = written.iter().map(|(_, ty)| self.b.define(*ty)).collect();
         // The result is held before anything else happens, so that it is dropped on every way out.
-        let got = self.fresh(results[0], result);
+        let got = self.fresh(first, result);
         let places: Vec<&Prepared> = ready
             .iter()
             .filter_map(|r| {
@@ -178,7 +182,7 @@ impl<'p> FnLowerer<'_, 'p> {
                 }
             })
             .collect();
-        for ((which, _), value) in written.iter().zip(&results[1..]) {
+        for ((which, _), value) in written.iter().zip(&results) {
             self.close_place(places[*which], opened[*which], *value);
         }
         for r in &ready {
@@ -201,13 +205,12 @@ impl<'p> FnLowerer<'_, 'p> {
         args: Vec<Val>,
         lent: Vec<LocalId>,
     ) -> Val {
-        let modes: Vec<Mode> = signature.params.iter().map(|p| p.mode).collect();
         let mut ready: Vec<Ready> = args.into_iter().map(Ready::Value).collect();
         ready.extend(
             lent.into_iter()
                 .map(|root| Ready::Lent(Prepared::variable(root))),
         );
-        self.call_direct(index, signature, &modes, ready)
+        self.call_direct(index, signature, ready)
     }
 
     /// Calls a function whose first parameter is lent a local.
@@ -218,10 +221,9 @@ impl<'p> FnLowerer<'_, 'p> {
         first: LocalId,
         rest: Vec<Val>,
     ) -> Val {
-        let modes: Vec<Mode> = signature.params.iter().map(|p| p.mode).collect();
         let mut ready = vec![Ready::Lent(Prepared::variable(first))];
         ready.extend(rest.into_iter().map(Ready::Value));
-        self.call_direct(index, signature, &modes, ready)
+        self.call_direct(index, signature, ready)
     }
 
     /// Calls an instance with evaluated values.
@@ -310,10 +312,16 @@ impl<'p> FnLowerer<'_, 'p> {
         ret: &Ty,
         span: Span,
     ) -> Val {
-        if let (Some(Arg::Lent(place)), Some(op)) = (args.first(), UpdateOp::from_name(name)) {
+        let known = self.cx.operations.get(&fn_ref.id).copied();
+        let (update, op) = known.unwrap_or_else(|| {
+            let found = (UpdateOp::from_name(name), Op::from_name(name));
+            self.cx.operations.insert(fn_ref.id, found);
+            found
+        });
+        if let (Some(Arg::Lent(place)), Some(op)) = (args.first(), update) {
             return self.update_place(op, place, &args[1..], ret);
         }
-        if let Some(op) = Op::from_name(name) {
+        if let Some(op) = op {
             let vals = self.looked_at(args);
             if self.b.dead {
                 return Val::Unit;
@@ -388,8 +396,7 @@ impl<'p> FnLowerer<'_, 'p> {
     }
 
     fn looked_at(&mut self, args: &[Arg]) -> Vec<Val> {
-        let modes = vec![Mode::Borrow; args.len()];
-        let ready = self.arguments(args, &modes);
+        let ready = self.arguments(args, args.iter().map(|_| Mode::Borrow));
         let vals = ready.into_iter().map(|r| match r {
             Ready::Value(val) => val,
             // A capability lent to a host call.
@@ -439,32 +446,32 @@ impl<'p> FnLowerer<'_, 'p> {
     }
 
     pub fn call_value(&mut self, callee: &Expr, args: &[Arg], ret: &Ty) -> Val {
-        let Ty::Fn(fn_ty) = self.closed(&callee.ty) else {
+        let callee_ty = self.closed(&callee.ty);
+        let Ty::Fn(fn_ty) = &*callee_ty else {
             return Val::Unit;
         };
         let lent: Vec<LocalId> = args.iter().filter_map(lent_root).collect();
-        let later: Vec<&Expr> = args.iter().flat_map(arg_exprs).collect();
-        let mut f = self.operand(callee, later);
+        let mut f = self.operand(callee, args.iter().flat_map(arg_exprs));
         if root_of(f).is_some_and(|root| lent.contains(&root)) {
             f = self.own(f);
         }
-        let mut modes = vec![];
-        for p in &fn_ty.params {
-            let host = matches!(p.ty, Ty::Host(_));
-            modes.push(if p.mutable && !host {
-                Mode::InOut
-            } else {
-                Mode::Borrow
-            });
-        }
-        let ready = self.arguments(args, &modes);
+        let modes = || {
+            fn_ty.params.iter().map(|p| {
+                if p.mutable && !matches!(p.ty, Ty::Host(_)) {
+                    Mode::InOut
+                } else {
+                    Mode::Borrow
+                }
+            })
+        };
+        let ready = self.arguments(args, modes());
         if self.b.dead {
             return Val::Unit;
         }
         let callee = self.look(f);
         let result = self.cx.type_id(&fn_ty.ret);
         let ret = self.closed(ret);
-        let got = self.call_ready(ready, &modes, result, &ret, |args, changed| {
+        let got = self.call_ready(ready, modes(), result, &ret, |args, changed| {
             Instr::CallValue {
                 callee,
                 args,
@@ -478,7 +485,7 @@ impl<'p> FnLowerer<'_, 'p> {
     pub fn fn_value(&mut self, fn_ref: &FnRef, ty: &Ty, span: Span) -> Val {
         let closed = FnRef {
             id: fn_ref.id,
-            args: fn_ref.args.iter().map(|t| self.closed(t)).collect(),
+            args: self.all_closed(&fn_ref.args),
         };
         // Checks against instances without end happen there.
         self.cx.fn_instance(closed.clone(), span);
@@ -487,8 +494,9 @@ impl<'p> FnLowerer<'_, 'p> {
 
     pub fn trait_fn_value(&mut self, method: &TraitFnRef, ty: &Ty, span: Span) -> Val {
         let closed = TraitFnRef {
-            args: method.args.iter().map(|t| self.closed(t)).collect(),
-            ..method.clone()
+            args: self.all_closed(&method.args),
+            of: method.of,
+            method: method.method,
         };
         match self.cx.resolve(&closed, span) {
             Some(instance) => self.thunk(instance, ty),
@@ -497,7 +505,8 @@ impl<'p> FnLowerer<'_, 'p> {
     }
 
     pub fn variant_fn(&mut self, adt: AdtId, variant: u32, ty: &Ty) -> Val {
-        let Ty::Fn(f) = self.closed(ty) else {
+        let closed = self.closed(ty);
+        let Ty::Fn(f) = &*closed else {
             return Val::Unit;
         };
         let Ty::Adt(_, args) = &f.ret else {
@@ -541,8 +550,8 @@ impl<'p> FnLowerer<'_, 'p> {
         }
         let count = captures.len() as u32;
         for param in &lambda.params {
-            let local_ty = self.locals[param.local.index()].ty.clone();
-            let host = matches!(self.closed(&local_ty), Ty::Host(_));
+            let local_ty = self.body.locals[param.local.index()].ty.clone();
+            let host = matches!(*self.closed(&local_ty), Ty::Host(_));
             let mode = if param.mutable && !host {
                 Mode::InOut
             } else {
@@ -554,7 +563,7 @@ impl<'p> FnLowerer<'_, 'p> {
             });
         }
         let index = self.cx.reserve();
-        let ret = self.closed(&lambda.ret);
+        let ret = self.closed(&lambda.ret).into_owned();
         let result = self.cx.type_id(&ret);
         let mutable: Vec<LocalId> = lambda
             .params
@@ -593,7 +602,7 @@ impl<'p> FnLowerer<'_, 'p> {
     }
 
     fn local_for_capture(&mut self, lambda: &Lambda, local: LocalId) -> Val {
-        let Some(slot) = self.b.env.get(&local).copied() else {
+        let Some(slot) = self.b.env.get(local) else {
             return Val::Unit;
         };
         if slot.owned && self.moves.captures_last(lambda, local) && !self.must_stay(local) {
@@ -606,7 +615,7 @@ impl<'p> FnLowerer<'_, 'p> {
 
     /// A variable, looked at.
     pub fn operand_local(&mut self, local: LocalId) -> Val {
-        let Some(slot) = self.b.env.get(&local).copied() else {
+        let Some(slot) = self.b.env.get(local) else {
             return Val::Unit;
         };
         let ty = self.b.type_of(slot.value);
@@ -727,11 +736,19 @@ fn lent_root(arg: &Arg) -> Option<LocalId> {
     }
 }
 
-fn arg_exprs(arg: &Arg) -> Vec<&Expr> {
-    match arg {
-        Arg::Value(e) => vec![e],
-        Arg::Lent(place) => visit::indices(place),
-    }
+fn arg_exprs(arg: &Arg) -> impl Iterator<Item = &Expr> {
+    let (value, place) = match arg {
+        Arg::Value(e) => (Some(e), None),
+        Arg::Lent(place) => (None, Some(place)),
+    };
+    value
+        .into_iter()
+        .chain(place.into_iter().flat_map(visit::indices))
+}
+
+/// How a function takes its parameters.
+fn modes_of(signature: &Signature) -> impl Iterator<Item = Mode> {
+    signature.params.iter().map(|p| p.mode)
 }
 
 /// The trap that an intrinsic's name stands for.

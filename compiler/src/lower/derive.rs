@@ -632,7 +632,7 @@ impl FnLowerer<'_, '_> {
             _ => {
                 let tag = self.text(&name);
                 let payload = self.call_lang("json_payload", vec![], vec![json, tag]);
-                let json_ty = self.locals[SELF.index()].ty.clone();
+                let json_ty = self.body.locals[SELF.index()].ty.clone();
                 let payload = self.unwrap(payload, &Try::Result, &json_ty, error);
                 self.read_json_row(ty, pieces, variant, payload, &name, error);
             }

@@ -288,7 +288,7 @@ impl FnLowerer<'_, '_> {
     fn slice(&mut self, base: &Expr, range: &Expr) -> Val {
         let val = self.operand(base, [range]);
         let (from, to) = self.range_bounds(range);
-        let op = match self.closed(&base.ty) {
+        let op = match *self.closed(&base.ty) {
             Ty::String => Op::StringSlice,
             Ty::Bytes => Op::BytesSlice,
             _ => Op::ListSlice,
@@ -324,7 +324,7 @@ impl FnLowerer<'_, '_> {
     fn unary(&mut self, op: UnaryOp, operand: &Expr) -> Val {
         let val = self.expr(operand);
         let value = self.look(val);
-        let op = match (op, self.closed(&operand.ty)) {
+        let op = match (op, &*self.closed(&operand.ty)) {
             (UnaryOp::Not, _) => Op::BoolNot,
             (UnaryOp::BitNot, _) => Op::I64Not,
             (UnaryOp::Neg, Ty::Float) => Op::F64Neg,
@@ -341,7 +341,7 @@ impl FnLowerer<'_, '_> {
         }
         let ty = self.closed(&a.ty);
         let (x, y) = (self.look(left), self.look(right));
-        let machine = match (&ty, &a.ty) {
+        let machine = match (&*ty, &a.ty) {
             (Ty::Int, _) => int_op(op),
             // Where the source says `Float` it is IEEE's; where it says `T`, the trait's total order.
             (Ty::Float, Ty::Float) => float_op(op),
@@ -574,7 +574,7 @@ impl FnLowerer<'_, '_> {
     /// The type of a region's result: none for `()` and `Never`.
     pub fn result_type(&mut self, ty: &Ty) -> Option<cop_bytecode::TypeId> {
         let ty = self.closed(ty);
-        if ty.is_unit() || ty == Ty::Never {
+        if ty.is_unit() || *ty == Ty::Never {
             None
         } else {
             Some(self.cx.type_id(&ty))
@@ -675,7 +675,7 @@ impl FnLowerer<'_, '_> {
 
     fn try_value(&mut self, value: &Expr, how: &Try, ty: &Ty) -> Val {
         let sum = self.expr(value);
-        let error = match self.closed(&value.ty) {
+        let error = match &*self.closed(&value.ty) {
             Ty::Adt(_, args) => args.last().cloned().unwrap_or(Ty::Error),
             _ => Ty::Error,
         };

@@ -5,17 +5,36 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::middle;
 use crate::middle::draft::{Draft, Known};
 use cop_bytecode::canonical::canonical;
-use cop_bytecode::{Entry, Function, Package, TypeId, limits};
+use cop_bytecode::{Constant, Entry, Function, HostFunction, Layouts, Package, TypeId, limits};
+
+/// What lowering has written, before the passes.
+pub(super) struct Written {
+    layouts: Layouts,
+    functions: Vec<Option<Draft>>,
+    constants: Vec<Constant>,
+    hosts: Vec<HostFunction>,
+}
+
+impl From<Lowerer<'_>> for Written {
+    fn from(lowerer: Lowerer) -> Written {
+        Written {
+            layouts: lowerer.layouts,
+            functions: lowerer.functions,
+            constants: lowerer.constants.into_iter().collect(),
+            hosts: lowerer.hosts.into_iter().collect(),
+        }
+    }
+}
 
 /// Makes the package. `None` if a function is larger than one may be; that was reported.
 pub(super) fn finish(
-    lowerer: Lowerer,
+    written: Written,
     entries: Vec<Entry>,
     last: Option<&str>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
-    let mut known = Known::new(lowerer.layouts);
-    let mut drafts = lowerer.functions;
+    let mut known = Known::new(written.layouts);
+    let mut drafts = written.functions;
     let roots: Vec<u32> = entries.iter().map(|e| e.function).collect();
     middle::run(&mut drafts, &mut known, &roots, last);
     let layouts = known.layouts;
@@ -49,8 +68,8 @@ pub(super) fn finish(
         types,
         defs: layouts.defs().to_vec(),
         entries,
-        host_functions: lowerer.hosts.into_iter().collect(),
-        constants: lowerer.constants.into_iter().collect(),
+        host_functions: written.hosts,
+        constants: written.constants,
         functions,
     };
     let (package, moved) = canonical(package);

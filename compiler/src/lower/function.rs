@@ -9,6 +9,7 @@ use crate::middle::draft::Draft;
 use crate::source::Span;
 use crate::visit::visit;
 use cop_bytecode::{Instr, Mode, Param, TypeId, Value};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::builder::RegionId;
@@ -35,7 +36,8 @@ pub(super) enum Val {
 pub(super) struct FnLowerer<'a, 'p> {
     pub cx: &'a mut Lowerer<'p>,
     pub b: Builder,
-    pub locals: Rc<[Local]>,
+    /// What it lowers. A lambda shares the body that it stands in.
+    pub body: Rc<Body>,
     pub subst: Rc<[Ty]>,
     /// Closed result type, for `?`.
     pub ret: Ty,
@@ -43,34 +45,35 @@ pub(super) struct FnLowerer<'a, 'p> {
     pub moves: Moves,
     /// Open loops, the innermost last.
     pub loops: Vec<RegionId>,
-    body: Option<Rc<Body>>,
 }
 
 impl<'a, 'p> FnLowerer<'a, 'p> {
     /// For a body whose first locals are the signature's parameters.
     pub fn new(
         cx: &'a mut Lowerer<'p>,
-        body: &Rc<Body>,
+        body: Rc<Body>,
         subst: Rc<[Ty]>,
         signature: &Signature,
         span: Span,
     ) -> FnLowerer<'a, 'p> {
-        let locals: Rc<[Local]> = body.locals.clone().into();
         let mut this = FnLowerer {
+            b: Builder::new(
+                body.locals.len(),
+                span,
+                cx.buffers.pop().unwrap_or_default(),
+            ),
             cx,
-            b: Builder::new(locals.len(), span),
-            locals,
+            body,
             subst,
             ret: signature.ret.clone(),
             inouts: vec![],
             moves: Moves::default(),
             loops: vec![],
-            body: Some(body.clone()),
         };
         for (i, param) in signature.params.iter().enumerate() {
             this.parameter(LocalId(i as u32), *param);
         }
-        this.moves = liveness::moves(&body.value, &this.inouts);
+        this.moves = liveness::moves(&this.body.value, &this.inouts);
         this
     }
 
@@ -99,7 +102,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
             },
             locals,
         };
-        FnLowerer::new(cx, &Rc::new(body), Rc::from([]), signature, span)
+        FnLowerer::new(cx, Rc::new(body), Rc::from([]), signature, span)
     }
 
     /// For a lambda inside another body, whose locals it shares.
@@ -110,15 +113,15 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         span: Span,
         mutable: &[LocalId],
     ) -> FnLowerer<'b, 'p> {
+        let buffers = self.cx.buffers.pop().unwrap_or_default();
         FnLowerer {
-            b: Builder::new(self.locals.len(), span),
-            locals: self.locals.clone(),
+            b: Builder::new(self.body.locals.len(), span, buffers),
+            body: self.body.clone(),
             subst: self.subst.clone(),
             ret,
             inouts: vec![],
             moves: liveness::moves(body, mutable),
             loops: vec![],
-            body: None,
             cx: self.cx,
         }
     }
@@ -135,9 +138,9 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
 
     /// Lowers the body that the builder was made for.
     pub fn run(mut self, index: u32, name: String, signature: &Signature) {
-        if let Some(body) = self.body.take() {
-            self.result(&body.value);
-        }
+        let body = self.body.clone();
+        self.result(&body.value);
+        drop(body);
         self.complete(index, name, signature);
     }
 
@@ -156,7 +159,8 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         result: TypeId,
     ) {
         let span = self.b.span;
-        let (code, values) = self.b.finish();
+        let (code, values, buffers) = self.b.finish();
+        self.cx.buffers.push(buffers);
         self.cx.complete(
             index,
             Draft {
@@ -189,11 +193,11 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
     }
 
     /// The closed form of a type of this body.
-    pub fn closed(&self, ty: &Ty) -> Ty {
+    pub fn closed<'t>(&self, ty: &'t Ty) -> Cow<'t, Ty> {
         if self.subst.is_empty() {
-            ty.clone()
+            Cow::Borrowed(ty)
         } else {
-            ty.substitute(&self.subst)
+            Cow::Owned(ty.substitute(&self.subst))
         }
     }
 
@@ -274,7 +278,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
     pub fn own_expr(&mut self, e: &Expr) -> Val {
         if let ExprKind::Local(local) = &e.kind
             && self.moves.is_last(e)
-            && let Some(slot) = self.b.env.get(local).copied()
+            && let Some(slot) = self.b.env.get(*local)
             && slot.owned
             && !self.must_stay(*local)
         {
@@ -355,9 +359,8 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         let gone: Vec<LocalId> = self
             .b
             .env
-            .keys()
-            .copied()
-            .filter(|l| !before.contains_key(l) && Some(*l) != held)
+            .locals()
+            .filter(|l| !before.contains(*l) && Some(*l) != held)
             .collect();
         for local in gone {
             self.b.drop_local(local);

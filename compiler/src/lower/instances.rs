@@ -4,7 +4,7 @@ use super::Lowerer;
 use super::derive::Derived;
 use super::function::{FnLowerer, Takes, takes};
 use crate::diagnostic::Diagnostic;
-use crate::hir::{AdtId, ConstId, FnBody, FnId, FnRef, TraitFnRef, Ty};
+use crate::hir::{AdtId, Body, ConstId, FnBody, FnId, FnRef, Program, TraitFnRef, Ty};
 use crate::middle::draft::Draft;
 use crate::source::Span;
 use cop_bytecode::{Mode, Param, TypeId, limits};
@@ -37,6 +37,47 @@ pub(super) enum Instance {
     Test(u32),
 }
 
+/// Where the bodies of functions are.
+pub(super) enum Bodies {
+    /// In the program, which stays as it is.
+    Kept,
+    /// Here, by number of the function: each is freed when nobody can ask for it again.
+    Given(Vec<Option<Rc<Body>>>),
+}
+
+impl Bodies {
+    /// Takes all bodies out of a program that nobody else will lower.
+    pub fn of(program: &mut Program) -> Bodies {
+        let bodies = program.fns.iter_mut().map(|function| match &function.body {
+            FnBody::Body(_) => match std::mem::replace(&mut function.body, FnBody::Absent) {
+                FnBody::Body(body) => Some(body),
+                _ => None,
+            },
+            _ => None,
+        });
+        Bodies::Given(bodies.collect())
+    }
+
+    fn look<'a>(&'a self, program: &'a Program, id: FnId) -> Option<&'a Body> {
+        match (self, &program.fns[id.index()].body) {
+            (Bodies::Kept, FnBody::Body(body)) => Some(body),
+            (Bodies::Kept, _) => None,
+            (Bodies::Given(bodies), _) => bodies[id.index()].as_deref(),
+        }
+    }
+
+    /// The body of a function, for one instance of it. A function without type parameters has but one.
+    fn take(&mut self, program: &Program, id: FnId) -> Option<Rc<Body>> {
+        let function = &program.fns[id.index()];
+        match (self, &function.body) {
+            (Bodies::Kept, FnBody::Body(body)) => Some(body.clone()),
+            (Bodies::Kept, _) => None,
+            (Bodies::Given(bodies), _) if function.generics.is_empty() => bodies[id.index()].take(),
+            (Bodies::Given(bodies), _) => bodies[id.index()].clone(),
+        }
+    }
+}
+
 /// What callers know of a function.
 #[derive(Clone, Debug)]
 pub(super) struct Signature {
@@ -53,15 +94,32 @@ pub(super) struct Signature {
 impl<'p> Lowerer<'p> {
     /// The number of an instance, which is lowered later if it is new.
     pub(super) fn instance(&mut self, instance: Instance) -> (u32, Rc<Signature>) {
-        if let Some((index, signature)) = self.instances.get(&instance) {
-            return (*index, signature.clone());
+        self.known(&instance)
+            .unwrap_or_else(|| self.add_instance(instance))
+    }
+
+    fn known(&self, instance: &Instance) -> Option<(u32, Rc<Signature>)> {
+        match instance {
+            Instance::Fn(f) if f.args.is_empty() => self.plain.get(&f.id),
+            _ => self.instances.get(instance),
         }
+        .cloned()
+    }
+
+    fn add_instance(&mut self, instance: Instance) -> (u32, Rc<Signature>) {
         let signature = Rc::new(self.signature(&instance));
-        self.generic += usize::from(matches!(&instance, Instance::Fn(f) if !f.args.is_empty()));
         let index = self.reserve();
-        self.instances
-            .insert(instance.clone(), (index, signature.clone()));
-        self.queue.push_back((instance, index));
+        let known = (index, signature.clone());
+        match &instance {
+            Instance::Fn(f) if f.args.is_empty() => {
+                self.plain.insert(f.id, known);
+            }
+            _ => {
+                self.generic += usize::from(matches!(instance, Instance::Fn(_)));
+                self.instances.insert(instance.clone(), known);
+            }
+        }
+        self.queue.push_back((instance, index, signature.clone()));
         (index, signature)
     }
 
@@ -77,12 +135,15 @@ impl<'p> Lowerer<'p> {
 
     /// A function of the source, with checks against instances without end.
     pub(super) fn fn_instance(&mut self, fn_ref: FnRef, span: Span) -> (u32, Rc<Signature>) {
+        let instance = Instance::Fn(fn_ref);
+        if let Some(known) = self.known(&instance) {
+            return known;
+        }
+        let Instance::Fn(fn_ref) = &instance else {
+            return self.instance(instance);
+        };
         let deepest = fn_ref.args.iter().map(nesting).max().unwrap_or(0);
-        let known = self.instances.contains_key(&Instance::Fn(fn_ref.clone()));
-        if !known
-            && (deepest > limits::TYPE_NESTING || self.generic > limits::INSTANCES)
-            && !self.endless
-        {
+        if (deepest > limits::TYPE_NESTING || self.generic > limits::INSTANCES) && !self.endless {
             self.endless = true;
             let name = self.function(fn_ref.id).name.clone();
             self.errors.push(
@@ -96,7 +157,7 @@ impl<'p> Lowerer<'p> {
                     .help("a function that calls itself must do so with the same types"),
             );
         }
-        self.instance(Instance::Fn(fn_ref))
+        self.add_instance(instance)
     }
 
     fn signature(&mut self, instance: &Instance) -> Signature {
@@ -176,9 +237,9 @@ impl<'p> Lowerer<'p> {
             }
             let function = self.function(id);
             let count = function.params.len();
-            let takes = match &function.body {
-                FnBody::Body(body) => takes(body, count),
-                _ => Takes {
+            let takes = match self.bodies.look(self.program, id) {
+                Some(body) => takes(body, count),
+                None => Takes {
                     owning: vec![false; count],
                     handed: vec![],
                 },
@@ -211,38 +272,42 @@ impl<'p> Lowerer<'p> {
     }
 
     /// Lowers one instance.
-    pub(super) fn lower_instance(&mut self, instance: &Instance, index: u32) {
-        let (_, signature) = self.instances[instance].clone();
+    pub(super) fn lower_instance(
+        &mut self,
+        instance: &Instance,
+        index: u32,
+        signature: &Signature,
+    ) {
         match instance {
             Instance::Fn(f) => {
                 let function = self.function(f.id);
                 let name = name_of(self, &function.name, &f.args);
-                match &function.body {
-                    FnBody::Body(body) => {
+                match (self.bodies.take(self.program, f.id), &function.body) {
+                    (Some(body), _) => {
                         let args: Rc<[Ty]> = f.args.clone().into();
-                        FnLowerer::new(self, body, args, &signature, function.span)
-                            .run(index, name, &signature);
+                        FnLowerer::new(self, body, args, signature, function.span)
+                            .run(index, name, signature);
                     }
-                    FnBody::Intrinsic(_) => {
-                        self.lower_intrinsic_wrapper(f, &signature, index, name)
+                    (None, FnBody::Intrinsic(_)) => {
+                        self.lower_intrinsic_wrapper(f, signature, index, name)
                     }
-                    FnBody::Absent => self.errors.push(
+                    (None, _) => self.errors.push(
                         Diagnostic::error("E0901", format!("`{name}` has no body"))
                             .at(function.span, "called, but never written"),
                     ),
                 }
             }
-            Instance::Derived(derived, ty) => self.lower_derived(*derived, ty, &signature, index),
-            Instance::Thunk(inner) => self.lower_thunk(inner, &signature, index),
+            Instance::Derived(derived, ty) => self.lower_derived(*derived, ty, signature, index),
+            Instance::Thunk(inner) => self.lower_thunk(inner, signature, index),
             Instance::Variant(adt, variant, args) => {
-                self.lower_variant_fn(*adt, *variant, args, &signature, index)
+                self.lower_variant_fn(*adt, *variant, args, signature, index)
             }
             Instance::Const(id) => {
                 let c = &self.program.consts[id.index()];
-                FnLowerer::new(self, &c.body, Rc::from([]), &signature, c.span).run(
+                FnLowerer::new(self, c.body.clone(), Rc::from([]), signature, c.span).run(
                     index,
                     c.name.to_string(),
-                    &signature,
+                    signature,
                 );
             }
             Instance::Default(adt, variant, field, args) => {
@@ -250,28 +315,43 @@ impl<'p> Lowerer<'p> {
                 let field = &adt.variants[*variant as usize].fields[*field as usize];
                 if let Some(body) = field.default.clone() {
                     let name = format!("default of {}.{}", adt.name, field.name);
-                    FnLowerer::new(self, &body, args.clone(), &signature, adt.span)
-                        .run(index, name, &signature);
+                    FnLowerer::new(self, body, args.clone(), signature, adt.span)
+                        .run(index, name, signature);
                 }
             }
-            Instance::Evaluate(id) => self.lower_evaluate(*id, &signature, index),
+            Instance::Evaluate(id) => self.lower_evaluate(*id, signature, index),
             Instance::TryDefault(adt, variant, field) => {
                 let default = Instance::Default(*adt, *variant, *field, Rc::from([]));
-                self.lower_try(default, self.adt(*adt).span, &signature, index);
+                self.lower_try(default, self.adt(*adt).span, signature, index);
             }
-            Instance::Entry | Instance::Test(_) => self.lower_entry(instance, &signature, index),
+            Instance::Entry | Instance::Test(_) => self.lower_entry(instance, signature, index),
         }
     }
 
     /// Which function a trait's method is, for closed type arguments.
     pub(super) fn resolve(&mut self, method: &TraitFnRef, span: Span) -> Option<Instance> {
+        if let Some(known) = self.resolved.get(method) {
+            return Some(known.clone());
+        }
+        let found = self.resolve_anew(method, span)?;
+        self.resolved.insert(method.clone(), found.clone());
+        Some(found)
+    }
+
+    fn resolve_anew(&mut self, method: &TraitFnRef, span: Span) -> Option<Instance> {
         let of = &self.program.traits[method.of.index()];
-        let name = of.methods[method.method as usize].name.clone();
+        let name = &of.methods[method.method as usize].name;
         let ty = method.args.first().cloned().unwrap_or(Ty::Error);
         let own = &method.args[1 + of.generics.len()..];
-        for imp in &self.program.impls {
+        if self.impls.is_empty() {
+            for (number, imp) in self.program.impls.iter().enumerate() {
+                self.impls.entry(imp.of.id).or_default().push(number);
+            }
+        }
+        for number in self.impls.get(&method.of).into_iter().flatten() {
+            let imp = &self.program.impls[*number];
             let mut bound = vec![None; imp.generics.len()];
-            if imp.of.id != method.of || !matches(&imp.ty, &ty, &mut bound) {
+            if !matches(&imp.ty, &ty, &mut bound) {
                 continue;
             }
             let mut args: Vec<Ty> = bound.into_iter().map(|t| t.unwrap_or(Ty::Error)).collect();
@@ -283,7 +363,7 @@ impl<'p> Lowerer<'p> {
             return Some(self.default_method(method, ty, of_args));
         }
         if of.builtin.is_some() {
-            if let Some(derived) = Derived::of(&name) {
+            if let Some(derived) = Derived::of(name) {
                 return Some(Instance::Derived(derived, ty));
             }
             let of_args = method.args[1..1 + of.generics.len()].to_vec();

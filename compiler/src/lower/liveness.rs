@@ -8,7 +8,6 @@
 use crate::hir::{Arg, Expr, ExprKind, Lambda, LocalId, Pattern, PatternKind, Place, Stmt};
 use crate::visit::{each_of_args, each_part, step_expr, visit};
 use rustc_hash::FxHashSet;
-use std::collections::BTreeSet;
 
 /// The reads (by address of the expression) that are last uses, and the lambdas' captures that are.
 #[derive(Default)]
@@ -29,37 +28,81 @@ impl Moves {
     }
 }
 
-/// A set of locals, as bits.
+/// A set of locals, as bits: those of the first 64 locals, of which few functions have more, and the others.
 #[derive(Clone, Default)]
-struct Live(Vec<u64>);
+pub struct Locals {
+    first: u64,
+    rest: Vec<u64>,
+}
 
-impl Live {
+impl Locals {
     /// Whether it was not there.
     fn insert(&mut self, local: LocalId) -> bool {
         let (word, bit) = (local.index() / 64, 1 << (local.index() % 64));
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
+        if word > self.rest.len() {
+            self.rest.resize(word, 0);
         }
-        let new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
+        let bits = match word.checked_sub(1) {
+            Some(word) => &mut self.rest[word],
+            None => &mut self.first,
+        };
+        let new = *bits & bit == 0;
+        *bits |= bit;
         new
     }
 
     fn remove(&mut self, local: LocalId) {
-        if let Some(word) = self.0.get_mut(local.index() / 64) {
-            *word &= !(1 << (local.index() % 64));
+        let (word, bit) = (local.index() / 64, 1 << (local.index() % 64));
+        match word.checked_sub(1) {
+            Some(word) => {
+                if let Some(bits) = self.rest.get_mut(word) {
+                    *bits &= !bit;
+                }
+            }
+            None => self.first &= !bit,
         }
     }
 
-    fn add(&mut self, other: &Live) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
+    /// Whether the local is there.
+    pub fn contains(&self, local: LocalId) -> bool {
+        let (word, bit) = (local.index() / 64, 1u64 << (local.index() % 64));
+        let bits = match word.checked_sub(1) {
+            Some(word) => self.rest.get(word).copied().unwrap_or(0),
+            None => self.first,
+        };
+        bits & bit != 0
+    }
+
+    fn add(&mut self, other: &Locals) {
+        self.first |= other.first;
+        if self.rest.len() < other.rest.len() {
+            self.rest.resize(other.rest.len(), 0);
         }
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+        let both = self.rest.iter_mut().zip(&other.rest);
+        both.for_each(|(a, b)| *a |= b);
+    }
+
+    /// Takes out what the other has.
+    fn take_out(&mut self, other: &Locals) {
+        self.first &= !other.first;
+        let both = self.rest.iter_mut().zip(&other.rest);
+        both.for_each(|(a, b)| *a &= !b);
+    }
+
+    /// The locals in order.
+    pub fn iter(&self) -> impl Iterator<Item = LocalId> {
+        let words = std::iter::once(self.first).chain(self.rest.iter().copied());
+        words.zip(0u32..).flat_map(|(mut bits, word)| {
+            std::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                Some(LocalId(word * 64 + bit))
+            })
+        })
     }
 }
 
-impl Extend<LocalId> for Live {
+impl Extend<LocalId> for Locals {
     fn extend<I: IntoIterator<Item = LocalId>>(&mut self, locals: I) {
         locals.into_iter().for_each(|l| {
             self.insert(l);
@@ -67,11 +110,11 @@ impl Extend<LocalId> for Live {
     }
 }
 
-impl FromIterator<LocalId> for Live {
-    fn from_iter<I: IntoIterator<Item = LocalId>>(locals: I) -> Live {
-        let mut live = Live::default();
-        live.extend(locals);
-        live
+impl FromIterator<LocalId> for Locals {
+    fn from_iter<I: IntoIterator<Item = LocalId>>(locals: I) -> Locals {
+        let mut all = Locals::default();
+        all.extend(locals);
+        all
     }
 }
 
@@ -81,46 +124,60 @@ pub fn moves(body: &Expr, kept: &[LocalId]) -> Moves {
         moves: Moves::default(),
         at_return: kept.iter().copied().collect(),
         loops: vec![],
+        parts: vec![],
     };
     let mut live = walk.at_return.clone();
     walk.expr(body, &mut live);
     walk.moves
 }
 
-/// Every local that an expression mentions, those it binds included.
-pub fn mentioned(expr: &Expr) -> BTreeSet<LocalId> {
-    let mut all = BTreeSet::new();
-    visit(expr, &mut |e| match &e.kind {
+/// Whether an expression mentions a local.
+pub fn mentions(expr: &Expr, local: LocalId) -> bool {
+    let mut all = Locals::default();
+    add_mentioned(expr, &mut all);
+    all.contains(local)
+}
+
+/// Adds every local that an expression mentions, those it binds included if they are read.
+fn add_mentioned(expr: &Expr, all: &mut Locals) {
+    visit(expr, &mut |e| add_used(e, all));
+}
+
+/// Adds the locals that an expression itself (not its parts) reads, changes or lends.
+fn add_used(e: &Expr, all: &mut Locals) {
+    match &e.kind {
         ExprKind::Local(l) => {
             all.insert(*l);
         }
-        ExprKind::Lambda(lambda) => all.extend(&lambda.captures),
+        ExprKind::Lambda(lambda) => all.extend(lambda.captures.iter().copied()),
         _ => all.extend(places(e).map(|p| p.root)),
-    });
-    all
+    }
 }
 
-/// Every local that an expression assigns to or lends.
-pub fn changed(expr: &Expr) -> BTreeSet<LocalId> {
-    let mut all = BTreeSet::new();
+/// Adds every local that an expression assigns to or lends.
+pub fn add_changed(expr: &Expr, all: &mut Locals) {
     visit(expr, &mut |e| all.extend(places(e).map(|p| p.root)));
-    all
 }
 
 /// Every local that an expression binds.
-pub fn defined(expr: &Expr) -> BTreeSet<LocalId> {
-    let mut all = vec![];
-    visit(expr, &mut |e| match &e.kind {
-        ExprKind::Is { pattern, .. } | ExprKind::For { pattern, .. } => bound(pattern, &mut all),
-        ExprKind::Match { arms, .. } => arms.iter().for_each(|a| bound(&a.pattern, &mut all)),
+pub fn defined(expr: &Expr) -> Locals {
+    let mut all = Locals::default();
+    visit(expr, &mut |e| add_defined(e, &mut all));
+    all
+}
+
+/// Adds the locals that an expression itself (not its parts) binds.
+fn add_defined(e: &Expr, all: &mut Locals) {
+    match &e.kind {
+        ExprKind::Is { pattern, .. } | ExprKind::For { pattern, .. } => add_bound(pattern, all),
+        ExprKind::Match { arms, .. } => arms.iter().for_each(|a| add_bound(&a.pattern, all)),
         ExprKind::Block(stmts, _) => stmts.iter().for_each(|s| {
             if let Stmt::Let { pattern, .. } = s {
-                bound(pattern, &mut all);
+                add_bound(pattern, all);
             }
         }),
         _ => {}
-    });
-    all.into_iter().collect()
+    }
 }
 
 /// The places that an expression itself (not its parts) changes or lends.
@@ -139,57 +196,67 @@ pub fn places(e: &Expr) -> impl Iterator<Item = &Place> {
     }))
 }
 
-/// The direct parts of an expression, in order of evaluation.
-fn parts(expr: &Expr) -> Vec<&Expr> {
-    let mut all = vec![];
-    each_part(expr, &mut |part| all.push(part));
-    all
-}
-
 /// The locals that a pattern binds.
 pub fn bound(pattern: &Pattern, out: &mut Vec<LocalId>) {
+    each_bound(pattern, &mut |local| out.push(local));
+}
+
+fn add_bound(pattern: &Pattern, all: &mut Locals) {
+    each_bound(pattern, &mut |local| {
+        all.insert(local);
+    });
+}
+
+fn each_bound(pattern: &Pattern, f: &mut impl FnMut(LocalId)) {
     match &pattern.kind {
-        PatternKind::Bind { local, .. } => out.push(*local),
-        PatternKind::Variant { fields, .. } => fields.iter().for_each(|(_, p)| bound(p, out)),
-        PatternKind::Tuple(parts) => parts.iter().for_each(|p| bound(p, out)),
+        PatternKind::Bind { local, .. } => f(*local),
+        PatternKind::Variant { fields, .. } => fields.iter().for_each(|(_, p)| each_bound(p, f)),
+        PatternKind::Tuple(parts) => parts.iter().for_each(|p| each_bound(p, f)),
         // All alternatives bind the same.
-        PatternKind::Or(parts) => parts.iter().take(1).for_each(|p| bound(p, out)),
+        PatternKind::Or(parts) => parts.iter().take(1).for_each(|p| each_bound(p, f)),
         PatternKind::List {
             before,
             rest,
             after,
         } => {
-            before.iter().chain(after).for_each(|p| bound(p, out));
-            out.extend(rest.iter().flatten());
+            before.iter().chain(after).for_each(|p| each_bound(p, f));
+            rest.iter().flatten().for_each(|local| f(*local));
         }
         _ => {}
     }
 }
 
-struct Walk {
+struct Walk<'e> {
     moves: Moves,
-    at_return: Live,
+    at_return: Locals,
     /// For each open loop: needed at its `break`s, needed at its head.
-    loops: Vec<(Live, Live)>,
+    loops: Vec<(Locals, Locals)>,
+    /// Parts of expressions that are still to be looked at, from the last one on.
+    parts: Vec<&'e Expr>,
 }
 
-impl Walk {
-    fn list<'a>(&mut self, list: impl DoubleEndedIterator<Item = &'a Expr>, live: &mut Live) {
+impl<'e> Walk<'e> {
+    fn list(&mut self, list: impl DoubleEndedIterator<Item = &'e Expr>, live: &mut Locals) {
         for e in list.rev() {
             self.expr(e, live);
         }
     }
 
-    fn unbind(pattern: &Pattern, live: &mut Live) {
-        let mut all = vec![];
-        bound(pattern, &mut all);
-        for local in all {
-            live.remove(local);
+    /// Looks at the parts beyond the first `count`, the last one first.
+    fn parts_down_to(&mut self, count: usize, live: &mut Locals) {
+        while self.parts.len() > count
+            && let Some(part) = self.parts.pop()
+        {
+            self.expr(part, live);
         }
     }
 
+    fn unbind(pattern: &Pattern, live: &mut Locals) {
+        each_bound(pattern, &mut |local| live.remove(local));
+    }
+
     /// `live` is what is needed after the expression, and then what is needed before it.
-    fn expr(&mut self, e: &Expr, live: &mut Live) {
+    fn expr(&mut self, e: &'e Expr, live: &mut Locals) {
         match &e.kind {
             ExprKind::Local(local) => {
                 if live.insert(*local) {
@@ -204,12 +271,12 @@ impl Walk {
                 }
                 // Inside, captures are parameters that are only lent.
                 let outer = std::mem::take(&mut self.loops);
-                let at_return: Live = lambda
+                let at_return: Locals = lambda
                     .params
                     .iter()
                     .filter(|p| p.mutable)
                     .map(|p| p.local)
-                    .chain(lambda.captures.clone())
+                    .chain(lambda.captures.iter().copied())
                     .collect();
                 let outer_return = std::mem::replace(&mut self.at_return, at_return.clone());
                 let mut inside = at_return;
@@ -238,13 +305,13 @@ impl Walk {
             }
             ExprKind::Match { value, place, arms } => {
                 // A guard may fail, and then the next arm is tried, which looks at everything again.
-                let mut after_guard = Live::default();
+                let mut after_guard = Locals::default();
                 if arms.iter().any(|a| a.guard.is_some()) {
                     for part in arms.iter().flat_map(|a| a.guard.iter().chain([&a.body])) {
-                        after_guard.extend(mentioned(part));
+                        add_mentioned(part, &mut after_guard);
                     }
                 }
-                let mut before = Live::default();
+                let mut before = Locals::default();
                 for arm in arms {
                     let mut this = live.clone();
                     self.expr(&arm.body, &mut this);
@@ -348,19 +415,23 @@ impl Walk {
             | ExprKind::CallTrait(_, args)
             | ExprKind::CallValue(_, args) => {
                 live.extend(places(e).map(|p| p.root));
-                let mut values = vec![];
-                each_of_args(args, &mut |part| values.push(part));
-                self.list(values.into_iter(), live);
+                let count = self.parts.len();
+                each_of_args(args, &mut |part| self.parts.push(part));
+                self.parts_down_to(count, live);
                 if let ExprKind::CallValue(callee, _) = &e.kind {
                     self.base(callee, live);
                 }
             }
-            _ => self.list(parts(e).into_iter(), live),
+            _ => {
+                let count = self.parts.len();
+                each_part(e, &mut |part| self.parts.push(part));
+                self.parts_down_to(count, live);
+            }
         }
     }
 
     /// A value that is only looked at: a variable is needed but not moved.
-    fn base(&mut self, e: &Expr, live: &mut Live) {
+    fn base(&mut self, e: &'e Expr, live: &mut Locals) {
         match &e.kind {
             ExprKind::Local(local) => {
                 live.insert(*local);
@@ -369,7 +440,7 @@ impl Walk {
         }
     }
 
-    fn looked_at(&mut self, value: &Expr, place: Option<&Place>, live: &mut Live) {
+    fn looked_at(&mut self, value: &'e Expr, place: Option<&'e Place>, live: &mut Locals) {
         match place {
             Some(place) => {
                 live.insert(place.root);
@@ -380,9 +451,19 @@ impl Walk {
         }
     }
 
-    fn repeat(&mut self, whole: &Expr, live: &mut Live, body: impl FnOnce(&mut Walk, &mut Live)) {
-        let own = defined(whole);
-        live.extend(mentioned(whole).difference(&own).copied());
+    fn repeat(
+        &mut self,
+        whole: &Expr,
+        live: &mut Locals,
+        body: impl FnOnce(&mut Self, &mut Locals),
+    ) {
+        let (mut outer, mut own) = (Locals::default(), Locals::default());
+        visit(whole, &mut |e| {
+            add_used(e, &mut outer);
+            add_defined(e, &mut own);
+        });
+        outer.take_out(&own);
+        live.add(&outer);
         self.loops.push((live.clone(), live.clone()));
         let mut inside = live.clone();
         body(self, &mut inside);

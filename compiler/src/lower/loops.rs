@@ -8,14 +8,14 @@ use cop_bytecode::{Instr, Op, Step, Value};
 impl FnLowerer<'_, '_> {
     /// The locals alive here that a loop changes: its parameters. Capabilities never change.
     fn carried(&self, parts: &[&Expr]) -> Vec<LocalId> {
-        let mut all = std::collections::BTreeSet::new();
+        let mut all = liveness::Locals::default();
         for part in parts {
-            all.extend(liveness::changed(part));
+            liveness::add_changed(part, &mut all);
         }
-        all.into_iter()
-            .filter(|l| self.b.env.contains_key(l))
+        all.iter()
+            .filter(|l| self.b.env.contains(*l))
             .filter(|l| {
-                let local = self.locals.get(l.index());
+                let local = self.body.locals.get(l.index());
                 local.is_none_or(|local| !matches!(local.ty, Ty::Host(_)))
             })
             .collect()
@@ -173,7 +173,7 @@ impl FnLowerer<'_, '_> {
         let following = self.op(Op::I64Add, &[entry, one]);
         self.b.bind(position, following, false);
         let ty = self.closed(&pattern.ty);
-        match (map, &ty) {
+        match (map, &*ty) {
             (true, Ty::Tuple(parts)) => {
                 let (key, value) = (self.cx.type_id(&parts[0]), self.cx.type_id(&parts[1]));
                 let key = self.b.emit_value(

@@ -33,9 +33,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{self, AdtId, FnId, TraitId, Ty};
 use crate::middle::draft::{Draft, Site};
 use crate::source::Span;
-use cop_bytecode::{Constant, HostFunction, Layouts, Package, limits};
+use cop_bytecode::{Constant, Entry, HostFunction, Layouts, Op, Package, TypeId, UpdateOp, limits};
+use finish::Written;
 use indexmap::{IndexMap, IndexSet};
-use instances::{Instance, Signature};
+use instances::{Bodies, Instance, Signature};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -93,17 +94,31 @@ pub fn lower(
     options: Options,
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
-    let mut lowerer = Lowerer::new(program);
+    let (written, entries) = write(program, Bodies::Kept, options, diagnostics)?;
+    finish::finish(written, entries, options.last, diagnostics)
+}
+
+/// Lowers as [`lower`] does, and gives up the program on the way: what was lowered of it is freed at once.
+pub fn lower_for_good(
+    mut program: hir::Program,
+    options: Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<Lowered> {
+    let bodies = Bodies::of(&mut program);
+    let (written, entries) = write(&program, bodies, options, diagnostics)?;
+    drop(program);
+    finish::finish(written, entries, options.last, diagnostics)
+}
+
+fn write(
+    program: &hir::Program,
+    bodies: Bodies,
+    options: Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Written, Vec<Entry>)> {
+    let mut lowerer = Lowerer::new(program, bodies);
     let entries = lowerer.entries(options);
-    lowerer.work();
-    let failed = !lowerer.errors.is_empty();
-    let errors = std::mem::take(&mut lowerer.errors);
-    diagnostics.extend(errors);
-    if failed {
-        None
-    } else {
-        finish::finish(lowerer, entries, options.last, diagnostics)
-    }
+    Some((lowerer.written(diagnostics)?, entries))
 }
 
 /// Lowers one constant to a package whose entry point [`crate::constants::ENTRY`] returns its canonical leaves.
@@ -136,16 +151,10 @@ fn lower_one(
     instance: Instance,
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
-    let mut lowerer = Lowerer::new(program);
+    let mut lowerer = Lowerer::new(program, Bodies::Kept);
     let entry = lowerer.entry(crate::constants::ENTRY.to_string(), instance);
-    lowerer.work();
-    let failed = !lowerer.errors.is_empty();
-    diagnostics.extend(std::mem::take(&mut lowerer.errors));
-    if failed {
-        None
-    } else {
-        finish::finish(lowerer, vec![entry], None, diagnostics)
-    }
+    let written = lowerer.written(diagnostics)?;
+    finish::finish(written, vec![entry], None, diagnostics)
 }
 
 /// Items of the core that lowering knows.
@@ -164,30 +173,45 @@ struct Known {
 /// State of lowering a whole program.
 struct Lowerer<'p> {
     program: &'p hir::Program,
+    bodies: Bodies,
     known: Known,
     layouts: Layouts,
     defs: IndexMap<AdtId, cop_bytecode::DefId, FxBuildHasher>,
-    type_ids: FxHashMap<Ty, cop_bytecode::TypeId>,
-    instances: IndexMap<Instance, (u32, Rc<Signature>), FxBuildHasher>,
+    type_ids: FxHashMap<Ty, TypeId>,
+    /// The types of [`types::basic`], and structs and enums without type parameters by their numbers.
+    basic: [Option<TypeId>; 8],
+    plain_adts: Vec<Option<TypeId>>,
+    /// The core's operations, by the functions that stand for them.
+    operations: FxHashMap<FnId, (Option<UpdateOp>, Option<Op>)>,
+    /// Instances by what they come from, and apart from them functions of the source without type parameters.
+    instances: FxHashMap<Instance, (u32, Rc<Signature>)>,
+    plain: FxHashMap<FnId, (u32, Rc<Signature>)>,
+    /// Methods of traits that were looked for.
+    resolved: FxHashMap<hir::TraitFnRef, Instance>,
+    /// The `impl`s of each trait, once one was asked for.
+    impls: FxHashMap<TraitId, Vec<usize>>,
     /// Whether a function was needed for ever more types; nothing is lowered after that.
     endless: bool,
     /// How many instances of generic functions there are.
     generic: usize,
-    queue: VecDeque<(Instance, u32)>,
+    queue: VecDeque<(Instance, u32, Rc<Signature>)>,
     functions: Vec<Option<Draft>>,
     constants: IndexSet<Constant, FxBuildHasher>,
     hosts: IndexSet<HostFunction, FxBuildHasher>,
     /// Per function, which plain parameters it takes over.
     owning: FxHashMap<FnId, Rc<[bool]>>,
     errors: Vec<Diagnostic>,
+    /// Room for builders: as many as there were lambdas inside each other.
+    buffers: Vec<builder::Buffers>,
 }
 
 impl<'p> Lowerer<'p> {
-    fn new(program: &'p hir::Program) -> Self {
+    fn new(program: &'p hir::Program, bodies: Bodies) -> Self {
         let adt = |name: &str| program.lang.adts.get(name).copied().unwrap_or(AdtId(0));
         let of = |name: &str| program.lang.traits.get(name).copied().unwrap_or(TraitId(0));
         Lowerer {
             program,
+            bodies,
             known: Known {
                 option: adt("Option"),
                 result: adt("Result"),
@@ -201,7 +225,13 @@ impl<'p> Lowerer<'p> {
             layouts: Layouts::default(),
             defs: IndexMap::default(),
             type_ids: FxHashMap::default(),
-            instances: IndexMap::default(),
+            instances: FxHashMap::default(),
+            plain: FxHashMap::default(),
+            resolved: FxHashMap::default(),
+            impls: FxHashMap::default(),
+            operations: FxHashMap::default(),
+            basic: [None; 8],
+            plain_adts: vec![],
             endless: false,
             generic: 0,
             queue: VecDeque::new(),
@@ -210,16 +240,25 @@ impl<'p> Lowerer<'p> {
             hosts: IndexSet::default(),
             owning: FxHashMap::default(),
             errors: vec![],
+            buffers: vec![],
         }
+    }
+
+    /// Lowers what was asked for, and all that that needs. `None` if something could not be lowered.
+    fn written(mut self, diagnostics: &mut Diagnostics) -> Option<Written> {
+        self.work();
+        let failed = !self.errors.is_empty();
+        diagnostics.extend(std::mem::take(&mut self.errors));
+        (!failed).then(|| Written::from(self))
     }
 
     /// Lowers instances until no new one is asked for.
     fn work(&mut self) {
-        while let Some((instance, index)) = self.queue.pop_front() {
+        while let Some((instance, index, signature)) = self.queue.pop_front() {
             if self.endless || self.errors.len() > 20 {
                 break;
             }
-            self.lower_instance(&instance, index);
+            self.lower_instance(&instance, index, &signature);
         }
         let (size, most) = (self.functions.len(), limits::FUNCTIONS);
         if size > most && self.errors.is_empty() {

@@ -339,7 +339,7 @@ impl FnLowerer<'_, '_> {
         }
         let val = self.at(base, path, ty);
         let mut value = self.look(val);
-        if self.closed(ty) == Ty::Char {
+        if *self.closed(ty) == Ty::Char {
             value = self.op(Op::CharCode, &[value]);
         }
         let int = self.int();
@@ -852,7 +852,7 @@ impl FnLowerer<'_, '_> {
 
     /// How many variants the matched sum has, if its arms are variants, and at the end perhaps arms for all else.
     fn switched(&self, value: &Expr, arms: &[Arm]) -> Option<usize> {
-        let Ty::Adt(id, _) = self.closed(&value.ty) else {
+        let Ty::Adt(id, _) = *self.closed(&value.ty) else {
             return None;
         };
         let adt = self.cx.adt(id);
@@ -967,7 +967,7 @@ impl FnLowerer<'_, '_> {
     fn matched(&mut self, value: &Expr) -> Val {
         if let ExprKind::Local(local) = &value.kind
             && self.moves.is_last(value)
-            && self.b.env.get(local).is_some_and(|slot| slot.owned)
+            && self.b.env.get(*local).is_some_and(|slot| slot.owned)
             && !self.must_stay(*local)
         {
             return self.own_expr(value);
@@ -1007,7 +1007,7 @@ impl FnLowerer<'_, '_> {
         };
         let mut locals = vec![];
         liveness::bound(pattern, &mut locals);
-        locals.extend(liveness::defined(guard));
+        locals.extend(liveness::defined(guard).iter());
         let matched = self.b.open_block(None);
         self.b.export(matched, locals);
         for alternative in alternatives {

@@ -101,7 +101,7 @@ impl FnLowerer<'_, '_> {
                 }
                 let val = self.expr(index);
                 let value = self.look(val);
-                if let Ty::Map(..) = self.closed(&base.ty) {
+                if let Ty::Map(..) = *self.closed(&base.ty) {
                     chain.path.push(Step::Key(value));
                     chain.keys.push(val);
                 } else {
@@ -304,8 +304,8 @@ impl FnLowerer<'_, '_> {
         }
         let operand = self.look(val);
         let ty = self.closed(&place.ty);
-        if prepared.path.is_empty() && ty != Ty::String {
-            let machine = if ty == Ty::Float {
+        if prepared.path.is_empty() && *ty != Ty::String {
+            let machine = if *ty == Ty::Float {
                 super::expr::float_op(op)
             } else {
                 super::expr::int_op(op)
@@ -401,9 +401,7 @@ impl FnLowerer<'_, '_> {
 
     /// Whether any of the expressions mentions a local.
     pub fn mentions(exprs: &[&Expr], local: LocalId) -> bool {
-        exprs
-            .iter()
-            .any(|e| liveness::mentioned(e).contains(&local))
+        exprs.iter().any(|e| liveness::mentions(e, local))
     }
 }
 

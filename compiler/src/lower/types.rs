@@ -4,12 +4,37 @@ use super::Lowerer;
 use crate::hir::{AdtId, Ty};
 use cop_bytecode::{DefId, Field, FnParam, Shape, Type, TypeDef, TypeId, Variant};
 
+/// A number for each of the types that are asked for most.
+fn basic(ty: &Ty) -> Option<usize> {
+    Some(match ty {
+        Ty::Int => 0,
+        Ty::Float => 1,
+        Ty::Bool => 2,
+        Ty::Char => 3,
+        Ty::String => 4,
+        Ty::Bytes => 5,
+        Ty::Range => 6,
+        Ty::Tuple(parts) if parts.is_empty() => 7,
+        _ => return None,
+    })
+}
+
 impl Lowerer<'_> {
     /// The bytecode type. `Param`s stand for the parameters of a definition.
     pub(super) fn type_id(&mut self, ty: &Ty) -> TypeId {
-        if let Some(id) = self.type_ids.get(ty) {
-            return *id;
-        }
+        let known = match ty {
+            Ty::Adt(id, args) if args.is_empty() => {
+                self.plain_adts.get(id.index()).copied().flatten()
+            }
+            _ => match basic(ty) {
+                Some(number) => self.basic[number],
+                None => self.type_ids.get(ty).copied(),
+            },
+        };
+        known.unwrap_or_else(|| self.new_type_id(ty))
+    }
+
+    fn new_type_id(&mut self, ty: &Ty) -> TypeId {
         let made = match ty {
             Ty::Int => Type::I64,
             Ty::Float => Type::F64,
@@ -46,7 +71,19 @@ impl Lowerer<'_> {
             Ty::Param(i) => Type::Param(*i),
         };
         let id = self.layouts.intern(made);
-        self.type_ids.insert(ty.clone(), id);
+        match ty {
+            Ty::Adt(adt, args) if args.is_empty() => {
+                let count = self.plain_adts.len().max(adt.index() + 1);
+                self.plain_adts.resize(count, None);
+                self.plain_adts[adt.index()] = Some(id);
+            }
+            _ => match basic(ty) {
+                Some(number) => self.basic[number] = Some(id),
+                None => {
+                    self.type_ids.insert(ty.clone(), id);
+                }
+            },
+        }
         id
     }
 
