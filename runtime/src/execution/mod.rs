@@ -7,8 +7,9 @@
 //!          ─► RequestView                                   (host/request)
 //!          ─► walk through the cache at one snapshot        (cache) ──hit──► answer
 //!          ─► a worker: snapshot, engine, host calls        (workers, run, host)
-//!          ─► validate and commit the writes                (state) ──conflict──► again, at last alone (turns)
-//!          ─► remember the outcome, answer                  (cache, runs)
+//!          ─► remember the outcome                          (cache)
+//!          ─► validate and accept the writes                (state) ──conflict──► again, at last alone (turns)
+//!          ─► when all it rests on is durable, answer       (state, runs)
 //! ```
 
 mod config;
@@ -35,7 +36,7 @@ use crate::heads::Heads;
 use crate::host::world::store_failure;
 use crate::library::Library;
 use crate::runs::{KeptRun, KeptRuns};
-use crate::state::Committer;
+use crate::state::{Committer, States};
 use crate::store::{Store, StoreError};
 use crate::turns::Turns;
 use crate::workers::Workers;
@@ -59,7 +60,9 @@ struct Shared {
     library: Arc<Library>,
     cache: OutcomeCache,
     workers: Workers,
-    committer: Committer,
+    states: Arc<States>,
+    /// Writes what was accepted, also when this is dropped.
+    _committer: Committer,
     turns: Turns,
     kept_runs: KeptRuns,
     figures: Figures,
@@ -117,14 +120,19 @@ impl Execution {
             0 => 2 * 64 * workers,
             queue => queue,
         };
+        let states = States::new(store.clone(), config.state_quota_bytes);
+        let states = Arc::new(states.map_err(|error| OpenError::Damaged {
+            path: data_dir.to_owned(),
+            detail: error.to_string(),
+        })?);
         Ok(Execution {
             shared: Arc::new(Shared {
                 heads: Arc::default(),
                 library: Arc::new(Library::new(engine)),
                 cache: OutcomeCache::new(config.cache_bytes),
                 workers: Workers::start(workers, queue).map_err(threads)?,
-                committer: Committer::start(store.clone(), config.state_quota_bytes)
-                    .map_err(threads)?,
+                _committer: Committer::start(states.clone()).map_err(threads)?,
+                states,
                 turns: Turns::default(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
                 figures: Figures::default(),

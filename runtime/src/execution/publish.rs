@@ -21,6 +21,7 @@ pub(super) async fn publish(
     let heads = shared.heads.clone();
     let library = shared.library.clone();
     let store = shared.store.clone();
+    let states = shared.states.clone();
     let config = shared.config.clone();
     let work = move || {
         let signed = SignedRelease::decode(&release).map_err(|error| {
@@ -50,6 +51,7 @@ pub(super) async fn publish(
         let standing = store
             .publish(&signed, &bundle, config.publisher_quota_bytes)
             .map_err(|error| publish_failure(&error, &signed))?;
+        states.refresh().map_err(|error| store_failure(&error))?;
         library.keep(Arc::new(ready));
         let release = signed.release();
         heads.forget(&signed.address(), &release.name);

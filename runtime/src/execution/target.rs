@@ -12,8 +12,8 @@ use crate::failure::{Failure, FailureCode};
 use crate::host::world::store_failure;
 use crate::library::ReadyProgram;
 use crate::manifest::ProgramKind;
-use crate::store::Store;
-use crate::store::state::{Namespace, Snapshot};
+use crate::state::{Snapshot, States};
+use crate::store::state::Namespace;
 
 /// What a request is answered with: a program, under the rights that its release gives it.
 #[derive(Clone)]
@@ -152,11 +152,8 @@ async fn ready_program(
     loaded.unwrap_or_else(|_| Err(broken()))
 }
 
-/// The program's state at the last commit, if it has any.
-pub(super) fn snapshot(store: &Store, target: &Target) -> Result<Option<Snapshot>, Failure> {
-    let namespace = target.namespace.as_ref();
-    let taken = namespace
-        .map(|namespace| store.snapshot(namespace))
-        .transpose();
-    taken.map_err(|error| store_failure(&error))
+/// The program's state as it is now, if it has any.
+pub(super) fn snapshot(states: &States, target: &Target) -> Option<Snapshot> {
+    let namespace = target.namespace.as_ref()?;
+    Some(states.snapshot(namespace))
 }

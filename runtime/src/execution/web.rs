@@ -11,13 +11,13 @@ use crate::failure::{Failure, FailureCode};
 use crate::host::HostCall;
 use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
-use crate::host::world::{Input, NoAnswer, SystemRandomness, World, store_failure};
+use crate::host::world::{Input, NoAnswer, SystemRandomness, World, still_valid, store_failure};
 use crate::local::misfit_failure;
 use crate::report::{trap_hint, trap_report};
 use crate::run::{EntryKind, RunEnd, RunRecord, run};
 use crate::runs::{KeptRun, new_run_id};
-use crate::state::CommitError;
-use crate::store::state::{Changed, Namespace, StateView};
+use crate::state::{Change, Changed, CommitError, Sequence};
+use crate::store::state::{Namespace, StateView};
 use crate::transcript::Transcript;
 use crate::workers::{Cancelled, NoResult, Owner};
 
@@ -66,22 +66,32 @@ pub(super) async fn run_web(
         program: request.target.ready.manifest.package,
         entry: ENTRY,
     };
-    let leader = match remembered(shared, &request, &key).await? {
-        Remembered::Outcome(record) => {
+    let (known, cache) = match remembered(shared, &request, &key).await? {
+        Remembered::Outcome(known) => {
             count(&shared.figures.cache_hits);
-            return finish(shared, &request, record, Cache::Hit);
+            (known, Cache::Hit)
         }
-        Remembered::Nothing(leader) => leader,
+        Remembered::Nothing(leader) => {
+            count(&shared.figures.cache_misses);
+            let known = run_and_commit(shared, &request, &key, leader).await?;
+            (known, Cache::Miss)
+        }
     };
-    count(&shared.figures.cache_misses);
-    let record = run_and_commit(shared, &request, &key, leader).await?;
-    finish(shared, &request, record, Cache::Miss)
+    let durable = shared.states.durable(known.rests_on).await;
+    durable.map_err(|error| store_failure(&error))?;
+    finish(shared, &request, known.record, cache)
+}
+
+/// An outcome that may be told when all it rests on is durable.
+struct Known {
+    record: Arc<RunRecord>,
+    rests_on: Sequence,
 }
 
 /// What is known before a run.
 enum Remembered {
-    /// The outcome that a run would have. What it writes is on disk.
-    Outcome(Arc<RunRecord>),
+    /// The outcome that a run would have. What it writes is accepted.
+    Outcome(Known),
     /// A run is needed. Whoever asks the same meanwhile waits for it, if this one leads.
     Nothing(Option<Leader>),
 }
@@ -95,17 +105,12 @@ async fn remembered(
     let until = request.begun + cache::WAIT_MAX;
     let mut waited_at = None;
     loop {
-        let edge = match walk(shared, request, key)? {
+        let (walk, seen) = walk(shared, request, key)?;
+        let edge = match walk {
             Walk::Hit(record) => {
-                let Some(namespace) = changes(request, &record) else {
-                    return Ok(Remembered::Outcome(record));
-                };
-                let turn = shared.turns.shared(namespace).await;
-                let committed = commit(shared, namespace, &record).await?;
-                drop(turn);
-                return Ok(match committed {
-                    true => Remembered::Outcome(record),
-                    false => Remembered::Nothing(None),
+                return Ok(match committed(shared, request, record, seen).await? {
+                    Ok(known) => Remembered::Outcome(known),
+                    Err(_) => Remembered::Nothing(None),
                 });
             }
             Walk::Closed => return Ok(Remembered::Nothing(None)),
@@ -136,8 +141,8 @@ pub(super) fn broken() -> Failure {
     .hint("tell the operator of the node what you asked for")
 }
 
-fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<Walk, Failure> {
-    let snapshot = snapshot(&shared.store, &request.target)?;
+fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<(Walk, Sequence), Failure> {
+    let snapshot = snapshot(&shared.states, &request.target);
     let mut world = World {
         input: &request.input,
         state: snapshot.as_ref().map(|snapshot| snapshot as &dyn StateView),
@@ -149,12 +154,13 @@ fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<Walk, Failu
         on_snapshot: None,
         choices: None,
     };
-    match shared.cache.walk(key, request.target.limits, &mut world) {
-        Ok(walk) => Ok(walk),
+    let walk = match shared.cache.walk(key, request.target.limits, &mut world) {
+        Ok(walk) => walk,
         // A question that cannot be asked like this is answered by the run, which traps there.
-        Err(NoAnswer::Argument(_)) => Ok(Walk::Closed),
-        Err(NoAnswer::Refused(failure)) => Err(failure),
-    }
+        Err(NoAnswer::Argument(_)) => Walk::Closed,
+        Err(NoAnswer::Refused(failure)) => return Err(failure),
+    };
+    Ok((walk, snapshot.map_or(0, |snapshot| snapshot.seen())))
 }
 
 async fn run_and_commit(
@@ -162,35 +168,38 @@ async fn run_and_commit(
     request: &Request,
     key: &TreeKey,
     leader: Option<Leader>,
-) -> Result<Arc<RunRecord>, Failure> {
+) -> Result<Known, Failure> {
     let mut leader = leader;
-    let mut kept: Option<Arc<RunRecord>> = None;
-    for _ in 0..ATTEMPTS_AMONG_OTHERS {
-        let record = run_once(shared, request, key, kept).await?;
-        // The outcome is remembered, so those who wait can find it; what it writes they write themselves.
-        drop(leader.take());
-        let Some(namespace) = changes(request, &record) else {
-            return Ok(record);
-        };
-        let turn = shared.turns.shared(namespace).await;
-        let committed = commit(shared, namespace, &record).await?;
-        drop(turn);
-        if committed {
-            return Ok(record);
+    let mut lost: Option<Arc<RunRecord>> = None;
+    let namespace = request.target.namespace.as_ref();
+    let takes_turns = |namespace| shared.turns.is_contended(namespace, &request.description);
+    if !namespace.is_some_and(takes_turns) {
+        for _ in 0..ATTEMPTS_AMONG_OTHERS {
+            let (record, seen) = run_once(shared, request, key, lost).await?;
+            // The outcome is remembered, so those who wait can find it; what it writes they write themselves.
+            drop(leader.take());
+            match committed(shared, request, record, seen).await? {
+                Ok(known) => return Ok(known),
+                Err(record) => lost = Some(record),
+            }
+            if let (Some(namespace), Some(record)) = (namespace, &lost)
+                && record.fuel_used <= FUEL_ALONE_MAX
+            {
+                shared.turns.lost(namespace, &request.description);
+            }
         }
-        kept = Some(record);
     }
-    run_alone(shared, request, key, kept).await
+    run_alone(shared, request, key, lost).await
 }
 
-/// The last attempt of a run that lost every race: nobody else changes its state meanwhile. Only for short runs, since all
-/// others that write there have to wait for it.
+/// A run that has its namespace for itself: nobody else changes it meanwhile. Only for short runs, since all others that write
+/// there have to wait for it.
 async fn run_alone(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
-    kept: Option<Arc<RunRecord>>,
-) -> Result<Arc<RunRecord>, Failure> {
+    lost: Option<Arc<RunRecord>>,
+) -> Result<Known, Failure> {
     let conflict = |detail: String| {
         Failure::new(
             FailureCode::Conflict,
@@ -199,10 +208,10 @@ async fn run_alone(
         )
         .hint("nothing was written; try again")
     };
-    let is_short = kept
+    let is_long = lost
         .as_ref()
-        .is_some_and(|record| record.fuel_used <= FUEL_ALONE_MAX);
-    let (true, Some(namespace)) = (is_short, &request.target.namespace) else {
+        .is_some_and(|record| record.fuel_used > FUEL_ALONE_MAX);
+    let (false, Some(namespace)) = (is_long, &request.target.namespace) else {
         return Err(conflict(format!(
             "others changed what the program had read, each of the {ATTEMPTS_AMONG_OTHERS} times it ran"
         )));
@@ -214,13 +223,9 @@ async fn run_alone(
             .await
             .map_err(|_| too_late())?,
     };
-    let record = run_once(shared, request, key, kept).await?;
-    if changes(request, &record).is_none() || commit(shared, namespace, &record).await? {
-        return Ok(record);
-    }
-    Err(conflict(
-        "it changed even while the program had it for itself".to_owned(),
-    ))
+    let (record, seen) = run_once(shared, request, key, lost).await?;
+    accepted(shared, request, record, seen)?
+        .map_err(|_| conflict("it changed even while the program had it for itself".to_owned()))
 }
 
 /// The namespace that a run changes.
@@ -228,19 +233,43 @@ fn changes<'a>(request: &'a Request, record: &RunRecord) -> Option<&'a Namespace
     request.target.namespace.as_ref().filter(|_| record.wrote())
 }
 
-/// Whether the writes of a run are on disk; `false` if what it read has changed since.
-async fn commit(
+/// The outcome of a run whose writes are accepted, among those of others; the run itself if what it read has changed since.
+async fn committed(
     shared: &Shared,
-    namespace: &Namespace,
-    record: &Arc<RunRecord>,
-) -> Result<bool, Failure> {
-    match shared
-        .committer
-        .commit(namespace.clone(), record.clone())
-        .await
-    {
-        Ok(Changed::Committed(_)) => Ok(true),
-        Ok(Changed::Conflict) => Ok(false),
+    request: &Request,
+    record: Arc<RunRecord>,
+    seen: Sequence,
+) -> Result<Result<Known, Arc<RunRecord>>, Failure> {
+    let _turn = match changes(request, &record) {
+        Some(namespace) => Some(shared.turns.shared(namespace).await),
+        None => None,
+    };
+    accepted(shared, request, record, seen)
+}
+
+/// The same for who has the turn already.
+fn accepted(
+    shared: &Shared,
+    request: &Request,
+    record: Arc<RunRecord>,
+    seen: Sequence,
+) -> Result<Result<Known, Arc<RunRecord>>, Failure> {
+    let Some(namespace) = changes(request, &record) else {
+        let rests_on = seen;
+        return Ok(Ok(Known { record, rests_on }));
+    };
+    let mut change = Change {
+        namespace,
+        still_valid: &mut |view| still_valid(&record.transcript, view),
+        writes: &record.writes,
+        shapes: &record.shapes,
+    };
+    match shared.states.accept(&mut change, system_now_ms()) {
+        Ok(Changed::Accepted { sequence, .. }) => Ok(Ok(Known {
+            record,
+            rests_on: sequence,
+        })),
+        Ok(Changed::Conflict) => Ok(Err(record)),
         Ok(Changed::Quota { bytes }) => Err(Failure::new(
             FailureCode::Quota,
             "the program's store is full",
@@ -277,41 +306,43 @@ async fn run_once(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
-    kept: Option<Arc<RunRecord>>,
-) -> Result<Arc<RunRecord>, Failure> {
-    let store = shared.store.clone();
+    lost: Option<Arc<RunRecord>>,
+) -> Result<(Arc<RunRecord>, Sequence), Failure> {
+    let states = shared.states.clone();
     let own = request.clone();
     let owner = Owner {
         program: request.target.ready.manifest.package,
         publisher: request.target.named.as_ref().map(|(address, ..)| *address),
     };
     let work = move |cancelled: &Cancelled| {
-        let snapshot = snapshot(&store, &own.target)?;
+        let snapshot = snapshot(&states, &own.target);
         let world = World {
             input: &own.input,
             state: snapshot.as_ref().map(|snapshot| snapshot as &dyn StateView),
             now_ms: system_now_ms(),
             randomness: &mut SystemRandomness,
-            kept: kept.as_ref().map(|record| &record.transcript),
+            kept: lost.as_ref().map(|record| &record.transcript),
             cancelled: Some(cancelled),
             on_log: None,
             on_snapshot: None,
             choices: None,
         };
-        run(
+        let record = run(
             &*own.target.ready.program,
             ENTRY,
             EntryKind::Web,
             own.target.limits,
             world,
-        )
+        )?;
+        Ok((record, snapshot.map_or(0, |snapshot| snapshot.seen())))
     };
     match shared.workers.run(owner, request.deadline, work).await {
-        Ok(record) => {
+        Ok(result) => {
             count(&shared.figures.runs);
-            let record = Arc::new(record?);
+            let (record, seen) = result?;
+            let record = Arc::new(record);
             remember(shared, request, key, &record);
-            Ok(record)
+            Ok((record, seen))
         }
         Err(no_result) => {
             count(&shared.figures.refused);

@@ -302,4 +302,4 @@ fn open_error(path: &Path, folder: &Path, error: redb::Error) -> OpenError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,8 +9,8 @@ use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
 use super::programs::PublishError;
-use super::state::{Change, Changed, Namespace, Shapes, StateView};
-use super::writes::{Misfit, Write, Writes};
+use super::state::{Commit, Head, Namespace, Row, Shapes, Stored};
+use super::writes::{Write, Writes};
 use super::{Store, StoreError};
 use crate::bundle::{Bundle, BundleParts, source_hash};
 use crate::execution::OpenError;
@@ -20,18 +20,18 @@ use crate::release::{OutOfOrder, Release, SignedRelease, Standing};
 
 /// A disk in memory that fails after so many writes.
 #[derive(Clone, Debug, Default)]
-struct Disk {
+pub(crate) struct Disk {
     content: Arc<Mutex<Vec<u8>>>,
     /// Writes until the disk fails, and how it fails then.
     fails: Arc<Mutex<Option<(u64, io::ErrorKind)>>>,
 }
 
 impl Disk {
-    fn fail_after(&self, writes: u64, kind: io::ErrorKind) {
+    pub(crate) fn fail_after(&self, writes: u64, kind: io::ErrorKind) {
         *self.fails.lock().unwrap() = Some((writes, kind));
     }
 
-    fn repair(&self) {
+    pub(crate) fn repair(&self) {
         *self.fails.lock().unwrap() = None;
     }
 
@@ -83,7 +83,7 @@ impl StorageBackend for Disk {
     }
 }
 
-fn open(disk: &Disk) -> Result<Store, OpenError> {
+pub(crate) fn open(disk: &Disk) -> Result<Store, OpenError> {
     let database = Database::builder()
         .create_with_backend(disk.clone())
         .map_err(|error| {
@@ -140,14 +140,14 @@ fn release(bundle: &Bundle, number: u64, previous: Option<Hash>) -> SignedReleas
     .unwrap()
 }
 
-fn namespace() -> Namespace {
+pub(crate) fn namespace() -> Namespace {
     Namespace {
         address: key().public().address(),
         name: "p".parse().unwrap(),
     }
 }
 
-fn writes(pairs: &[(&str, Option<&[u8]>)]) -> Writes {
+pub(crate) fn writes(pairs: &[(&str, Option<&[u8]>)]) -> Writes {
     pairs
         .iter()
         .map(|(key, value)| {
@@ -157,14 +157,18 @@ fn writes(pairs: &[(&str, Option<&[u8]>)]) -> Writes {
         .collect()
 }
 
-fn commit(store: &Store, writes: &Writes) -> Result<Changed, StoreError> {
-    let mut changes = [Change {
-        namespace: &namespace(),
-        still_valid: &mut |_| Ok(true),
-        writes,
-        shapes: &Shapes::new(),
-    }];
-    Ok(store.commit_batch(&mut changes, 1 << 20, 0)?.remove(0))
+/// Makes a commit durable that sets one key.
+fn set(store: &Store, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    let stored = Stored {
+        row: Some(Row::of(value)),
+        due_ms: None,
+    };
+    store.apply(&[Commit {
+        namespace: namespace(),
+        head: Head::default(),
+        keys: BTreeMap::from([(key.to_owned(), stored)]),
+        shapes: Shapes::new(),
+    }])
 }
 
 /// Wherever the disk fails while something is published, opening it again shows all of it or nothing.
@@ -218,18 +222,18 @@ fn a_publication_is_whole_or_absent() {
 fn after_a_failure_the_store_says_so() {
     let disk = Disk::default();
     let store = open(&disk).unwrap();
-    commit(&store, &writes(&[("a", Some(b"1"))])).unwrap();
+    set(&store, "a", b"1").unwrap();
     disk.fail_after(0, io::ErrorKind::StorageFull);
-    let full = commit(&store, &writes(&[("a", Some(b"2"))])).unwrap_err();
+    let full = set(&store, "a", b"2").unwrap_err();
     assert!(matches!(full, StoreError::Full(_)), "{full:?}");
     disk.repair();
-    let later = commit(&store, &writes(&[("a", Some(b"3"))])).unwrap_err();
+    let later = set(&store, "a", b"3").unwrap_err();
     assert!(matches!(later, StoreError::Failed(_)), "{later:?}");
     assert!(later.to_string().contains("restart the node"), "{later}");
     assert!(!store.is_writable());
     drop(store);
-    let snapshot = open(&disk).unwrap().snapshot(&namespace()).unwrap();
-    assert_eq!(snapshot.get("a").unwrap(), Some(b"1".to_vec()));
+    let base = open(&disk).unwrap().base().unwrap();
+    assert_eq!(base.get(&namespace(), "a").unwrap(), Some(b"1".to_vec()));
 }
 
 #[test]
@@ -237,7 +241,7 @@ fn a_read_only_disk_is_named() {
     let disk = Disk::default();
     let store = open(&disk).unwrap();
     disk.fail_after(0, io::ErrorKind::ReadOnlyFilesystem);
-    let error = commit(&store, &writes(&[("a", Some(b"2"))])).unwrap_err();
+    let error = set(&store, "a", b"2").unwrap_err();
     assert!(matches!(error, StoreError::ReadOnly(_)), "{error:?}");
     drop(store);
     assert!(matches!(open(&disk), Err(OpenError::Folder { .. })));
@@ -336,119 +340,6 @@ fn two_releases_of_one_number_are_evidence() {
 }
 
 #[test]
-fn changes_of_a_batch_see_each_other() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    let (one, two) = (
-        writes(&[("n", Some(b"1"))]),
-        writes(&[("n", Some(b"2")), ("m", None)]),
-    );
-    let unread = |view: &dyn StateView| Ok(view.get("n")?.is_none());
-    let (mut first, mut second) = (unread, unread);
-    let namespace = namespace();
-    let mut changes = [
-        Change {
-            namespace: &namespace,
-            still_valid: &mut first,
-            writes: &one,
-            shapes: &Shapes::new(),
-        },
-        Change {
-            namespace: &namespace,
-            still_valid: &mut second,
-            writes: &two,
-            shapes: &Shapes::new(),
-        },
-    ];
-    let changed = store.commit_batch(&mut changes, 1 << 20, 0).unwrap();
-    assert_eq!(changed, [Changed::Committed(1), Changed::Conflict]);
-    let snapshot = store.snapshot(&namespace).unwrap();
-    assert_eq!(snapshot.get("n").unwrap(), Some(b"1".to_vec()));
-    assert_eq!(commit(&store, &two).unwrap(), Changed::Committed(2));
-    assert_eq!(
-        snapshot.get("n").unwrap(),
-        Some(b"1".to_vec()),
-        "a snapshot stays as it was"
-    );
-}
-
-#[test]
-fn identities_are_those_of_the_answers() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    for length in [0, 1, 30, 31, 32, 33, 1_000] {
-        commit(&store, &writes(&[("k", Some(&vec![7; length]))])).unwrap();
-        let snapshot = store.snapshot(&namespace()).unwrap();
-        let value = snapshot.get("k").unwrap();
-        assert_eq!(value, Some(vec![7; length]));
-        let answer = super::state::get_answer(value.as_deref());
-        let identity = crate::transcript::Identity::of(&answer);
-        assert_eq!(snapshot.get_identity("k").unwrap(), identity, "{length}");
-    }
-    let absent = store
-        .snapshot(&namespace())
-        .unwrap()
-        .get_identity("x")
-        .unwrap();
-    assert_eq!(absent, crate::transcript::Identity::of(&[0]));
-}
-
-#[test]
-fn state_is_bounded_but_may_shrink() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    let quota = |changes: &Writes, quota| {
-        let mut changes = [Change {
-            namespace: &namespace(),
-            still_valid: &mut |_| Ok(true),
-            writes: changes,
-            shapes: &Shapes::new(),
-        }];
-        store
-            .commit_batch(&mut changes, quota, 0)
-            .unwrap()
-            .remove(0)
-    };
-    let big = writes(&[("a", Some(&[0; 99])), ("b", Some(&[0; 99]))]);
-    assert_eq!(quota(&big, 199), Changed::Quota { bytes: 200 });
-    assert_eq!(quota(&big, 200), Changed::Committed(1));
-    assert_eq!(quota(&writes(&[("b", None)]), 50), Changed::Committed(2));
-    assert_eq!(
-        quota(&writes(&[("c", Some(b""))]), 50),
-        Changed::Quota { bytes: 101 }
-    );
-}
-
-#[test]
-fn scans_stay_inside_their_namespace() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    commit(
-        &store,
-        &writes(&[("a1", Some(b"")), ("a2", Some(b"")), ("b", Some(b""))]),
-    )
-    .unwrap();
-    let mut other = namespace();
-    other.name = "p2".parse().unwrap();
-    let more = writes(&[("a3", Some(b""))]);
-    let mut changes = [Change {
-        namespace: &other,
-        still_valid: &mut |_| Ok(true),
-        writes: &more,
-        shapes: &Shapes::new(),
-    }];
-    store.commit_batch(&mut changes, 1 << 20, 0).unwrap();
-    let snapshot = store.snapshot(&namespace()).unwrap();
-    let keys = |prefix, after, limit| snapshot.keys(prefix, after, limit).unwrap();
-    assert_eq!(keys("", None, 9), ["a1", "a2", "b"]);
-    assert_eq!(keys("a", None, 9), ["a1", "a2"]);
-    assert_eq!(keys("a", Some("a1"), 9), ["a2"]);
-    assert_eq!(keys("a", Some("A"), 1), ["a1"]);
-    assert_eq!(keys("b", Some("c"), 9), Vec::<String>::new());
-    assert_eq!(keys("", None, 0), Vec::<String>::new());
-}
-
-#[test]
 fn a_second_node_on_the_folder_is_refused_with_the_pid() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -490,147 +381,4 @@ fn folders_that_cannot_be_used_are_named() {
     }
     let error = Store::open(&read_only).map(|_| ()).unwrap_err();
     assert!(matches!(error, OpenError::Folder { .. }), "{error:?}");
-}
-
-fn commit_at(store: &Store, now_ms: i64, pairs: &[(&str, Write)]) -> Changed {
-    let writes = pairs
-        .iter()
-        .map(|(key, write)| ((*key).to_owned(), write.clone()))
-        .collect();
-    let mut changes = [Change {
-        namespace: &namespace(),
-        still_valid: &mut |_| Ok(true),
-        writes: &writes,
-        shapes: &Shapes::new(),
-    }];
-    let done = store.commit_batch(&mut changes, 1 << 20, now_ms);
-    done.unwrap().remove(0)
-}
-
-fn put_for(value: &[u8], seconds: i64) -> Write {
-    Write::Put {
-        value: value.to_vec(),
-        seconds: Some(seconds),
-    }
-}
-
-#[test]
-fn keys_go_when_their_time_is_over() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    let get = |key: &str| store.snapshot(&namespace()).unwrap().get(key).unwrap();
-    assert_eq!(store.next_due_ms().unwrap(), None);
-    let first = [
-        ("a", put_for(b"1", 10)),
-        ("b", put_for(b"2", 20)),
-        ("c", Write::put(*b"3")),
-        ("d", put_for(b"4", i64::MAX)),
-    ];
-    assert_eq!(commit_at(&store, 1_000, &first), Changed::Committed(1));
-    assert_eq!(store.next_due_ms().unwrap(), Some(11_000));
-
-    // To the millisecond, and in commits of their own.
-    store.expire(10_999).unwrap();
-    assert_eq!(get("a"), Some(b"1".to_vec()));
-    store.expire(11_000).unwrap();
-    assert_eq!((get("a"), get("b")), (None, Some(b"2".to_vec())));
-    assert_eq!(store.next_due_ms().unwrap(), Some(21_000));
-    let keep = [("b", Write::put(*b"kept"))];
-    assert_eq!(commit_at(&store, 12_000, &keep), Changed::Committed(3));
-    assert_eq!(store.next_due_ms().unwrap(), Some(i64::MAX));
-
-    // Whoever writes later than a key is due does not meet it; a clock that went back changes nothing.
-    let again = [("e", put_for(b"5", 1))];
-    assert_eq!(commit_at(&store, 5_000, &again), Changed::Committed(4));
-    assert_eq!(store.next_due_ms().unwrap(), Some(13_000));
-    let later = [("f", Write::put(*b"6"))];
-    assert_eq!(commit_at(&store, 13_000, &later), Changed::Committed(6));
-    assert_eq!((get("e"), get("b")), (None, Some(b"kept".to_vec())));
-}
-
-#[test]
-fn a_run_that_read_a_key_that_has_gone_meets_a_conflict() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    commit_at(&store, 0, &[("a", put_for(b"1", 1))]);
-    let writes = writes(&[("b", Some(b"2"))]);
-    let mut changes = [Change {
-        namespace: &namespace(),
-        still_valid: &mut |view| Ok(view.get("a")?.is_some()),
-        writes: &writes,
-        shapes: &Shapes::new(),
-    }];
-    let done = store.commit_batch(&mut changes, 1 << 20, 1_000).unwrap();
-    assert_eq!(done, [Changed::Conflict]);
-}
-
-#[test]
-fn blind_changes_are_applied_to_what_is_there() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    let get = |key: &str| store.snapshot(&namespace()).unwrap().get(key).unwrap();
-    let one = [("n", Write::Add(2)), ("t", Write::Append("a".to_owned()))];
-    assert_eq!(commit_at(&store, 0, &one), Changed::Committed(1));
-    assert_eq!(commit_at(&store, 0, &one), Changed::Committed(2));
-    assert_eq!(get("n"), Write::Add(4).applied(None).unwrap());
-    let text = Write::Append("aa".to_owned()).applied(None).unwrap();
-    assert_eq!(get("t"), text);
-    // Of a run whose change does not fit nothing is applied.
-    let bad = [("n", Write::Add(1)), ("t", Write::Add(1))];
-    let misfit = Changed::Misfit {
-        key: "t".to_owned(),
-        misfit: Misfit::NoInt,
-    };
-    assert_eq!(commit_at(&store, 0, &bad), misfit);
-    assert_eq!(get("n"), Write::Add(4).applied(None).unwrap());
-    // A change does not make a key stay longer.
-    let number = get("n").unwrap();
-    commit_at(&store, 0, &[("m", put_for(&number, 1))]);
-    commit_at(&store, 500, &[("m", Write::Add(1))]);
-    assert_eq!(get("m"), Write::Add(5).applied(None).unwrap());
-    store.expire(1_000).unwrap();
-    assert_eq!(get("m"), None);
-    // Two namespaces are due by themselves.
-    let mut other = namespace();
-    other.name = "q".parse().unwrap();
-    let writes = [("m".to_owned(), put_for(b"1", 3))].into_iter().collect();
-    let mut changes = [Change {
-        namespace: &other,
-        still_valid: &mut |_| Ok(true),
-        writes: &writes,
-        shapes: &Shapes::new(),
-    }];
-    store.commit_batch(&mut changes, 1 << 20, 1_000).unwrap();
-    commit_at(&store, 1_000, &[("m", put_for(b"1", 2))]);
-    assert_eq!(store.next_due_ms().unwrap(), Some(3_000));
-    store.expire(3_000).unwrap();
-    assert_eq!(get("m"), None);
-    assert_eq!(store.next_due_ms().unwrap(), Some(4_000));
-}
-
-#[test]
-fn a_shape_is_kept_once_and_counted() {
-    let disk = Disk::default();
-    let store = open(&disk).unwrap();
-    let store_of = |writes: &Writes| {
-        let shapes = Shapes::from([([7; 8], "Int".to_owned())]);
-        let mut changes = [Change {
-            namespace: &namespace(),
-            still_valid: &mut |_| Ok(true),
-            writes,
-            shapes: &shapes,
-        }];
-        store.commit_batch(&mut changes, 10, 0).unwrap().remove(0)
-    };
-    let one = |key| writes(&[(key, Some(b"12".as_slice()))]);
-    assert_eq!(
-        store.snapshot(&namespace()).unwrap().shape(&[7; 8]),
-        Ok(None)
-    );
-    assert_eq!(store_of(&one("a")), Changed::Committed(1));
-    assert_eq!(store_of(&one("b")), Changed::Committed(2));
-    assert_eq!(store_of(&one("c")), Changed::Quota { bytes: 12 });
-    let snapshot = store.snapshot(&namespace()).unwrap();
-    assert_eq!(snapshot.shape(&[7; 8]), Ok(Some("Int".to_owned())));
-    assert_eq!(snapshot.shape(&[8; 8]), Ok(None));
 }
