@@ -8,7 +8,7 @@ use cop_bytecode::{Entry, Hash, HostFunction, decode};
 
 use crate::host::HostCall;
 
-pub use cop_vm::{Answer, Copies, End, Host, Limits, Outcome, Position, Trap};
+pub use cop_vm::{Answer, Copies, End, Host, Limits, Outcome, Position, Profile, Trap};
 
 /// Version of every host interface.
 const INTERFACE_VERSION: u32 = 1;
@@ -81,6 +81,7 @@ fn is_known(function: &HostFunction) -> bool {
         && call.is_some_and(|call| call.needs_capability() == function.capability)
 }
 
+#[derive(Clone)]
 struct VerifiedProgram {
     program: cop_vm::Program,
     engine: cop_vm::Engine,
@@ -146,6 +147,54 @@ impl Loaded for WatchedProgram {
         let (outcome, copies) = cop_vm::run_watched(&self.program.program, entry, limits, host);
         let mut last = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         *last = copies;
+        outcome
+    }
+}
+
+/// A program whose runs tell what they spent where: for authors. Outcomes are those of the interpreter.
+pub struct ProfiledProgram {
+    program: VerifiedProgram,
+    profile: Mutex<Profile>,
+}
+
+impl ProfiledProgram {
+    /// Decodes and verifies a package, like [`Engine::load`].
+    pub fn load(interface: &[u8], code: &[u8]) -> Result<ProfiledProgram, String> {
+        let program = verified(interface, code)?;
+        let engine = cop_vm::Engine::Interpreter;
+        Ok(ProfiledProgram {
+            program: VerifiedProgram { program, engine },
+            profile: Mutex::default(),
+        })
+    }
+
+    /// The same program with a profile of its own, for another run at the same time.
+    pub fn again(&self) -> ProfiledProgram {
+        ProfiledProgram {
+            program: self.program.clone(),
+            profile: Mutex::default(),
+        }
+    }
+
+    /// What the last run spent where. It is gone from here then.
+    pub fn take(&self) -> Profile {
+        let mut profile = self.profile.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut profile)
+    }
+}
+
+impl Loaded for ProfiledProgram {
+    fn hash(&self) -> Hash {
+        self.program.hash()
+    }
+
+    fn capabilities(&self, entry: &str) -> Option<Vec<String>> {
+        self.program.capabilities(entry)
+    }
+
+    fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
+        let (outcome, profile) = cop_vm::run_profiled(&self.program.program, entry, limits, host);
+        *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = profile;
         outcome
     }
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod http;
 mod inputs;
 mod keys;
+mod measuring;
 mod node;
 mod packages;
 mod publishing;

@@ -9,6 +9,7 @@ use crate::list::check_index;
 use crate::machine::{Machine, Run, Stop, internal, trap};
 use crate::memory::Ref;
 use crate::native::{self, Entry};
+use crate::profile::Recorder;
 use crate::program::Inner;
 use crate::run::{Copies, Position};
 use crate::scalar::scalar;
@@ -45,8 +46,26 @@ pub struct Interpreter<'p, 'h> {
     pub(crate) ground: Option<crate::jit::Ground>,
     /// Where the run ended early, and the calls that led there, innermost first.
     pub trace: Vec<Position>,
-    /// Where copies were made, if that is asked for.
-    pub copies: Option<Copies>,
+    /// What is noted on the way, if anything is asked for.
+    pub notes: Option<Notes>,
+}
+
+/// What is noted while a run is interpreted.
+pub enum Notes {
+    /// Where copies were made.
+    Copies(Copies),
+    /// What was spent where.
+    Profile(Box<Recorder>),
+}
+
+impl Notes {
+    /// The profile that is being made.
+    fn recorder(notes: &mut Option<Notes>) -> Option<&mut Recorder> {
+        match notes {
+            Some(Notes::Profile(recorder)) => Some(recorder),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -90,7 +109,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             #[cfg(cop_jit)]
             ground: None,
             trace: Vec::new(),
-            copies: None,
+            notes: None,
         }
     }
 
@@ -183,11 +202,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         ended
     }
 
-    fn go_on(
-        &mut self,
-        #[cfg_attr(not(test), expect(unused))] function: u32,
-        code: &'p Code,
-    ) -> Run<()> {
+    fn go_on(&mut self, function: u32, code: &'p Code) -> Run<()> {
         #[cfg(test)]
         crate::oracle::note_call(
             &self.machine.heap,
@@ -195,14 +210,19 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             function,
             &self.stack[self.at.base..],
         );
+        if let Some(recorder) = Notes::recorder(&mut self.notes) {
+            let left = self.machine.left();
+            recorder.enter(&self.program.package, function, 0, left);
+            recorder.stack(self.machine.stack_left - code.frame_cost);
+        }
         self.machine.charge(code.entry_charge);
         self.machine.stack_left -= code.frame_cost;
         if (self.machine.fuel | self.machine.stack_left) < 0 {
             self.machine.checkpoint_of_call()?;
         }
         loop {
-            // Whoever does not ask where copies are made does not pay for it.
-            let pause = match self.copies {
+            // Whoever does not ask for notes does not pay for them.
+            let pause = match self.notes {
                 Some(_) => self.interpret::<true>()?,
                 None => self.interpret::<false>()?,
             };
@@ -251,7 +271,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
             at,
             top,
             native,
-            copies,
+            notes,
             ..
         } = self;
         let program: &'p Inner = program;
@@ -334,6 +354,11 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                         args: $first + args.len(),
                     });
                 }
+                if WATCHED && let Some(recorder) = Notes::recorder(notes) {
+                    let site = position(function, code, next).instruction;
+                    recorder.enter(&program.package, $callee, site, machine.left());
+                    recorder.stack(machine.stack_left - callee_code.frame_cost);
+                }
                 machine.charge(callee_code.entry_charge);
                 machine.stack_left -= callee_code.frame_cost;
                 if (machine.fuel | machine.stack_left) < 0 {
@@ -366,6 +391,10 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         loop {
             let insn = code.insns[next];
             next += 1;
+            if WATCHED && let Some(recorder) = Notes::recorder(notes) {
+                let here = position(function, code, next);
+                recorder.begin(insn, here.instruction, machine.left());
+            }
             match insn {
                 Insn::Charge(fuel) => machine.charge(u64::from(fuel)),
                 Insn::Head(fuel) => {
@@ -467,6 +496,9 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     {
                         let slots: Vec<u64> = values.iter().map(|s| slot!(*s)).collect();
                         crate::oracle::note_return(&machine.heap, program, function, &slots);
+                    }
+                    if WATCHED && let Some(recorder) = Notes::recorder(notes) {
+                        recorder.leave(machine.left());
                     }
                     let Some(caller) = frames.pop() else {
                         return internal("a return without a call");
@@ -573,7 +605,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                     may!(step(machine, program, code, insn, frame));
                     if WATCHED && machine.copied > 0 {
                         let here = position(function, code, next);
-                        note_copy(copies, here, frames, std::mem::take(&mut machine.copied));
+                        note_copy(notes, here, frames, std::mem::take(&mut machine.copied));
                     }
                 }
             }
@@ -599,12 +631,16 @@ const CALLS_KEPT: usize = 16;
 
 /// Adds a copy to those that were made at the same place by way of the same calls.
 #[cold]
-fn note_copy(copies: &mut Option<Copies>, here: Position, frames: &[Frame], bytes: u64) {
-    if let Some(copies) = copies {
-        let calls = frames.iter().rev().take_while(|f| f.function != NONE);
-        let calls = calls.map(|f| position(f.function, f.code, f.next));
-        let trace: Vec<Position> = [here].into_iter().chain(calls).take(CALLS_KEPT).collect();
-        *copies.entry(trace).or_insert(0) += bytes;
+fn note_copy(notes: &mut Option<Notes>, here: Position, frames: &[Frame], bytes: u64) {
+    match notes {
+        Some(Notes::Copies(copies)) => {
+            let calls = frames.iter().rev().take_while(|f| f.function != NONE);
+            let calls = calls.map(|f| position(f.function, f.code, f.next));
+            let trace: Vec<Position> = [here].into_iter().chain(calls).take(CALLS_KEPT).collect();
+            *copies.entry(trace).or_insert(0) += bytes;
+        }
+        Some(Notes::Profile(recorder)) => recorder.copied(here.instruction, bytes),
+        None => {}
     }
 }
 

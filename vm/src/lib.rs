@@ -6,6 +6,7 @@
 //!
 //! Inside, in the order a newcomer should read: `program` (what is shared by runs), `flat` (the interpreter's
 //! instructions) and `compile` (how a function becomes them), `interpret` (the loop), `machine` (fuel, traps),
+//! `profile` (what was spent where),
 //! what instructions do: `scalar` and `number`, `path` and `update`, `ops`, `text`, `list`, `table` and `key`;
 //! and below them `heap`, `shape` and `memory` (values as bytes). `unicode` is data.
 
@@ -27,6 +28,7 @@ mod ops;
 #[cfg(test)]
 mod oracle;
 mod path;
+mod profile;
 mod program;
 mod run;
 mod scalar;
@@ -40,8 +42,10 @@ pub mod verify;
 
 pub use host::{Answer, Host, NoHost};
 pub use native::{Engine, MACHINE_CODE};
+pub use profile::{Call, Profile, Spent};
 pub use program::{Program, Refusal};
 pub use run::{
-    Copies, End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on, run_watched,
+    Copies, End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on,
+    run_profiled, run_watched,
 };
 pub use unicode::VERSION as UNICODE_VERSION;

@@ -170,6 +170,11 @@ impl<'p> Machine<'p> {
         self.pay(per_16_bytes(bytes))
     }
 
+    /// Fuel that is left of the run; negative when more was charged than there is.
+    pub fn left(&self) -> i64 {
+        self.fuel.saturating_add(self.reserve)
+    }
+
     /// Fuel used so far.
     pub fn fuel_used(&self) -> u64 {
         let limit = i128::from(self.fuel_limit);

@@ -7,10 +7,11 @@ use cop_bytecode::{Constant, TrapKind, Type, limits};
 use crate::flat::Code;
 use crate::heap::Heap;
 use crate::host::Host;
-use crate::interpret::Interpreter;
+use crate::interpret::{Interpreter, Notes};
 use crate::machine::{FUEL_SLICE, Machine, Stop, Warm};
 use crate::memory::{Arena, Ref};
 use crate::native::Engine;
+use crate::profile::{Profile, Recorder};
 use crate::program::{Inner, Program};
 
 /// What a run may use.
@@ -142,10 +143,30 @@ pub fn run_watched(
     limits: Limits,
     host: &mut dyn Host,
 ) -> (Outcome, Copies) {
-    let mut copies = Some(Copies::new());
+    let mut notes = Some(Notes::Copies(Copies::new()));
     let engine = Engine::Interpreter;
-    let (outcome, _) = run_noting(program, entry, limits, host, engine, &mut copies);
-    (outcome, copies.unwrap_or_default())
+    let (outcome, _) = run_noting(program, entry, limits, host, engine, &mut notes);
+    match notes {
+        Some(Notes::Copies(copies)) => (outcome, copies),
+        _ => (outcome, Copies::new()),
+    }
+}
+
+/// Runs an entry point in the interpreter, and says what it spent where.
+pub fn run_profiled(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+) -> (Outcome, Profile) {
+    let left = i64::try_from(limits.fuel).unwrap_or(i64::MAX);
+    let mut notes = Some(Notes::Profile(Box::new(Recorder::new(left))));
+    let engine = Engine::Interpreter;
+    let (outcome, _) = run_noting(program, entry, limits, host, engine, &mut notes);
+    match notes {
+        Some(Notes::Profile(recorder)) => (outcome, recorder.finish(program.package())),
+        _ => (outcome, Profile::default()),
+    }
 }
 
 fn run_noting(
@@ -154,7 +175,7 @@ fn run_noting(
     limits: Limits,
     host: &mut dyn Host,
     engine: Engine,
-    copies: &mut Option<Copies>,
+    notes: &mut Option<Notes>,
 ) -> (Outcome, Remains) {
     let inner = &*program.inner;
     let refuse = |reason: String| {
@@ -211,7 +232,7 @@ fn run_noting(
     let nowhere = Code::default();
     let mut interpreter = Interpreter::new(inner, machine, host, &nowhere);
     interpreter.native = engine != Engine::Interpreter;
-    interpreter.copies = copies.take();
+    interpreter.notes = notes.take();
     if engine == Engine::Jit {
         // What cannot be compiled is interpreted.
         let _ = inner.native.compile(inner, entry.function);
@@ -220,8 +241,11 @@ fn run_noting(
     let arguments: Vec<u64> = (0..function.params.len() as u64).collect();
     let result = interpreter.run(entry.function, &arguments);
     let backtrace = std::mem::take(&mut interpreter.trace);
-    *copies = interpreter.copies.take();
+    *notes = interpreter.notes.take();
     let machine = &mut interpreter.machine;
+    if let Some(Notes::Profile(recorder)) = notes {
+        recorder.settle(machine.left());
+    }
     let end = match result {
         _ if machine.heap.arena.is_broken() => {
             End::Refused("internal: memory was used against the rules".into())

@@ -56,6 +56,10 @@ pub enum Command {
     Run(RunOptions),
     /// Run the tests of a program.
     Test(TestOptions),
+    /// Say exactly what runs of a program cost: fuel, memory, stack, copies, questions.
+    Cost(CostOptions),
+    /// Say which functions and lines of a program the fuel of a run goes to.
+    Profile(ProfileOptions),
     /// Show the bytecode of a program.
     Disasm(DisasmOptions),
     /// Bring source into the form that all cop source has.
@@ -77,6 +81,8 @@ impl Command {
             Command::Build(options) => options.json,
             Command::Run(options) => options.json,
             Command::Test(options) => options.json,
+            Command::Cost(options) => options.json,
+            Command::Profile(options) => options.json,
             Command::Publish(options) => options.json,
             Command::New(_)
             | Command::Add(_)
@@ -367,6 +373,109 @@ pub struct TestOptions {
     pub json: bool,
 }
 
+/// Which runs of a program are measured.
+#[derive(Debug, Args)]
+pub struct MeasureOptions {
+    /// Folder with a main.cop, a .cop file, or a bundle
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
+    /// A request for a web program, such as 'POST /entries?page=2' [default: 'GET /']; may stand several times
+    #[arg(long, value_name = "METHOD PATH")]
+    pub request: Vec<String>,
+    /// A header of the requests, such as 'accept: text/html'; may stand several times
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The body of the requests, or @FILE to read it from a file
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// All tests, instead of what the program is run for; also of a library
+    #[arg(long)]
+    pub tests: bool,
+    /// Only tests whose names hold this text; may stand several times
+    #[arg(long, value_name = "TEXT")]
+    pub test: Vec<String>,
+    /// Arguments for a command, behind --
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<String>,
+}
+
+const COST_AFTER: &str = "\
+Examples:
+  copc cost words.cop -- to be or not                  one run of a command
+  copc cost guestbook --request 'GET /' --request 'GET /old'
+                                                       two requests, each to an empty store
+  copc cost --tests                                    each test of the program in this folder
+  copc cost --max 2_000_000,16 words.cop -- to be      status 1 if a run takes more than that fuel, or 16 MiB
+  copc cost --tests --baseline cost.txt                status 1 if one costs more than cost.txt says
+  copc cost --tests --baseline cost.txt --accept       write cost.txt; commit it, and look at what changes in it
+
+The numbers are exact: they are the same for everyone, on every machine and in every engine, and are what a node charges. To make
+them so, runs are given an empty store, the time 0 and the same random numbers each time. `copc profile` says where the fuel goes.";
+
+#[derive(Debug, Args)]
+#[command(after_help = COST_AFTER)]
+pub struct CostOptions {
+    #[command(flatten)]
+    pub measure: MeasureOptions,
+    /// The most that a run may take: fuel, then memory in MiB if that has a bound too; status 1 if one takes more
+    #[arg(long, value_name = "FUEL[,MIB]", value_parser = bounds)]
+    pub max: Option<Bounds>,
+    /// A file that says what each run costs; status 1 if one costs more, or is not in it
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the file anew, as it is now
+    #[arg(long, requires = "baseline")]
+    pub accept: bool,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The most that a run may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Fuel.
+    pub fuel: u64,
+    /// Memory in MiB, if that is bounded.
+    pub memory_mib: Option<u64>,
+}
+
+const PROFILE_AFTER: &str = "\
+Examples:
+  copc profile words.cop -- to be or not         functions and lines by the fuel that they take
+  copc profile --lines main.cop                  the source of main.cop, with what each line takes
+  copc profile --svg flame.svg guestbook         a flame graph for a browser, beside the tables
+  copc profile --test escaped                    of the tests whose names hold this text, all in one
+
+Nothing is sampled: each unit of fuel is put down to the instruction that it was charged for, and the profile is the same each
+time. `self` is what a function takes itself, `total` with all that it calls; a function that calls itself counts once. Bytes are
+copied when a value is changed that something else still holds. Runs are given what `copc cost` gives them.";
+
+#[derive(Debug, Args)]
+#[command(after_help = PROFILE_AFTER)]
+pub struct ProfileOptions {
+    #[command(flatten)]
+    pub measure: MeasureOptions,
+    /// Show the source of this file instead, with what each line takes
+    #[arg(long, value_name = "FILE")]
+    pub lines: Option<String>,
+    /// Write a flame graph
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// How many functions and lines to show
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub top: usize,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct DisasmOptions {
     /// Folder with a main.cop, a .cop file, or a bundle
@@ -516,6 +625,24 @@ fn fuel(text: &str) -> Result<u64, String> {
     number(text, limits::FUEL_MAX)
 }
 
+/// `FUEL` or `FUEL,MIB`.
+fn bounds(text: &str) -> Result<Bounds, String> {
+    let (fuel_text, memory_text) = match text.split_once(',') {
+        None => (text, None),
+        Some((fuel, memory)) => (fuel, Some(memory)),
+    };
+    let named = |what: &str| {
+        let what = what.to_owned();
+        move |why: String| format!("{what}: {why}")
+    };
+    Ok(Bounds {
+        fuel: fuel(fuel_text.trim()).map_err(named("fuel"))?,
+        memory_mib: memory_text
+            .map(|text| memory_mib(text.trim()).map_err(named("memory in MiB")))
+            .transpose()?,
+    })
+}
+
 fn memory_mib(text: &str) -> Result<u64, String> {
     number(text, limits::MEMORY_MAX >> 20)
 }
@@ -540,6 +667,14 @@ mod tests {
         }
         for text in ["0", "129", "1e9"] {
             assert!(memory_mib(text).is_err(), "{text}");
+        }
+        let both = Bounds {
+            fuel: 2_000_000,
+            memory_mib: Some(16),
+        };
+        assert_eq!(bounds("2_000_000,16"), Ok(both));
+        for text in ["", ",", "5,", ",5", "0,5", "5,0", "1,2,3", "2e6"] {
+            assert!(bounds(text).is_err(), "{text}");
         }
     }
 }

@@ -10,6 +10,9 @@
 //! | `explain` | what a code of the compiler means |
 //! | `fmt` | source as it should look |
 //! | `run`, `test` | a program run on this machine |
+//! | `measure` | runs that are measured, and are the same each time |
+//! | `cost` | what they cost |
+//! | `profile` | where their fuel goes |
 //! | `watch` | the same again whenever a file changes |
 //! | `differ` | two values side by side |
 //! | `parallel` | work on all cores, taken in order |
@@ -24,15 +27,18 @@ mod arguments;
 mod build;
 mod check;
 mod copies;
+mod cost;
 mod differ;
 mod disasm;
 mod ended;
 mod explain;
 mod fmt;
 mod key;
+mod measure;
 mod mend;
 mod new;
 mod parallel;
+mod profile;
 mod publish;
 mod run;
 mod say;
@@ -85,6 +91,8 @@ fn run(command: Command) -> ExitCode {
         Command::Build(options) => build::build(&options),
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::test(&options),
+        Command::Cost(options) => cost::cost(&options),
+        Command::Profile(options) => profile::profile(&options),
         Command::Disasm(options) => disasm::disasm(&options),
         Command::Fmt(options) => fmt::fmt(&options),
         Command::Explain(options) => explain::explain(&options),

@@ -108,7 +108,7 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
 }
 
 /// The most that a run may use.
-const MOST: Limits = Limits {
+pub const MOST: Limits = Limits {
     fuel: limits::FUEL_MAX,
     memory_bytes: limits::MEMORY_MAX,
 };
@@ -143,7 +143,11 @@ fn input(options: &RunOptions, kind: ProgramKind) -> Result<Input, Complaint> {
             "this is a web program, which has no arguments; --request 'GET /path' says what to ask it"
                 .to_owned(),
         )),
-        ProgramKind::Web => Ok(Input::Request(request(options)?)),
+        ProgramKind::Web => Ok(Input::Request(request(
+            options.request.as_deref(),
+            &options.header,
+            options.body.as_deref(),
+        )?)),
         ProgramKind::Command if is_request => Err(Complaint::Usage(
             "this is a command, which answers no requests; give it arguments behind --".to_owned(),
         )),
@@ -151,9 +155,13 @@ fn input(options: &RunOptions, kind: ProgramKind) -> Result<Input, Complaint> {
     }
 }
 
-/// The request that the options describe.
-fn request(options: &RunOptions) -> Result<WebRequest, Complaint> {
-    let asked = options.request.as_deref().unwrap_or("GET /");
+/// The request that options describe: `--request`, `--header` and `--body`.
+pub fn request(
+    asked: Option<&str>,
+    headers_asked: &[String],
+    body: Option<&str>,
+) -> Result<WebRequest, Complaint> {
+    let asked = asked.unwrap_or("GET /");
     let (method, target) = asked
         .split_once(' ')
         .filter(|(_, target)| target.starts_with('/'))
@@ -163,7 +171,7 @@ fn request(options: &RunOptions) -> Result<WebRequest, Complaint> {
             ))
         })?;
     let mut headers = vec![(b"host".to_vec(), b"localhost".to_vec())];
-    for header in &options.header {
+    for header in headers_asked {
         let (name, value) = header.split_once(':').ok_or_else(|| {
             Complaint::Usage(format!(
                 "--header is `{header}`; write a name and a value, such as 'accept: text/html'"
@@ -173,7 +181,7 @@ fn request(options: &RunOptions) -> Result<WebRequest, Complaint> {
         headers.retain(|(other, _)| !(is_host && other == b"host"));
         headers.push((name.trim().into(), value.trim().into()));
     }
-    let body = match options.body.as_deref() {
+    let body = match body {
         None => Vec::new(),
         Some(text) => match text.strip_prefix('@') {
             None => text.as_bytes().to_vec(),

@@ -37,12 +37,22 @@ pub fn charges(package: &Package, function: u32) -> Result<Vec<u64>, LayoutError
 /// instructions. What a `for` charges belongs to its head, at each turn.
 pub fn blocks(body: &[Instr], charges: &[u64]) -> Vec<u64> {
     let mut blocks = vec![0; body.len() + 1];
+    for (start, charge) in starts(body).into_iter().zip(charges) {
+        blocks[start as usize] += charge;
+    }
+    blocks
+}
+
+/// Per instruction, the one that begins the block which it is charged with.
+pub fn starts(body: &[Instr]) -> Vec<u32> {
     let mut start = 0;
-    for (at, (instr, charge)) in body.iter().zip(charges).enumerate() {
+    let mut starts = Vec::with_capacity(body.len());
+    for (at, instr) in body.iter().enumerate() {
+        let next = at as u32 + 1;
         match instr {
             Instr::For { .. } => {
-                start = at + 1;
-                blocks[start] += charge;
+                start = next;
+                starts.push(start);
             }
             Instr::Block { .. }
             | Instr::If { .. }
@@ -51,13 +61,13 @@ pub fn blocks(body: &[Instr], charges: &[u64]) -> Vec<u64> {
             | Instr::Else
             | Instr::Arm
             | Instr::End => {
-                blocks[start] += charge;
-                start = at + 1;
+                starts.push(start);
+                start = next;
             }
-            _ => blocks[start] += charge,
+            _ => starts.push(start),
         }
     }
-    blocks
+    starts
 }
 
 /// The charge of one instruction, given the types of its function's values.

@@ -8,9 +8,9 @@
 //! | `snapshots` | what values looked like before |
 
 mod ran;
-mod selection;
+pub mod selection;
 mod shrink;
-mod snapshots;
+pub mod snapshots;
 
 use std::ops::ControlFlow;
 
@@ -35,7 +35,7 @@ use ran::{Bench, Ran};
 use snapshots::{Kept, Snapshots, Taken};
 
 /// Fuel of a test where nobody says otherwise: about a minute, so that a test that does not end is told.
-const USUAL_FUEL: u64 = 10_000_000_000;
+pub const USUAL_FUEL: u64 = 10_000_000_000;
 /// From so many tests on those that failed are named again at the end.
 const MANY: usize = 12;
 
