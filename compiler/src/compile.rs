@@ -209,16 +209,17 @@ impl Shown {
 /// The source map of a lowered package: only files that it came from, in order of first use.
 fn map_sources(origins: Vec<Origin>, files: &SourceMap) -> source_map::SourceMap {
     let mut paths: indexmap::IndexSet<String> = indexmap::IndexSet::new();
-    // By number of the file.
-    let mut known: Vec<Option<u32>> = vec![None; files.files().count()];
+    // By number of the file: its index, and the line that was last asked for.
+    let mut known: Vec<Option<(u32, u32)>> = vec![None; files.files().count()];
     let mut functions = Vec::with_capacity(origins.len());
     let mut place = |span: Span| {
-        let at = files.line_column(span);
+        let source = files.file(span.file);
+        let (file, line) = known[span.file.0 as usize]
+            .get_or_insert_with(|| (paths.insert_full(source.path.to_string()).0 as u32, 1));
+        let at = source.line_column_near(span.start, *line);
+        *line = at.line;
         Place {
-            file: *known[span.file.0 as usize].get_or_insert_with(|| {
-                let path = files.file(span.file).path.to_string();
-                paths.insert_full(path).0 as u32
-            }),
+            file: *file,
             line: at.line,
             column: at.column,
         }
@@ -232,15 +233,10 @@ fn map_sources(origins: Vec<Origin>, files: &SourceMap) -> source_map::SourceMap
         let mut function = FunctionMap {
             name: origin.name,
             inlined: inlined.collect(),
-            ranges: vec![],
+            ranges: Vec::with_capacity(origin.places.len()),
         };
-        // Neighbours mostly come from one place.
-        let mut last = None;
-        for (index, (span, site)) in origin.places.iter().enumerate() {
-            if last != Some((*span, *site)) {
-                function.mark(index as u32, place(*span), *site);
-                last = Some((*span, *site));
-            }
+        for (first, span, site) in origin.places {
+            function.mark(first, place(span), site);
         }
         functions.push(function);
     }

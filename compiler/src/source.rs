@@ -83,6 +83,8 @@ pub struct SourceFile {
     pub text: Arc<str>,
     /// The byte at which each line starts; the first is 0.
     line_starts: Vec<u32>,
+    /// Whether each character is a byte.
+    ascii: bool,
 }
 
 impl SourceFile {
@@ -94,6 +96,7 @@ impl SourceFile {
             path: path.into(),
             text: text.into(),
             line_starts,
+            ascii: text.is_ascii(),
         }
     }
 
@@ -105,9 +108,28 @@ impl SourceFile {
 
     /// The line and column of a byte; a byte behind the end, or inside a character, counts as the nearest one before.
     pub fn line_column(&self, offset: u32) -> LineColumn {
-        let line = self.line_starts.partition_point(|&start| start <= offset) - 1;
+        self.line_column_near(offset, 1)
+    }
+
+    /// As [`SourceFile::line_column`]; the byte probably stands in this line or the next, counted from 1.
+    pub fn line_column_near(&self, offset: u32, near: u32) -> LineColumn {
+        let start = |line: usize| self.line_starts.get(line).copied().unwrap_or(u32::MAX);
+        let near = near.saturating_sub(1) as usize;
+        let line = if start(near) <= offset && offset < start(near + 1) {
+            near
+        } else if start(near + 1) <= offset && offset < start(near + 2) {
+            near + 1
+        } else {
+            self.line_starts.partition_point(|&start| start <= offset) - 1
+        };
         let line_start = self.line_starts[line] as usize;
         let mut end = (offset as usize).min(self.text.len());
+        if self.ascii {
+            return LineColumn {
+                line: line as u32 + 1,
+                column: (end - line_start.min(end)) as u32 + 1,
+            };
+        }
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }

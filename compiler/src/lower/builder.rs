@@ -76,7 +76,7 @@ impl Env {
     }
 
     fn rows(&mut self) -> &mut Vec<(LocalId, Slot)> {
-        if Rc::get_mut(&mut self.0).is_none() {
+        if Rc::strong_count(&self.0) > 1 {
             // With room for what is bound next.
             let mut rows = Vec::with_capacity(self.0.len() + 8);
             rows.extend_from_slice(&self.0);
@@ -95,27 +95,20 @@ pub struct Slot {
     pub owned: bool,
 }
 
-/// An instruction, or a way out that is completed when its region is closed.
-enum Code {
-    Instr(Node),
-    Pending(usize, Span),
-}
-
 /// A way out of a region.
 struct Pending {
+    /// Index of the instruction that stands in its place; what is dropped there is put in before it.
+    at: usize,
     /// What is alive there, until the region is closed.
     env: Env,
     value: Option<Value>,
-    depth: u32,
-    /// What is dropped there, and what the region then gets: known when it is closed.
     drops: Vec<Value>,
-    values: Option<Vec<Value>>,
 }
 
 /// What builders keep their parts in, one after the other.
 #[derive(Default)]
 pub struct Buffers {
-    code: Vec<Code>,
+    code: Vec<Node>,
     pending: Vec<Pending>,
     regions: Vec<Region>,
     values: Vec<TypeId>,
@@ -224,7 +217,7 @@ impl Opened {
 
 /// Builds one body.
 pub struct Builder {
-    code: Vec<Code>,
+    code: Vec<Node>,
     pending: Vec<Pending>,
     regions: Vec<Region>,
     /// The type of each value.
@@ -274,7 +267,7 @@ impl Builder {
         }
         self.values.push(ty);
         // Parameters of the function are defined before there is any code.
-        if let Some(Code::Instr(node)) = self.code.last_mut() {
+        if let Some(node) = self.code.last_mut() {
             node.count += 1;
         }
         Value(self.values.len() as u32 - 1)
@@ -290,13 +283,13 @@ impl Builder {
 
     fn push(&mut self, instr: Instr) {
         if !self.dead {
-            self.code.push(Code::Instr(Node {
+            self.code.push(Node {
                 instr,
                 first: self.values.len() as u32,
                 count: 0,
                 span: self.span,
                 site: 0,
-            }));
+            });
         }
     }
 
@@ -654,26 +647,38 @@ impl Builder {
         let (lends, entry, exports) = (r.lends, r.entry.clone(), r.exports.clone());
         let open_lends = self.lends.clone();
         self.close_lends(lends, layouts);
-        if !self.env.is_same(&entry) {
-            self.drop_all_but(|l| entry.contains(*l) || exports.contains(l));
-        }
+        self.drop_since(&entry, |l| exports.contains(&l));
         let id = self.pending.len();
-        let depth = self.depth(region);
         self.pending.push(Pending {
+            at: self.code.len(),
             env: self.env.clone(),
             value,
-            depth,
             drops: vec![],
-            values: None,
         });
         self.regions[region.0].exits.push(id);
-        self.code.push(Code::Pending(id, self.span));
+        // What the region then gets is known when it is closed.
+        let (depth, values) = (self.depth(region), vec![]);
+        self.push(Instr::Exit { depth, values });
         self.lends = open_lends;
         self.dead = true;
     }
 
     fn drop_all_but(&mut self, kept: impl Fn(&LocalId) -> bool) {
         let gone: Vec<LocalId> = self.env.locals().filter(|l| !kept(l)).collect();
+        for local in gone {
+            self.drop_local(local);
+        }
+    }
+
+    /// Drops what an older environment does not have, save one local.
+    pub fn drop_since(&mut self, before: &Env, kept: impl Fn(LocalId) -> bool) {
+        if self.env.is_same(before) {
+            return;
+        }
+        // Mostly the same locals are in the same rows.
+        let since = |(row, local): &(usize, LocalId)| before.get_near(*local, *row).is_none();
+        let rows = (0..).zip(self.env.locals()).filter(since);
+        let gone: Vec<LocalId> = rows.map(|(_, l)| l).filter(|l| !kept(*l)).collect();
         for local in gone {
             self.drop_local(local);
         }
@@ -687,7 +692,7 @@ impl Builder {
         let r = &self.regions[region.0];
         let (lends, entry, carried) = (r.lends, r.entry.clone(), r.carried.clone());
         self.close_lends(lends, layouts);
-        self.drop_all_but(|l| entry.contains(*l));
+        self.drop_since(&entry, |_| false);
         let values = carried.iter().map(|l| self.value(*l)).collect();
         let depth = self.depth(region);
         self.push(Instr::Next { depth, values });
@@ -722,7 +727,7 @@ impl Builder {
         debug_assert!(self.dead, "a region ends with a way out");
         let region = self.regions.pop()?;
         self.dead = false;
-        let counting = matches!(&self.code[region.at], Code::Instr(node) if matches!(node.instr, Instr::For { .. }));
+        let counting = matches!(self.code[region.at].instr, Instr::For { .. });
         if region.exits.is_empty() && !counting {
             self.push(Instr::End);
             self.env = region.entry;
@@ -736,14 +741,19 @@ impl Builder {
             && region.exports.is_empty()
             && ways.all(|env| env.is_same(&region.entry));
         if !unchanged {
-            let inside = region.exports.iter().map(|local| (*local, usize::MAX));
-            for (local, row) in region.entry.locals().zip(0..).chain(inside) {
-                let before = region.entry.get_near(local, row);
+            for row in 0..region.entry.0.len() + region.exports.len() {
+                let (local, before) = match region.entry.0.get(row) {
+                    Some((local, slot)) => (*local, Some(*slot)),
+                    None => (region.exports[row - region.entry.0.len()], None),
+                };
                 let (mut everywhere, mut differs) = (true, false);
                 for id in &region.exits {
                     let slot = self.pending[*id].env.get_near(local, row);
                     everywhere &= slot.is_some();
                     differs |= slot != before;
+                }
+                if !differs && everywhere && !region.carried.contains(&local) {
+                    continue;
                 }
                 if region.carried.contains(&local) && (counting || everywhere) {
                     changed.push(local);
@@ -758,7 +768,7 @@ impl Builder {
                         }
                     }
                     env.remove(local);
-                } else if differs {
+                } else {
                     changed.push(local);
                 }
             }
@@ -783,13 +793,14 @@ impl Builder {
             let mut values: Vec<Value> = Vec::with_capacity(types.len());
             values.extend(pending.value.filter(|_| region.result.is_some()));
             values.extend(changed.iter().filter_map(|l| way.get(*l).map(|s| s.value)));
-            pending.values = Some(values);
+            if let Instr::Exit { values: given, .. } = &mut self.code[pending.at].instr {
+                *given = values;
+            }
         }
-        if let Code::Instr(node) = &mut self.code[region.at]
-            && let Instr::Block { results }
-            | Instr::If { results, .. }
-            | Instr::Switch { results, .. }
-            | Instr::Loop { results, .. } = &mut node.instr
+        if let Instr::Block { results }
+        | Instr::If { results, .. }
+        | Instr::Switch { results, .. }
+        | Instr::Loop { results, .. } = &mut self.code[region.at].instr
         {
             *results = types.iter().map(|ty| value_type(*ty, layouts)).collect();
         }
@@ -809,28 +820,23 @@ impl Builder {
     pub fn finish(mut self) -> (Vec<Node>, Vec<TypeId>, Buffers) {
         let more: usize = self.pending.iter().map(|way| way.drops.len()).sum();
         let mut code = Vec::with_capacity(self.code.len() + more);
-        for part in self.code.drain(..) {
-            let (id, span) = match part {
-                Code::Instr(node) => {
-                    code.push(node);
-                    continue;
-                }
-                Code::Pending(id, span) => (id, span),
-            };
-            let way = &mut self.pending[id];
-            let depth = way.depth;
-            let drops = way.drops.drain(..).map(Instr::Drop);
-            let exit = way
-                .values
-                .take()
-                .map(|values| Instr::Exit { depth, values });
-            code.extend(drops.chain(exit).map(|instr| Node {
-                instr,
-                first: 0,
-                count: 0,
-                span,
-                site: 0,
-            }));
+        if more > 0 {
+            let (mut nodes, mut taken) = (self.code.drain(..), 0);
+            for way in self.pending.iter().filter(|way| !way.drops.is_empty()) {
+                code.extend(nodes.by_ref().take(way.at - taken));
+                taken = way.at;
+                let span = nodes.as_slice().first().map_or(self.span, |exit| exit.span);
+                code.extend(way.drops.iter().map(|value| Node {
+                    instr: Instr::Drop(*value),
+                    first: 0,
+                    count: 0,
+                    span,
+                    site: 0,
+                }));
+            }
+            code.extend(nodes);
+        } else {
+            code.append(&mut self.code);
         }
         let values = self.values.as_slice().to_vec();
         self.pending.clear();
@@ -857,7 +863,10 @@ fn value_type(ty: TypeId, layouts: &mut Layouts) -> ValueType {
 
 /// Whether values of the type can be copied bit by bit. A type without layout was reported elsewhere.
 pub fn is_copy(layouts: &mut Layouts, ty: TypeId) -> bool {
-    layouts.layout(ty).map_or(true, |l| l.copy)
+    match layouts.ready(ty) {
+        Some(layout) => layout.copy,
+        None => layouts.layout(ty).map_or(true, |l| l.copy),
+    }
 }
 
 /// The type that a path leads to.

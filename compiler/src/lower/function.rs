@@ -356,15 +356,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         } else {
             None
         };
-        let gone: Vec<LocalId> = self
-            .b
-            .env
-            .locals()
-            .filter(|l| !before.contains(*l) && Some(*l) != held)
-            .collect();
-        for local in gone {
-            self.b.drop_local(local);
-        }
+        self.b.drop_since(&before, |local| Some(local) == held);
         value
     }
 

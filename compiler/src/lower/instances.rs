@@ -345,11 +345,17 @@ impl<'p> Lowerer<'p> {
         let own = &method.args[1 + of.generics.len()..];
         if self.impls.is_empty() {
             for (number, imp) in self.program.impls.iter().enumerate() {
-                self.impls.entry(imp.of.id).or_default().push(number);
+                let key = (imp.of.id, nominal(&imp.ty));
+                self.impls.entry(key).or_default().push(number);
             }
         }
-        for number in self.impls.get(&method.of).into_iter().flatten() {
-            let imp = &self.program.impls[*number];
+        let mut keys = vec![(method.of, None)];
+        keys.extend(nominal(&ty).map(|id| (method.of, Some(id))));
+        let found = keys.iter().filter_map(|key| self.impls.get(key)).flatten();
+        let mut found: Vec<usize> = found.copied().collect();
+        found.sort_unstable();
+        for number in found {
+            let imp = &self.program.impls[number];
             let mut bound = vec![None; imp.generics.len()];
             if !matches(&imp.ty, &ty, &mut bound) {
                 continue;
@@ -386,6 +392,14 @@ impl<'p> Lowerer<'p> {
             id: of.methods[method.method as usize].function,
             args,
         })
+    }
+}
+
+/// The struct or enum that a type is one of.
+fn nominal(ty: &Ty) -> Option<AdtId> {
+    match ty {
+        Ty::Adt(id, _) => Some(*id),
+        _ => None,
     }
 }
 

@@ -55,8 +55,9 @@ pub struct Lowered {
 pub struct Origin {
     /// Name for people, with type arguments.
     pub name: String,
-    /// Source of each instruction, and the inlined call it comes from: 0, or one more than an index into `sites`.
-    pub places: Vec<(Span, u32)>,
+    /// From which instruction on (up to the next row) they come from what source, and the inlined call by which they do:
+    /// 0, or one more than an index into `sites`.
+    pub places: Vec<(u32, Span, u32)>,
     /// Inlined calls.
     pub sites: Vec<Site>,
 }
@@ -64,7 +65,10 @@ pub struct Origin {
 impl Origin {
     /// Where an instruction came from: its own place, then the inlined calls that it comes from, the innermost first.
     pub fn spans(&self, instruction: u32) -> Vec<Span> {
-        let Some((span, mut site)) = self.places.get(instruction as usize).copied() else {
+        let after = self
+            .places
+            .partition_point(|(first, ..)| *first <= instruction);
+        let Some((_, span, mut site)) = after.checked_sub(1).map(|at| self.places[at]) else {
             return vec![];
         };
         let mut all = vec![span];
@@ -188,8 +192,8 @@ struct Lowerer<'p> {
     plain: FxHashMap<FnId, (u32, Rc<Signature>)>,
     /// Methods of traits that were looked for.
     resolved: FxHashMap<hir::TraitFnRef, Instance>,
-    /// The `impl`s of each trait, once one was asked for.
-    impls: FxHashMap<TraitId, Vec<usize>>,
+    /// The `impl`s of each trait for each struct or enum, and those for other types; once one was asked for.
+    impls: FxHashMap<(TraitId, Option<AdtId>), Vec<usize>>,
     /// Whether a function was needed for ever more types; nothing is lowered after that.
     endless: bool,
     /// How many instances of generic functions there are.

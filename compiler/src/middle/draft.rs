@@ -270,22 +270,29 @@ impl Draft {
         self.values.len() as u32 - 1
     }
 
-    /// The function with its values numbered in order of definition, and per instruction where it comes from.
-    pub fn numbered(mut self) -> (Function, Vec<(Span, u32)>) {
+    /// The function with its values numbered in order of definition, and where its instructions come from: in each row from
+    /// which one on, their source, and the inlined call as in [`Node::site`].
+    pub fn numbered(mut self) -> (Function, Vec<(u32, Span, u32)>) {
         let mut numbers = vec![u32::MAX; self.values.len()];
         let mut next = self.params.len() as u32;
         (0..next).for_each(|i| numbers[i as usize] = i);
         let mut body = Vec::with_capacity(self.code.len());
-        let mut places = Vec::with_capacity(self.code.len());
+        // Neighbours mostly come from one place.
+        let mut places: Vec<(u32, Span, u32)> = Vec::with_capacity(self.code.len());
+        let mut last = None;
         for mut node in std::mem::take(&mut self.code) {
             change_operands(&mut node.instr, &mut |v| v.0 = numbers[v.0 as usize]);
             for value in node.first..node.first + node.count {
                 numbers[value as usize] = next;
                 next += 1;
             }
+            if last != Some((node.span, node.site)) {
+                places.push((body.len() as u32, node.span, node.site));
+                last = Some((node.span, node.site));
+            }
             body.push(node.instr);
-            places.push((node.span, node.site));
         }
+        places.shrink_to_fit();
         let function = Function {
             params: self.params,
             captures: self.captures,
