@@ -12,7 +12,7 @@
 //! everything on it is small.
 
 use crate::source::{FileId, Span};
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// The deepest nesting of expressions and of types in one another, blocks, operators and `else if` included.
 pub const MAX_DEPTH: u16 = 128;
@@ -30,11 +30,39 @@ pub struct File {
     pub complete: bool,
 }
 
+impl File {
+    /// Calls `f` on the bodies of its functions and tests, in source order.
+    pub fn each_body(&mut self, f: &mut dyn FnMut(&mut Block)) {
+        for item in &mut self.items {
+            match &mut item.kind {
+                ItemKind::Function(function) => f(&mut function.body),
+                ItemKind::Test(test) => f(&mut test.body),
+                ItemKind::Struct(Struct { methods, .. })
+                | ItemKind::Enum(Enum { methods, .. })
+                | ItemKind::Impl(Impl {
+                    functions: methods, ..
+                }) => {
+                    for method in methods {
+                        f(&mut method.function.body);
+                    }
+                }
+                ItemKind::Trait(one) => {
+                    let functions = one.functions.iter_mut();
+                    functions
+                        .filter_map(|function| function.default.as_mut())
+                        .for_each(&mut *f);
+                }
+                ItemKind::Import(_) | ItemKind::Const(_) | ItemKind::Alias(_) => {}
+            }
+        }
+    }
+}
+
 /// A name or keyword-like word, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The name itself; its first letter tells `UPPER` and `name` apart.
-    pub text: Arc<str>,
+    pub text: Rc<str>,
     /// Where it stands.
     pub span: Span,
 }
@@ -48,12 +76,29 @@ impl Name {
 }
 
 /// Doc comments above something: `///` lines, or the `//!` lines of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doc {
-    /// All lines joined by line breaks, without the slashes and one blank behind them.
-    pub text: Arc<str>,
     /// From the first line to the last.
     pub span: Span,
+}
+
+impl Doc {
+    /// All lines joined by line breaks, without the slashes and one blank behind them; from the text of the file, since the
+    /// compiler itself has no use for it.
+    pub fn text(&self, file: &str) -> String {
+        let lines = file[self.span.range()].lines().filter_map(|line| {
+            let comment = line.trim_start_matches([' ', '\t']);
+            let text = match comment.strip_prefix("//!") {
+                Some(text) => text,
+                None => comment
+                    .strip_prefix("///")
+                    .filter(|text| !text.starts_with('/'))?,
+            };
+            let text = text.trim_end_matches('\r');
+            Some(text.strip_prefix(' ').unwrap_or(text))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
 }
 
 // ---- items
@@ -113,7 +158,7 @@ pub struct Import {
     /// What is bound.
     pub what: ImportWhat,
     /// The import string, unescaped.
-    pub path: Arc<str>,
+    pub path: Rc<str>,
     /// Where the string stands, quotes included.
     pub path_span: Span,
 }
@@ -353,7 +398,7 @@ pub struct Alias {
 #[derive(Clone, Debug)]
 pub struct Test {
     /// What it says it tests.
-    pub name: Arc<str>,
+    pub name: Rc<str>,
     /// Where the name stands, quotes included.
     pub name_span: Span,
     /// The capabilities it asks for.
@@ -434,6 +479,17 @@ pub struct Block {
     pub stmts: Vec<Stmt>,
     /// Levels of expressions below, at most [`MAX_DEPTH`].
     pub depth: u16,
+}
+
+impl Block {
+    /// Without statements.
+    pub fn empty(span: Span) -> Block {
+        Block {
+            span,
+            stmts: Vec::new(),
+            depth: 0,
+        }
+    }
 }
 
 /// A statement, or the body of an arm.
@@ -563,7 +619,7 @@ pub enum ExprKind {
     /// `true`, `false`.
     Bool(bool),
     /// `b"..."`.
-    Bytes(Arc<[u8]>),
+    Bytes(Rc<[u8]>),
     /// `"..."`, text blocks, interpolation.
     String(Vec<StringPart>),
     /// `()`.
@@ -670,7 +726,7 @@ pub enum ExprKind {
 #[derive(Clone, Debug)]
 pub enum StringPart {
     /// What is written, escapes already read; never empty.
-    Text(Arc<str>),
+    Text(Rc<str>),
     /// `${expression}`.
     Expr(Expr),
 }
@@ -830,7 +886,7 @@ pub enum PatternKind {
     /// `'a'`.
     Char(char),
     /// `"text"`.
-    String(Arc<str>),
+    String(Rc<str>),
     /// `true`, `false`.
     Bool(bool),
     /// `a..=b`; both ends of the same kind is for the checker to see.

@@ -81,8 +81,22 @@ impl Ty {
     pub fn is_unit(&self) -> bool {
         matches!(self, Ty::Tuple(parts) if parts.is_empty())
     }
-    /// Replaces `Param(i)` by `args[i]` everywhere.
+    /// Whether a type parameter is a part of it.
+    pub fn has_param(&self) -> bool {
+        match self {
+            Ty::Param(_) => true,
+            Ty::List(part) | Ty::Set(part) => part.has_param(),
+            Ty::Map(key, value) => key.has_param() || value.has_param(),
+            Ty::Tuple(parts) | Ty::Adt(_, parts) => parts.iter().any(Ty::has_param),
+            Ty::Fn(f) => f.params.iter().any(|p| p.ty.has_param()) || f.ret.has_param(),
+            _ => false,
+        }
+    }
+    /// Replaces `Param(i)` by `args[i]` everywhere. Without parameters the answer shares its parts.
     pub fn substitute(&self, args: &[Ty]) -> Ty {
+        if !self.has_param() {
+            return self.clone();
+        }
         let all = |list: &Rc<[Ty]>| {
             list.iter()
                 .map(|t| t.substitute(args))

@@ -6,13 +6,13 @@ use super::*;
 use crate::ast::{Expr, Name};
 use crate::hir::ExprKind;
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// `base.name` that is not called.
     pub(super) fn field(
         &mut self,
-        expr: &'a Expr,
-        base: &'a Expr,
-        name: &'a Name,
+        expr: &Expr,
+        base: &Expr,
+        name: &Name,
         hint: Option<&Ty>,
     ) -> hir::Expr {
         if name.is_upper() {
@@ -153,7 +153,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     pub(super) fn tuple_field(
         &mut self,
-        base: &'a Expr,
+        base: &Expr,
         index: u32,
         index_span: Span,
         span: Span,
@@ -192,7 +192,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    pub(super) fn index(&mut self, base: &'a Expr, index: &'a Expr, span: Span) -> hir::Expr {
+    pub(super) fn index(&mut self, base: &Expr, index: &Expr, span: Span) -> hir::Expr {
         let base = self.expr(base, Want::Any);
         let ty = self.shape(&base.ty);
         match &ty {
@@ -252,7 +252,7 @@ impl<'a> BodyCx<'_, 'a> {
     pub(super) fn index_or_slice(
         &mut self,
         base: hir::Expr,
-        index: &'a Expr,
+        index: &Expr,
         span: Span,
         element: Ty,
         whole: &Ty,

@@ -6,8 +6,8 @@ use super::*;
 use crate::ast::{Argument, ArgumentKind};
 use crate::hir::{Arg, ExprKind};
 
-impl<'a> BodyCx<'_, 'a> {
-    pub(super) fn look_at(&mut self, arguments: &'a [Argument]) {
+impl BodyCx<'_, '_> {
+    pub(super) fn look_at(&mut self, arguments: &[Argument]) {
         for argument in arguments {
             let value = argument.kind.value();
             if !is_lambda(value) {
@@ -50,11 +50,13 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    /// Checks arguments by position: first those that are no lambdas, then, after `between`, the lambdas.
+    /// Checks arguments by position: first those that are no lambdas, then, after `between`, the lambdas. Before them comes
+    /// the receiver, if there is one.
     pub(super) fn arguments(
         &mut self,
         target: &Target,
-        arguments: &'a [Argument],
+        receiver: Option<Arg>,
+        arguments: &[Argument],
         arguments_span: Span,
         between: impl FnOnce(&mut Self),
     ) -> Vec<Arg> {
@@ -65,7 +67,10 @@ impl<'a> BodyCx<'_, 'a> {
             let message = match &argument.kind {
                 ArgumentKind::Named(name, value) => Diagnostic::error(
                     "E0420",
-                    format!("`{}` takes its arguments by position", target.what),
+                    format!(
+                        "`{}` takes its arguments by position",
+                        self.called(&target.what)
+                    ),
                 )
                 .at(
                     name.span,
@@ -85,28 +90,45 @@ impl<'a> BodyCx<'_, 'a> {
             };
             self.report(message);
             self.look_at(arguments);
-            return Vec::new();
+            return receiver.into_iter().collect();
         }
         if arguments.len() != target.params.len() {
             self.wrong_count(target, arguments, arguments_span);
             self.look_at(arguments);
-            return Vec::new();
+            return receiver.into_iter().collect();
         }
-        // One more for a receiver.
-        let mut values: Vec<Option<Arg>> = Vec::with_capacity(arguments.len() + 1);
-        for (argument, param) in arguments.iter().zip(&target.params) {
-            values.push(match &argument.kind {
-                ArgumentKind::Value(value) if is_lambda(value) && !param.mutable => None,
-                _ => Some(self.argument(target, argument, param)),
-            });
+        // Exactly as much room as is needed: there are many calls.
+        let count = arguments.len() + usize::from(receiver.is_some());
+        let mut values: Vec<Arg> = Vec::with_capacity(count);
+        values.extend(receiver);
+        let waits = |argument: &Argument, param: &TargetParam| match &argument.kind {
+            ArgumentKind::Value(value) => is_lambda(value) && !param.mutable,
+            _ => false,
+        };
+        let mut pairs = arguments.iter().zip(&target.params);
+        if !pairs
+            .clone()
+            .any(|(argument, param)| waits(argument, param))
+        {
+            for (argument, param) in pairs {
+                values.push(self.argument(target, argument, param));
+            }
+            between(self);
+            return values;
+        }
+        let mut all: Vec<Option<Arg>> = Vec::with_capacity(arguments.len());
+        for (argument, param) in pairs.by_ref() {
+            let now = !waits(argument, param);
+            all.push(now.then(|| self.argument(target, argument, param)));
         }
         between(self);
-        for ((argument, param), value) in arguments.iter().zip(&target.params).zip(&mut values) {
-            if value.is_none() {
-                *value = Some(self.argument(target, argument, param));
-            }
+        for ((argument, param), value) in arguments.iter().zip(&target.params).zip(all) {
+            values.push(match value {
+                Some(value) => value,
+                None => self.argument(target, argument, param),
+            });
         }
-        values.into_iter().flatten().collect()
+        values
     }
 
     pub(super) fn wrong_count(
@@ -152,17 +174,21 @@ impl<'a> BodyCx<'_, 'a> {
         self.report(
             Diagnostic::error(
                 "E0418",
-                format!("`{}` takes {}", target.what, count(wanted)),
+                format!("`{}` takes {}", self.called(&target.what), count(wanted)),
             )
             .at(place, label)
-            .note(format!("it is `{}({})`", target.what, shown.join(", "))),
+            .note(format!(
+                "it is `{}({})`",
+                self.called(&target.what),
+                shown.join(", ")
+            )),
         );
     }
 
     pub(super) fn argument(
         &mut self,
         target: &Target,
-        argument: &'a Argument,
+        argument: &Argument,
         param: &TargetParam,
     ) -> Arg {
         let why = Why::Argument(target.what.clone(), param.name.clone(), param.declared);
@@ -178,7 +204,10 @@ impl<'a> BodyCx<'_, 'a> {
                 self.report(
                     Diagnostic::error(
                         "E0502",
-                        format!("{shown} of `{}` takes a value, not a place", target.what),
+                        format!(
+                            "{shown} of `{}` takes a value, not a place",
+                            self.called(&target.what)
+                        ),
                     )
                     .at(argument.span, "nothing changes it")
                     .help("leave `mut` out")
@@ -201,7 +230,7 @@ impl<'a> BodyCx<'_, 'a> {
                 "E0503",
                 format!(
                     "`{}` may change this argument: say so with `mut`",
-                    target.what
+                    self.called(&target.what)
                 ),
             );
             let message = match &place {

@@ -8,7 +8,7 @@ use super::*;
 use crate::ast::Name;
 use crate::hir::{ExprKind, FnRef, TraitFnRef, TraitRef};
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// The arguments of a type that its methods' parameters begin with.
     pub(super) fn type_args(ty: &Ty) -> Vec<Ty> {
         match ty {
@@ -27,7 +27,7 @@ impl<'a> BodyCx<'_, 'a> {
             }
             let snapshot = self.table.snapshot();
             let all = self.raw_args(*id, args, span);
-            let equal = self.cx.fns[id.index()].equal.clone();
+            let equal = &self.cx.fns[id.index()].equal;
             let good = equal.iter().all(|(index, ty)| {
                 self.table
                     .unify(&all[*index as usize], &ty.substitute(&all))
@@ -41,37 +41,32 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     pub(super) fn raw_args(&mut self, id: FnId, prefix: &[Ty], span: Span) -> Vec<Ty> {
-        let function = &self.cx.program.fns[id.index()];
-        let what = rc(impls::last_part(&function.name));
-        let names: Vec<Rc<str>> = function
-            .generics
-            .iter()
-            .map(|generic| generic.name.clone())
-            .collect();
-        names
-            .into_iter()
-            .enumerate()
-            .map(|(index, name)| match prefix.get(index) {
-                Some(ty) => ty.clone(),
-                None => self.fresh(span, Open::Parameter(what.clone(), name)),
-            })
-            .collect()
+        let count = self.cx.program.fns[id.index()].generics.len();
+        let mut args = Vec::with_capacity(count);
+        args.extend(prefix.iter().take(count).cloned());
+        for index in args.len()..count {
+            args.push(self.fresh(span, Open::OfFunction(id, index as u32)));
+        }
+        args
     }
 
     /// Type arguments for a function: the given ones, then variables.
     pub(super) fn instantiate(&mut self, id: FnId, prefix: &[Ty], span: Span) -> Vec<Ty> {
         let args = self.raw_args(id, prefix, span);
-        let equal = self.cx.fns[id.index()].equal.clone();
-        for (index, ty) in equal {
+        for (index, ty) in &self.cx.fns[id.index()].equal {
             self.table
-                .unify(&args[index as usize], &ty.substitute(&args));
+                .unify(&args[*index as usize], &ty.substitute(&args));
         }
         args
     }
 
     /// Asks for the bounds of a function's parameters, from the one at `from` on.
     pub(super) fn demand_bounds(&mut self, id: FnId, args: &[Ty], from: usize, span: Span) {
-        let generics = self.cx.program.fns[id.index()].generics.clone();
+        let generics = &self.cx.program.fns[id.index()].generics;
+        if generics.iter().skip(from).all(|one| one.bounds.is_empty()) {
+            return;
+        }
+        let generics = generics.clone();
         let what = rc(impls::last_part(&self.cx.program.fns[id.index()].name));
         for (generic, arg) in generics.iter().zip(args).skip(from) {
             for bound in &generic.bounds {
@@ -121,9 +116,14 @@ impl<'a> BodyCx<'_, 'a> {
                 .methods
                 .get(&head)
                 .and_then(|methods| methods.get(&name.text))
-                .cloned()
         {
             let args = Self::type_args(ty);
+            if let [id] = ids[..]
+                && self.cx.fns[id.index()].equal.is_empty()
+            {
+                return Ok(Some(Associated::Own(id, args)));
+            }
+            let ids = ids.clone();
             if ids.len() > 1
                 && args
                     .iter()

@@ -19,11 +19,11 @@ pub(super) enum Place {
 pub(super) struct Said {
     pub json: Option<Rc<str>>,
     pub ignore_unknown: bool,
-    pub deprecated: Option<Arc<str>>,
+    pub deprecated: Option<Rc<str>>,
     pub intrinsic: Option<Rc<str>>,
     pub lang: Option<Rc<str>>,
     pub constant: bool,
-    pub conditions: Vec<(Arc<str>, Span)>,
+    pub conditions: Vec<(Rc<str>, Span)>,
 }
 
 impl Checker<'_> {
@@ -99,7 +99,7 @@ impl Checker<'_> {
         said
     }
 
-    fn text(&mut self, attribute: &Attribute) -> Option<Arc<str>> {
+    fn text(&mut self, attribute: &Attribute) -> Option<Rc<str>> {
         let text = string_in(attribute);
         if text.is_some() {
             return text;
@@ -179,13 +179,13 @@ impl Checker<'_> {
 }
 
 /// The one string that an attribute was given.
-fn string_in(attribute: &Attribute) -> Option<Arc<str>> {
+fn string_in(attribute: &Attribute) -> Option<Rc<str>> {
     if let [argument] = &attribute.arguments[..]
         && let ArgumentKind::Value(value) = &argument.kind
         && let ExprKind::String(parts) = &value.kind
     {
         return match &parts[..] {
-            [] => Some(Arc::from("")),
+            [] => Some(Rc::from("")),
             [StringPart::Text(text)] => Some(text.clone()),
             _ => None,
         };

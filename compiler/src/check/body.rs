@@ -32,6 +32,14 @@ impl<'w> Want<'w> {
     }
 }
 
+/// What is called, for messages.
+#[derive(Clone, Debug)]
+pub(super) enum Called {
+    Function(FnId),
+    /// As it is written.
+    Text(Rc<str>),
+}
+
 /// Why a type is wanted.
 #[derive(Clone, Debug)]
 pub(super) enum Why {
@@ -44,7 +52,7 @@ pub(super) enum Why {
     /// The result of a lambda.
     Lambda,
     /// The parameter of something called, declared there.
-    Argument(Rc<str>, Rc<str>, Option<Span>),
+    Argument(Called, Rc<str>, Option<Span>),
     /// A field of something built, declared there.
     Field(Rc<str>, Rc<str>, Span),
     /// The other operand of an operator.
@@ -71,6 +79,14 @@ pub(super) struct Variable {
     pub depth: usize,
 }
 
+/// A name that stands for a variable.
+struct Binding {
+    name: Rc<str>,
+    local: LocalId,
+    /// What it stood for before.
+    hidden: Option<LocalId>,
+}
+
 /// A function or lambda that is open.
 pub(super) struct Frame {
     pub ret: Ty,
@@ -89,14 +105,16 @@ pub(super) struct BodyCx<'c, 'a> {
     pub table: Table,
     pub pending: Vec<Obligation>,
     pub locals: Vec<Variable>,
-    names: FxHashMap<Arc<str>, Vec<LocalId>>,
-    bound: Vec<Arc<str>>,
+    /// The innermost variable of each name.
+    names: FxHashMap<Rc<str>, LocalId>,
+    /// Names that are bound, the innermost last.
+    bound: Vec<Binding>,
     pub frames: Vec<Frame>,
     /// Variables that were used and hide an item of the file, and items that were used, by name: a warning if both.
-    pub hiding: BTreeMap<Arc<str>, Span>,
-    pub named: FxHashMap<Arc<str>, Span>,
+    pub hiding: BTreeMap<Rc<str>, Span>,
+    pub named: Vec<(Rc<str>, Span)>,
     /// Names that `is` had bound where they no longer hold, by the place of the binding.
-    pub ended: FxHashMap<Arc<str>, Span>,
+    pub ended: FxHashMap<Rc<str>, Span>,
 }
 
 impl<'c, 'a> BodyCx<'c, 'a> {
@@ -117,7 +135,7 @@ impl<'c, 'a> BodyCx<'c, 'a> {
             bound: Vec::new(),
             frames: Vec::new(),
             hiding: BTreeMap::new(),
-            named: FxHashMap::default(),
+            named: Vec::new(),
             ended: FxHashMap::default(),
         }
     }
@@ -160,7 +178,7 @@ impl<'c, 'a> BodyCx<'c, 'a> {
     }
 
     /// Resolves a type that was written in the body.
-    pub(super) fn written_type(&mut self, ty: &'a ast::Type, spot: types::Spot) -> Ty {
+    pub(super) fn written_type(&mut self, ty: &ast::Type, spot: types::Spot) -> Ty {
         let scope = self.scope.clone();
         let resolved = self.cx.resolve(ty, &scope, spot);
         self.well_formed(&resolved, ty.span);
@@ -177,18 +195,19 @@ impl<'c, 'a> BodyCx<'c, 'a> {
     }
 
     pub(super) fn close_scope(&mut self, mark: usize) {
-        for name in self.bound.drain(mark..) {
-            if let Some(stack) = self.names.get_mut(&name) {
-                stack.pop();
-            }
+        for binding in self.bound.drain(mark..).rev() {
+            match binding.hidden {
+                Some(outer) => self.names.insert(binding.name, outer),
+                None => self.names.remove(&binding.name),
+            };
         }
     }
 
     /// Closes the scope of names bound by `is`, and remembers them for the message when they are used later.
     pub(super) fn close_is_scope(&mut self, mark: usize) {
         for index in mark..self.bound.len() {
-            let name = self.bound[index].clone();
-            if let Some(local) = self.names.get(&name).and_then(|stack| stack.last()) {
+            let name = self.bound[index].name.clone();
+            if let Some(local) = self.names.get(&name) {
                 let span = self.locals[local.index()].span;
                 self.ended.insert(name, span);
             }
@@ -196,11 +215,17 @@ impl<'c, 'a> BodyCx<'c, 'a> {
         self.close_scope(mark);
     }
 
-    pub(super) fn new_local(&mut self, name: &str, ty: Ty, mutable: bool, span: Span) -> LocalId {
+    pub(super) fn new_local(
+        &mut self,
+        name: Rc<str>,
+        ty: Ty,
+        mutable: bool,
+        span: Span,
+    ) -> LocalId {
         let id = LocalId(self.locals.len() as u32);
         let depth = self.frames.len();
         self.locals.push(Variable {
-            name: rc(name),
+            name,
             ty,
             mutable,
             span,
@@ -212,13 +237,17 @@ impl<'c, 'a> BodyCx<'c, 'a> {
     }
 
     /// Makes a name stand for a variable from here on.
-    pub(super) fn bind(&mut self, name: &Arc<str>, local: LocalId) {
-        self.names.entry(name.clone()).or_default().push(local);
-        self.bound.push(name.clone());
+    pub(super) fn bind(&mut self, name: &Rc<str>, local: LocalId) {
+        let hidden = self.names.insert(name.clone(), local);
+        self.bound.push(Binding {
+            name: name.clone(),
+            local,
+            hidden,
+        });
     }
 
     pub(super) fn find_local(&self, name: &str) -> Option<LocalId> {
-        self.names.get(name).and_then(|stack| stack.last()).copied()
+        self.names.get(name).copied()
     }
 
     /// How many names are bound at the moment.
@@ -227,24 +256,15 @@ impl<'c, 'a> BodyCx<'c, 'a> {
     }
 
     /// The names bound since there were `from` of them, and where.
-    pub(super) fn bound_since(&self, from: usize) -> Vec<(Arc<str>, Span)> {
-        let mut seen: FxHashMap<&str, usize> = FxHashMap::default();
-        let mut out = Vec::new();
-        for name in self.bound[from..].iter().rev() {
-            let depth = seen.entry(name).or_default();
-            *depth += 1;
-            let stack = self.names.get(name).map_or(&[][..], Vec::as_slice);
-            if let Some(local) = stack.len().checked_sub(*depth).and_then(|at| stack.get(at)) {
-                out.push((name.clone(), self.locals[local.index()].span));
-            }
-        }
-        out.reverse();
-        out
+    pub(super) fn bound_since(&self, from: usize) -> Vec<(Rc<str>, Span)> {
+        let bound = self.bound[from..].iter();
+        let places = bound.map(|one| (one.name.clone(), self.locals[one.local.index()].span));
+        places.collect()
     }
 
     /// The names of all variables that can be seen.
     pub(super) fn local_names(&self) -> impl Iterator<Item = &str> {
-        self.bound.iter().map(|name| &**name)
+        self.bound.iter().map(|binding| &*binding.name)
     }
 
     /// Reads a variable: it is used, and captured by the lambdas in between.
@@ -353,17 +373,18 @@ impl<'a> Checker<'a> {
             loops: Vec::new(),
         });
         for (param, span) in params.iter().zip(parameter_spans) {
-            let local = cx.new_local(&param.name, param.ty.clone(), param.mutable, span);
+            let local = cx.new_local(param.name.clone(), param.ty.clone(), param.mutable, span);
             cx.locals[local.index()].parameter = true;
-            cx.bind(&Arc::from(&*param.name), local);
+            cx.bind(&param.name, local);
         }
         for local in &mut cx.locals {
             local.depth = 1;
         }
         let value = match source {
-            Source::Block(block) => {
-                let block = cx.cx.body_of(info_module, block);
-                cx.function_block(block, &ret, &why)
+            Source::Block(span) => {
+                let text = &cx.cx.files.file(span.file).text;
+                let block = cx.cx.loaded[info_module].body(text, span);
+                cx.function_block(&block, &ret, &why)
             }
             Source::Expr(expr) => cx.expr(expr, Want::Must(&ret, &why)),
             Source::Nothing => return,
@@ -465,14 +486,14 @@ impl<'a> Checker<'a> {
     }
 }
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// The block of a function: its value is the result.
-    fn function_block(&mut self, block: &'a Block, ret: &Ty, why: &Why) -> hir::Expr {
+    fn function_block(&mut self, block: &Block, ret: &Ty, why: &Why) -> hir::Expr {
         self.block(block, Want::Must(ret, why))
     }
 
     /// The condition of an `if`, a `while` or a guard: the names that `is` binds in it stay bound.
-    pub(super) fn condition(&mut self, expr: &'a Expr, what: &'static str) -> hir::Expr {
+    pub(super) fn condition(&mut self, expr: &Expr, what: &'static str) -> hir::Expr {
         use crate::ast::{BinaryOp, ExprKind};
         match &expr.kind {
             ExprKind::Paren(inner) => self.condition(inner, what),

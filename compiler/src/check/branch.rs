@@ -7,8 +7,8 @@ use super::*;
 use crate::ast::{self, Else, Expr, If};
 use crate::hir::ExprKind;
 
-impl<'a> BodyCx<'_, 'a> {
-    pub(super) fn if_stmt(&mut self, branches: &'a If, span: Span) -> hir::Expr {
+impl BodyCx<'_, '_> {
+    pub(super) fn if_stmt(&mut self, branches: &If, span: Span) -> hir::Expr {
         let mark = self.open_scope();
         let condition = self.condition(&branches.condition, "`if`");
         let then = self.block(&branches.then, Want::Drop);
@@ -35,7 +35,7 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// An `if` with `else`, as an expression.
-    pub(super) fn if_expr(&mut self, branches: &'a If, span: Span, want: Want) -> hir::Expr {
+    pub(super) fn if_expr(&mut self, branches: &If, span: Span, want: Want) -> hir::Expr {
         let mark = self.open_scope();
         let condition = self.condition(&branches.condition, "`if`");
         let then = self.block(&branches.then, want);
@@ -72,8 +72,8 @@ impl<'a> BodyCx<'_, 'a> {
 
     pub(super) fn match_expr(
         &mut self,
-        value: &'a Expr,
-        arms: &'a [ast::Arm],
+        value: &Expr,
+        arms: &[ast::Arm],
         span: Span,
         want: Want,
     ) -> hir::Expr {
@@ -81,7 +81,7 @@ impl<'a> BodyCx<'_, 'a> {
         let value_ty = value.ty.clone();
         let mut ty = Ty::Never;
         let mut first = span;
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(arms.len());
         for arm in arms {
             let mark = self.open_scope();
             let pattern = self.pattern(&arm.pattern, &value_ty, Binding::Match);

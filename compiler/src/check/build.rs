@@ -1,17 +1,17 @@
 //! Structs and variants are built.
 
-use super::body::{BodyCx, Want, Why};
+use super::body::{BodyCx, Called, Want, Why};
 use super::call::{Target, TargetParam, is_lambda};
 use super::path::Constructor;
 use super::*;
 use crate::ast::{Argument, ArgumentKind, Expr, ExprKind as Ast, Name};
 use crate::hir::{Arg, ExprKind, FnRef};
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     pub(super) fn build(
         &mut self,
         found: Constructor,
-        arguments: &'a [Argument],
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -63,21 +63,20 @@ impl<'a> BodyCx<'_, 'a> {
             })
             .collect();
         let target = Target {
-            what: variant.name.clone(),
+            what: Called::Text(variant.name.clone()),
             params,
         };
         let fields = if variant.fields.is_empty() {
             Vec::new()
         } else {
-            let values = self.arguments(&target, arguments, arguments_span, |_| {});
-            values
-                .into_iter()
-                .enumerate()
-                .filter_map(|(index, value)| match value {
-                    Arg::Value(value) => Some((index as u32, value)),
-                    Arg::Lent(_) => None,
-                })
-                .collect()
+            let values = self.arguments(&target, None, arguments, arguments_span, |_| {});
+            let mut fields = Vec::with_capacity(values.len());
+            for (index, value) in values.into_iter().enumerate() {
+                if let Arg::Value(value) = value {
+                    fields.push((index as u32, value));
+                }
+            }
+            fields
         };
         hir::Expr {
             kind: ExprKind::Build {
@@ -101,7 +100,7 @@ impl<'a> BodyCx<'_, 'a> {
         variant: &hir::Variant,
         is_struct: bool,
         args: &Rc<[Ty]>,
-        arguments: &'a [Argument],
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         ty: Ty,
@@ -109,7 +108,7 @@ impl<'a> BodyCx<'_, 'a> {
         let mut base = None;
         let mut given: Vec<Option<Span>> = vec![None; variant.fields.len()];
         // The field, the place and the expression of each argument; lambdas are checked after the others.
-        let mut parts: Vec<(usize, &'a Expr)> = Vec::new();
+        let mut parts: Vec<(usize, &Expr)> = Vec::new();
         for (index, argument) in arguments.iter().enumerate() {
             match &argument.kind {
                 ArgumentKind::Rest(value) => {
@@ -172,7 +171,8 @@ impl<'a> BodyCx<'_, 'a> {
                 }
             }
         }
-        let mut fields: Vec<(u32, hir::Expr)> = values.into_iter().flatten().collect();
+        let mut fields: Vec<(u32, hir::Expr)> = Vec::with_capacity(variant.fields.len());
+        fields.extend(values.into_iter().flatten());
         if base.is_none() {
             self.fill_defaults(
                 found,
@@ -197,13 +197,13 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// Notes that a field is given.
-    fn give(
+    fn give<'e>(
         &mut self,
         variant: &hir::Variant,
-        name: &'a Name,
-        value: &'a Expr,
+        name: &Name,
+        value: &'e Expr,
         given: &mut [Option<Span>],
-        parts: &mut Vec<(usize, &'a Expr)>,
+        parts: &mut Vec<(usize, &'e Expr)>,
     ) {
         match variant
             .fields

@@ -1,6 +1,6 @@
 //! Calls of functions, methods and function values.
 
-use super::body::{BodyCx, Want};
+use super::body::{BodyCx, Called, Want};
 use super::path::{Associated, Base};
 use super::*;
 use crate::ast::{Argument, Expr, ExprKind as Ast, Name};
@@ -8,7 +8,7 @@ use crate::hir::{ExprKind, FnRef, TraitFnRef};
 
 /// What is called: its name and what it takes, the receiver left out.
 pub(super) struct Target {
-    pub what: Rc<str>,
+    pub what: Called,
     pub params: Vec<TargetParam>,
 }
 
@@ -19,12 +19,12 @@ pub(super) struct TargetParam {
     pub declared: Option<Span>,
 }
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     pub(super) fn call(
         &mut self,
-        expr: &'a Expr,
-        callee: &'a Expr,
-        arguments: &'a [Argument],
+        expr: &Expr,
+        callee: &Expr,
+        arguments: &[Argument],
         arguments_span: Span,
         hint: Option<&Ty>,
     ) -> hir::Expr {
@@ -59,7 +59,7 @@ impl<'a> BodyCx<'_, 'a> {
             Ast::Name(name) if self.find_local(&name.text).is_none() => {
                 match self.cx.find_value(self.module, &name.text) {
                     Some(ValueItem::Fn(id)) => {
-                        self.named.insert(name.text.clone(), name.span);
+                        self.named.push((name.text.clone(), name.span));
                         self.see(id, name);
                         self.call_function(id, &[], arguments, arguments_span, span, hint)
                     }
@@ -84,7 +84,7 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// Looks at the arguments of something that is not known.
-    fn broken_call(&mut self, arguments: &'a [Argument], span: Span) -> hir::Expr {
+    fn broken_call(&mut self, arguments: &[Argument], span: Span) -> hir::Expr {
         self.look_at(arguments);
         finish::nothing(Ty::Error, span)
     }
@@ -92,9 +92,9 @@ impl<'a> BodyCx<'_, 'a> {
     /// `base.name(…)`: a function of a module, type or trait, or a method.
     fn call_member(
         &mut self,
-        base: &'a Expr,
-        name: &'a Name,
-        arguments: &'a [Argument],
+        base: &Expr,
+        name: &Name,
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -161,8 +161,8 @@ impl<'a> BodyCx<'_, 'a> {
     fn call_method(
         &mut self,
         receiver: hir::Expr,
-        name: &'a Name,
-        arguments: &'a [Argument],
+        name: &Name,
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -338,7 +338,7 @@ impl<'a> BodyCx<'_, 'a> {
             })
             .collect();
         Target {
-            what: rc(impls::last_part(&function.name)),
+            what: Called::Function(id),
             params,
         }
     }
@@ -357,7 +357,7 @@ impl<'a> BodyCx<'_, 'a> {
         &mut self,
         id: FnId,
         prefix: &[Ty],
-        arguments: &'a [Argument],
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -366,7 +366,7 @@ impl<'a> BodyCx<'_, 'a> {
         let ret = self.cx.program.fns[id.index()].ret.substitute(&args);
         self.expect_result(&ret, hint);
         let target = self.target(id, &args, 0);
-        let values = self.arguments(&target, arguments, arguments_span, |cx| {
+        let values = self.arguments(&target, None, arguments, arguments_span, |cx| {
             cx.demand_bounds(id, &args, 0, span)
         });
         hir::Expr {
@@ -382,7 +382,7 @@ impl<'a> BodyCx<'_, 'a> {
         id: FnId,
         prefix: &[Ty],
         receiver: hir::Expr,
-        arguments: &'a [Argument],
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -392,10 +392,10 @@ impl<'a> BodyCx<'_, 'a> {
         self.expect_result(&ret, hint);
         let receiver = self.receiver(receiver, self.cx.fns[id.index()].receiver, id);
         let target = self.target(id, &args, 1);
-        let mut values = self.arguments(&target, arguments, arguments_span, |cx| {
+        let receiver = Some(receiver);
+        let values = self.arguments(&target, receiver, arguments, arguments_span, |cx| {
             cx.demand_bounds(id, &args, 0, span)
         });
-        values.insert(0, receiver);
         hir::Expr {
             kind: ExprKind::Call(FnRef { id, args }, values),
             ty: ret,
@@ -411,7 +411,7 @@ impl<'a> BodyCx<'_, 'a> {
         self_ty: Option<Ty>,
         receiver: Option<hir::Expr>,
         name: &Name,
-        arguments: &'a [Argument],
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -430,15 +430,12 @@ impl<'a> BodyCx<'_, 'a> {
         let receiver = receiver.map(|receiver| self.receiver(receiver, how, function));
         let target = self.target(function, &args, skip);
         let own = 1 + self.cx.program.traits[of.index()].generics.len();
-        let mut values = self.arguments(&target, arguments, arguments_span, |cx| {
+        let values = self.arguments(&target, receiver, arguments, arguments_span, |cx| {
             if !known {
                 cx.demand_self(of, &args, name.span, function);
             }
             cx.demand_bounds(function, &args, own, span);
         });
-        if let Some(receiver) = receiver {
-            values.insert(0, receiver);
-        }
         hir::Expr {
             kind: ExprKind::CallTrait(TraitFnRef { of, method, args }, values),
             ty: ret,
@@ -448,8 +445,8 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn call_value(
         &mut self,
-        callee: &'a Expr,
-        arguments: &'a [Argument],
+        callee: &Expr,
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -461,7 +458,7 @@ impl<'a> BodyCx<'_, 'a> {
     fn call_checked(
         &mut self,
         callee: hir::Expr,
-        arguments: &'a [Argument],
+        arguments: &[Argument],
         arguments_span: Span,
         span: Span,
         hint: Option<&Ty>,
@@ -470,12 +467,11 @@ impl<'a> BodyCx<'_, 'a> {
         match &ty {
             Ty::Fn(f) => {
                 self.expect_result(&f.ret, hint);
-                let what = rc(self.cx.files.text(callee.span));
-                let what = if what.len() > 40 {
-                    rc("this function")
-                } else {
-                    what
+                let what = match self.cx.files.text(callee.span) {
+                    long if long.len() > 40 => "this function",
+                    text => text,
                 };
+                let what = Called::Text(rc(what));
                 let params = f
                     .params
                     .iter()
@@ -486,8 +482,8 @@ impl<'a> BodyCx<'_, 'a> {
                         declared: None,
                     })
                     .collect();
-                let values =
-                    self.arguments(&Target { what, params }, arguments, arguments_span, |_| {});
+                let target = Target { what, params };
+                let values = self.arguments(&target, None, arguments, arguments_span, |_| {});
                 hir::Expr {
                     kind: ExprKind::CallValue(Box::new(callee), values),
                     ty: f.ret.clone(),

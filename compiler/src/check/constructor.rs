@@ -8,7 +8,7 @@ use super::*;
 use crate::ast::{Expr, ExprKind as Ast, Name};
 use crate::hir::ExprKind;
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// Which struct or variant a lone capitalised name means, by the rule of the language: the expected enum's variant;
     /// if it is called or matched with parentheses the struct; the file's variant; the core's struct or variant.
     pub(super) fn constructor(
@@ -223,8 +223,8 @@ impl<'a> BodyCx<'_, 'a> {
     /// The struct or variant at the end of a path: `Shape.Circle`, `shapes.Circle`, `shapes.Shape.Circle`.
     pub(super) fn path_constructor(
         &mut self,
-        base: &'a Expr,
-        name: &'a Name,
+        base: &Expr,
+        name: &Name,
         expected: Option<&Ty>,
         span: Span,
     ) -> Option<Constructor> {
@@ -389,7 +389,7 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// `Shape.Circle` and the like as a value.
-    pub(super) fn upper_path(&mut self, expr: &'a Expr, hint: Option<&Ty>) -> hir::Expr {
+    pub(super) fn upper_path(&mut self, expr: &Expr, hint: Option<&Ty>) -> hir::Expr {
         let Ast::Field { base, name } = &expr.kind else {
             return finish::nothing(Ty::Error, expr.span);
         };

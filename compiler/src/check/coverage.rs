@@ -2,6 +2,7 @@
 
 use super::alternatives::alternatives;
 use super::exhaust::{Exhaust, TooHard};
+use super::plain;
 use super::verify::*;
 use super::*;
 use crate::hir::{Arm, Expr, Pattern, PatternKind};
@@ -24,6 +25,9 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
         let unsure = has_error(&value.ty)
             || (arms.iter()).any(|arm| torn(arm) || has_error_inside(&arm.pattern));
         if unsure || value.ty == Ty::Never {
+            return;
+        }
+        if plain::all_in_order(&self.cx.cx.program, &value.ty, arms) {
             return;
         }
         let mut question = Exhaust::new(self.cx.cx);
@@ -109,6 +113,9 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
 
     /// `value is pattern`: a warning if it always or never matches.
     pub(super) fn is_pattern(&mut self, pattern: &Pattern, value: &Expr) {
+        if plain::is_of_several(&self.cx.cx.program, pattern) {
+            return;
+        }
         self.parts_reached(pattern);
         if has_error(&value.ty) || has_error_inside(pattern) {
             return;
@@ -124,7 +131,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
 
     /// Alternatives of one pattern that can never match.
     pub(super) fn parts_reached(&mut self, pattern: &Pattern) {
-        if !has_error_inside(pattern) {
+        if !plain::is_flat(pattern) && !has_error_inside(pattern) {
             self.inner_reached(&[], pattern, false);
         }
     }
@@ -167,7 +174,7 @@ impl<'b, 'c, 'a> Verifier<'b, 'c, 'a> {
 
     /// A pattern where only one that always matches may stand.
     pub(super) fn always(&mut self, pattern: &Pattern, what: &str) {
-        if has_error_inside(pattern) {
+        if plain::takes_all(pattern) || has_error_inside(pattern) {
             return;
         }
         match Exhaust::new(self.cx.cx).missing(&[pattern], &pattern.ty) {

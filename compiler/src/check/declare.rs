@@ -21,7 +21,7 @@ const SHELLS: &[(&str, usize)] = &[
 /// The names of one list, such as the fields of a struct, to find those that are declared twice.
 #[derive(Default)]
 pub(super) struct Once {
-    places: FxHashMap<Arc<str>, Span>,
+    places: FxHashMap<Rc<str>, Span>,
 }
 
 impl Once {
@@ -40,7 +40,7 @@ impl<'a> Checker<'a> {
         let loaded = self.loaded;
         for (module, file) in loaded.iter().enumerate() {
             self.program.modules.push(Module {
-                path: rc(&file.path),
+                path: file.path.clone(),
                 is_std: file.is_std,
             });
             self.scopes.push(Scope::default());
@@ -128,7 +128,7 @@ impl<'a> Checker<'a> {
                     state: ConstState::New,
                 });
                 self.program.consts.push(hir::Const {
-                    name: rc(&decl.name.text),
+                    name: decl.name.text.clone(),
                     module: module as u32,
                     ty: Ty::Error,
                     body: Rc::new(hir::Body {
@@ -179,7 +179,7 @@ impl<'a> Checker<'a> {
                     .then(|| traits::builtin(&decl.name.text))
                     .flatten();
                 self.program.traits.push(hir::Trait {
-                    name: rc(&decl.name.text),
+                    name: decl.name.text.clone(),
                     module: module as u32,
                     generics: Vec::new(),
                     methods: Vec::new(),
@@ -253,7 +253,7 @@ impl<'a> Checker<'a> {
             defaults: Vec::new(),
         });
         self.program.adts.push(Adt {
-            name: rc(&name.text),
+            name: name.text.clone(),
             module: module as u32,
             is_struct: matches!(decl, AdtDecl::Struct(_)),
             generics: Vec::new(),
@@ -354,7 +354,7 @@ impl<'a> Checker<'a> {
         self.known.option = adt(self, "Option");
         self.known.result = adt(self, "Result");
         self.known.error = adt(self, "Error");
-        let names: Vec<(Arc<str>, TypeItem)> = self
+        let names: Vec<(Rc<str>, TypeItem)> = self
             .core
             .types
             .iter()

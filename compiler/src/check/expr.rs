@@ -7,9 +7,9 @@ use super::*;
 use crate::ast::{Expr, ExprKind as Ast, Name, StringPart};
 use crate::hir::{Builtin, ExprKind, Piece};
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// Checks an expression.
-    pub(super) fn expr(&mut self, expr: &'a Expr, want: Want) -> hir::Expr {
+    pub(super) fn expr(&mut self, expr: &Expr, want: Want) -> hir::Expr {
         match &expr.kind {
             Ast::Paren(inner) => self.expr(inner, want),
             Ast::Block(block) => self.block(block, want),
@@ -29,7 +29,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn leaf(&mut self, expr: &'a Expr, hint: Option<&Ty>) -> hir::Expr {
+    fn leaf(&mut self, expr: &Expr, hint: Option<&Ty>) -> hir::Expr {
         let span = expr.span;
         let simple = |kind, ty| hir::Expr { kind, ty, span };
         match &expr.kind {
@@ -37,7 +37,7 @@ impl<'a> BodyCx<'_, 'a> {
             Ast::Float(value) => simple(ExprKind::Float(value.to_bits()), Ty::Float),
             Ast::Char(value) => simple(ExprKind::Char(*value), Ty::Char),
             Ast::Bool(value) => simple(ExprKind::Bool(*value), Ty::Bool),
-            Ast::Bytes(value) => simple(ExprKind::Bytes(Rc::from(&**value)), Ty::Bytes),
+            Ast::Bytes(value) => simple(ExprKind::Bytes(value.clone()), Ty::Bytes),
             Ast::Unit => finish::nothing(Ty::unit(), span),
             Ast::String(parts) => self.string(parts, span),
             Ast::Name(name) => self.name(name, hint),
@@ -87,15 +87,15 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn string(&mut self, parts: &'a [StringPart], span: Span) -> hir::Expr {
+    fn string(&mut self, parts: &[StringPart], span: Span) -> hir::Expr {
         let kind = match parts {
             [] => ExprKind::Str(rc("")),
-            [StringPart::Text(text)] => ExprKind::Str(rc(text)),
+            [StringPart::Text(text)] => ExprKind::Str(text.clone()),
             _ => {
                 let mut pieces = Vec::with_capacity(parts.len());
                 for part in parts {
                     pieces.push(match part {
-                        StringPart::Text(text) => Piece::Text(rc(text)),
+                        StringPart::Text(text) => Piece::Text(text.clone()),
                         StringPart::Expr(inner) => {
                             let value = self.expr(inner, Want::Any);
                             let ty = value.ty.clone();
@@ -123,7 +123,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
         match self.cx.find_value(self.module, &name.text) {
             Some(item) => {
-                self.named.insert(name.text.clone(), name.span);
+                self.named.push((name.text.clone(), name.span));
                 self.value_item(item, name, hint)
             }
             None => {
@@ -262,7 +262,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn tuple(&mut self, parts: &'a [Expr], span: Span, hint: Option<&Ty>) -> hir::Expr {
+    fn tuple(&mut self, parts: &[Expr], span: Span, hint: Option<&Ty>) -> hir::Expr {
         let hints = match hint.map(|hint| self.shallow(hint)) {
             Some(Ty::Tuple(hints)) if hints.len() == parts.len() => Some(hints),
             _ => None,
@@ -295,7 +295,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn list(&mut self, items: &'a [Expr], span: Span, hint: Option<&Ty>) -> hir::Expr {
+    fn list(&mut self, items: &[Expr], span: Span, hint: Option<&Ty>) -> hir::Expr {
         let element = match hint.map(|hint| self.shallow(hint)) {
             Some(Ty::List(element)) => (*element).clone(),
             _ => self.fresh(span, Open::List),
@@ -320,12 +320,12 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn map(&mut self, entries: &'a [(Expr, Expr)], span: Span, hint: Option<&Ty>) -> hir::Expr {
+    fn map(&mut self, entries: &[(Expr, Expr)], span: Span, hint: Option<&Ty>) -> hir::Expr {
         let (key, value) = match hint.map(|hint| self.shallow(hint)) {
             Some(Ty::Map(key, value)) => ((*key).clone(), (*value).clone()),
             _ => (self.fresh(span, Open::Map), self.fresh(span, Open::Map)),
         };
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(entries.len());
         let first = entries
             .first()
             .map_or((span, span), |(key, value)| (key.span, value.span));
@@ -343,7 +343,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn range(&mut self, start: &'a Expr, end: &'a Expr, inclusive: bool, span: Span) -> hir::Expr {
+    fn range(&mut self, start: &Expr, end: &Expr, inclusive: bool, span: Span) -> hir::Expr {
         let why = Why::Needs("a range");
         let start = self.expr(start, Want::Must(&Ty::Int, &why));
         let end = self.expr(end, Want::Must(&Ty::Int, &why));

@@ -39,7 +39,7 @@ impl BodyCx<'_, '_> {
             told: false,
         };
         closer.expr(&mut value);
-        let mut locals = Vec::new();
+        let mut locals = Vec::with_capacity(closer.cx.locals.len());
         for index in 0..closer.cx.locals.len() {
             let ty = closer.cx.locals[index].ty.clone();
             let span = closer.cx.locals[index].span;
@@ -79,6 +79,14 @@ impl BodyCx<'_, '_> {
             if !seen.insert(span) {
                 continue;
             }
+            let what = match what {
+                Open::OfFunction(id, index) => {
+                    let function = &self.cx.program.fns[id.index()];
+                    let what = rc(impls::last_part(&function.name));
+                    Open::Parameter(what, function.generics[index as usize].name.clone())
+                }
+                what => what,
+            };
             let message = match what {
                 Open::List => Diagnostic::error("E0414", "nothing says what this list holds")
                     .at(span, "elements of what type?")
@@ -110,9 +118,11 @@ impl BodyCx<'_, '_> {
                         .at(span, "a parameter of this lambda")
                         .help(format!("write it: `|{name}: Type| …`"))
                 }
-                Open::Other => Diagnostic::error("E0414", "nothing says what type this has")
-                    .at(span, "")
-                    .help("write the type where it is bound: `let x: Type = …`"),
+                Open::Other | Open::OfFunction(..) => {
+                    Diagnostic::error("E0414", "nothing says what type this has")
+                        .at(span, "")
+                        .help("write the type where it is bound: `let x: Type = …`")
+                }
             };
             self.report(message);
         }

@@ -14,8 +14,10 @@ pub(super) enum Open {
     List,
     /// Keys and values of `[:]`.
     Map,
-    /// A type parameter of something that was called or built: its name, then the parameter's.
+    /// A type parameter of something that was built: its name, then the parameter's.
     Parameter(Rc<str>, Rc<str>),
+    /// A type parameter of a function, by its position.
+    OfFunction(FnId, u32),
     /// The parameter of a lambda.
     Lambda(Rc<str>),
     /// Anything else.
@@ -55,7 +57,7 @@ impl Table {
     }
 
     /// The same without a copy.
-    fn look<'t>(&'t self, mut ty: &'t Ty) -> &'t Ty {
+    pub(super) fn look<'t>(&'t self, mut ty: &'t Ty) -> &'t Ty {
         while let Ty::Infer(id) = ty {
             match &self.variables[*id as usize].value {
                 Some(value) => ty = value,
@@ -110,8 +112,13 @@ impl Table {
         }
     }
 
+    /// Whether a type is known to be `Never`.
+    pub(super) fn is_never(&self, ty: &Ty) -> bool {
+        matches!(self.look(ty), Ty::Never)
+    }
+
     pub(super) fn mark_never(&mut self, ty: &Ty) {
-        if let Ty::Infer(id) = self.shallow(ty) {
+        if let Ty::Infer(id) = *self.look(ty) {
             self.variables[id as usize].never = true;
         }
     }
@@ -217,6 +224,9 @@ impl Table {
 
     /// Whether a type has grown beyond all reason.
     pub(super) fn too_large(&self, ty: &Ty) -> bool {
+        if !has_parts(self.look(ty)) {
+            return false;
+        }
         let mut left = MAX_TYPE_PARTS;
         self.measure(ty, MAX_TYPE_DEPTH, &mut left)
     }
@@ -243,6 +253,14 @@ impl Table {
             _ => false,
         }
     }
+}
+
+/// Whether a type is made of others.
+fn has_parts(ty: &Ty) -> bool {
+    matches!(
+        ty,
+        Ty::List(_) | Ty::Set(_) | Ty::Map(..) | Ty::Tuple(_) | Ty::Adt(..) | Ty::Fn(_)
+    )
 }
 
 /// Whether a type mentions variables.

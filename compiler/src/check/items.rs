@@ -103,7 +103,7 @@ impl<'a> Checker<'a> {
         declared
             .iter()
             .map(|generic| Generic {
-                name: rc(&generic.name.text),
+                name: generic.name.text.clone(),
                 bounds: generic
                     .bounds
                     .iter()
@@ -113,7 +113,7 @@ impl<'a> Checker<'a> {
             .collect()
     }
 
-    pub(super) fn unique_generics(&mut self, outer: &[(Arc<str>, Ty)], generics: &[ast::Generic]) {
+    pub(super) fn unique_generics(&mut self, outer: &[(Rc<str>, Ty)], generics: &[ast::Generic]) {
         for (index, generic) in generics.iter().enumerate() {
             let first = generics[..index]
                 .iter()
@@ -160,7 +160,7 @@ impl<'a> Checker<'a> {
                 );
                 self.fns[id.index()].public = item.public.is_some();
                 if !self.is_intrinsic(id) {
-                    self.fns[id.index()].source = Source::Block(&function.body);
+                    self.fns[id.index()].source = Source::Block(function.body.span);
                 }
             }
             ItemKind::Struct(decl) => self.struct_item(module, item, decl),
@@ -183,13 +183,13 @@ impl<'a> Checker<'a> {
                 };
                 self.parameters(id, &decl.parameters, &scope);
                 let info = &mut self.fns[id.index()];
-                info.source = Source::Block(&decl.body);
+                info.source = Source::Block(decl.body.span);
                 info.owner = Owner::Test;
                 info.scope = Rc::new(scope);
                 self.program.fns[id.index()].ret = Ty::unit();
                 if !self.is_std(module) {
                     self.program.tests.push(hir::Test {
-                        name: rc(&decl.name),
+                        name: decl.name.clone(),
                         module: module as u32,
                         function: id,
                     });
@@ -277,7 +277,7 @@ impl<'a> Checker<'a> {
                         function
                     }));
                     fields.push(hir::Field {
-                        name: rc(&field.name.text),
+                        name: field.name.text.clone(),
                         ty,
                         json: said.json,
                         default: None,
@@ -291,7 +291,7 @@ impl<'a> Checker<'a> {
                         .map(|(field, decl)| (field.json.clone(), field.name.clone(), decl.span)),
                 );
                 self.program.adts[id.index()].variants = vec![hir::Variant {
-                    name: rc(&decl.name.text),
+                    name: decl.name.text.clone(),
                     json: None,
                     named: true,
                     fields,
@@ -370,7 +370,7 @@ impl<'a> Checker<'a> {
                         let ty = self.resolve(part, &scope, Spot::Plain);
                         self.written(&ty, part.span, &generics);
                         fields.push(hir::Field {
-                            name: rc(&name.text),
+                            name: name.text.clone(),
                             ty,
                             json: None,
                             default: None,
@@ -379,7 +379,7 @@ impl<'a> Checker<'a> {
                 }
             }
             variants.push(hir::Variant {
-                name: rc(&variant.name.text),
+                name: variant.name.text.clone(),
                 json: said.json,
                 named,
                 fields,
@@ -428,7 +428,7 @@ impl<'a> Checker<'a> {
             );
             self.fns[id.index()].public = method.public.is_some();
             if !self.is_intrinsic(id) {
-                self.fns[id.index()].source = Source::Block(&method.function.body);
+                self.fns[id.index()].source = Source::Block(method.function.body.span);
             }
             let known = self
                 .methods
@@ -498,7 +498,7 @@ impl<'a> Checker<'a> {
                     hir::FnBody::Intrinsic(_)
                 )
             {
-                info.source = Source::Block(body);
+                info.source = Source::Block(body.span);
             }
             let position = self.program.traits[id.index()].methods.len() as u32;
             let known = self.traits[id.index()]
@@ -512,7 +512,7 @@ impl<'a> Checker<'a> {
             self.program.traits[id.index()]
                 .methods
                 .push(hir::TraitMethod {
-                    name: rc(&signature.name.text),
+                    name: signature.name.text.clone(),
                     function: fn_id,
                 });
         }
@@ -570,7 +570,7 @@ impl<'a> Checker<'a> {
             let info = &mut self.fns[id.index()];
             info.public = true;
             if !matches!(self.program.fns[id.index()].body, hir::FnBody::Intrinsic(_)) {
-                info.source = Source::Block(&method.function.body);
+                info.source = Source::Block(method.function.body.span);
             }
             functions.push(id);
         }
@@ -599,7 +599,7 @@ impl<'a> Checker<'a> {
                     _ => None,
                 })
                 .collect();
-            let mut by_name: BTreeMap<Arc<str>, Vec<TraitId>> = BTreeMap::new();
+            let mut by_name: BTreeMap<Rc<str>, Vec<TraitId>> = BTreeMap::new();
             for id in traits {
                 for function in &self.traits[id.index()].decl.functions {
                     let name = function.signature.name.text.clone();

@@ -7,11 +7,11 @@ use super::*;
 use crate::ast::{Expr, LambdaParameter, PatternKind};
 use crate::hir::{ExprKind, FnTy, FnTyParam, Lambda, LambdaParam};
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     pub(super) fn lambda(
         &mut self,
-        parameters: &'a [LambdaParameter],
-        body: &'a Expr,
+        parameters: &[LambdaParameter],
+        body: &Expr,
         span: Span,
         hint: Option<&Ty>,
     ) -> hir::Expr {
@@ -66,8 +66,8 @@ impl<'a> BodyCx<'_, 'a> {
             loops: Vec::new(),
         });
         let mark = self.open_scope();
-        let mut params = Vec::new();
-        let mut types = Vec::new();
+        let mut params = Vec::with_capacity(parameters.len());
+        let mut types = Vec::with_capacity(parameters.len());
         let bound = self.bound_count();
         for (index, parameter) in parameters.iter().enumerate() {
             let wanted = expected.as_ref().and_then(|f| f.params.get(index)).cloned();
@@ -123,7 +123,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn lambda_parameter(
         &mut self,
-        parameter: &'a LambdaParameter,
+        parameter: &LambdaParameter,
         wanted: Option<FnTyParam>,
         broken: bool,
     ) -> (LambdaParam, FnTyParam) {
@@ -185,7 +185,7 @@ impl<'a> BodyCx<'_, 'a> {
             .map_or(mutable, |wanted| wanted.mutable || (broken && mutable));
         let param = match name {
             Some(name) => {
-                let local = self.new_local(&name.text, ty.clone(), mutable, name.span);
+                let local = self.new_local(name.text.clone(), ty.clone(), mutable, name.span);
                 self.locals[local.index()].parameter = true;
                 self.bind(&name.text, local);
                 LambdaParam {
@@ -195,7 +195,7 @@ impl<'a> BodyCx<'_, 'a> {
                 }
             }
             None => {
-                let local = self.new_local("_", ty.clone(), mutable, parameter.span);
+                let local = self.new_local(rc("_"), ty.clone(), mutable, parameter.span);
                 self.locals[local.index()].used = true;
                 let pattern = match &parameter.pattern.kind {
                     PatternKind::Wildcard => None,

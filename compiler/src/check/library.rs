@@ -19,24 +19,10 @@ pub(super) struct Reach {
     known: BTreeSet<TraitId>,
 }
 
-impl<'a> Checker<'a> {
+impl Checker<'_> {
     /// Whether a body stands in the library and waits until it is needed.
     pub(super) fn waits(&self, module: usize) -> bool {
         self.is_std(module) && !self.whole_library
-    }
-
-    /// A body, read now if it stands in the library and was left out of the tree.
-    pub(super) fn body_of(&self, module: usize, block: &'a ast::Block) -> &'a ast::Block {
-        let later = &self.loaded[module].later;
-        let found = later.binary_search_by_key(&block.span.start, |(start, _)| *start);
-        match found {
-            Ok(at) => later[at].1.get_or_init(|| {
-                let text = &self.files.file(block.span.file).text;
-                // The library is in order, its tests see to that.
-                crate::parser::body(text, block.span).unwrap_or_else(|| block.clone())
-            }),
-            Err(_) => block,
-        }
     }
 
     /// Notes that a finished body names a function.

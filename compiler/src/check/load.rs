@@ -8,9 +8,10 @@ use crate::ast::{self, ItemKind};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::package::{self, Foreign, MAX_CHAIN, MAX_PACKAGES, Package, PackageError};
 use crate::source::{SourceError, SourceMap, Sources, Span};
-use std::cell::OnceCell;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// The most files in one program, those of the library included.
 const MAX_MODULES: usize = 1000;
@@ -64,21 +65,33 @@ impl Whole {
 pub(super) struct Loaded {
     /// As messages and the source map name it: `main.cop`, `views/list.cop`, `std/web`, `core/list`, and of other packages
     /// `../shapes/main.cop`, `cop1…/html@3/main.cop`.
-    pub path: Arc<str>,
+    pub path: Rc<str>,
     /// The package that it belongs to.
     pub package: PackageId,
     /// How files of other packages import it.
-    pub called: Vec<(PackageId, Arc<str>)>,
+    pub called: Vec<(PackageId, Rc<str>)>,
     /// Whether it belongs to the core or to `std`.
     pub is_std: bool,
     /// Whether it belongs to the core.
     pub is_core: bool,
     /// Its tree.
     pub ast: ast::File,
-    /// Bodies of functions of the library that are not in the tree yet, by their first byte, in order.
-    pub later: Vec<(u32, OnceCell<ast::Block>)>,
+    /// The bodies of its functions and tests, by their first byte. They are taken out of the tree so that each can go when it
+    /// was checked. Those of the library are not even read before.
+    bodies: RefCell<FxHashMap<u32, ast::Block>>,
     /// For each import, in source order, the module it names; `None` if that could not be had.
     pub imports: Vec<Option<usize>>,
+}
+
+impl Loaded {
+    /// A body of the module, whose `text` this is. It can be had once.
+    pub(super) fn body(&self, text: &str, span: Span) -> ast::Block {
+        let known = self.bodies.borrow_mut().remove(&span.start);
+        // The library is in order, its tests see to that.
+        known
+            .or_else(|| crate::parser::body(text, span))
+            .unwrap_or(ast::Block::empty(span))
+    }
 }
 
 struct Loader<'l> {
@@ -154,14 +167,13 @@ pub(super) fn load(
 impl Loader<'_> {
     fn add(&mut self, package: PackageId, path: &str, text: &str) -> usize {
         let file = self.files.add(path, text);
-        let mut later = Vec::new();
-        let ast = if package == PackageId::OWN {
+        let mut left_out = Vec::new();
+        let mut ast = if package == PackageId::OWN {
             crate::parser::parse(file, text, self.diagnostics)
         } else if package == PackageId::LIBRARY {
-            let (ast, bodies) = crate::parser::outline(file, text, self.diagnostics);
-            let starts = bodies.iter().map(|body| (body.start, OnceCell::new()));
-            later.extend(starts);
-            ast
+            let outline = crate::parser::outline(file, text, self.diagnostics);
+            left_out = outline.1;
+            outline.0
         } else {
             // What others should mend is not told to those who use it.
             let mut found = Diagnostics::new();
@@ -170,6 +182,13 @@ impl Loader<'_> {
             self.diagnostics.extend(errors.cloned());
             ast
         };
+        let mut bodies = FxHashMap::default();
+        if left_out.is_empty() {
+            ast.each_body(&mut |body| {
+                let empty = ast::Block::empty(body.span);
+                bodies.insert(body.span.start, std::mem::replace(body, empty));
+            });
+        }
         let index = self.modules.len();
         let is_std = package == PackageId::LIBRARY;
         self.modules.push(Loaded {
@@ -179,7 +198,7 @@ impl Loader<'_> {
             is_std,
             is_core: is_std && path.starts_with("core/"),
             ast,
-            later,
+            bodies: RefCell::new(bodies),
             imports: Vec::new(),
         });
         self.by_path
@@ -210,7 +229,7 @@ impl Loader<'_> {
     /// Loads what the modules from `next` on import.
     fn follow(&mut self, next: &mut usize) {
         while *next < self.modules.len() {
-            let wanted: Vec<(Arc<str>, Span)> = self.modules[*next]
+            let wanted: Vec<(Rc<str>, Span)> = self.modules[*next]
                 .ast
                 .items
                 .iter()

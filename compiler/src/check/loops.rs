@@ -7,13 +7,8 @@ use super::*;
 use crate::ast::{self, Block, Expr, Pattern, Stmt, StmtKind};
 use crate::hir::{ExprKind, Walk};
 
-impl<'a> BodyCx<'_, 'a> {
-    pub(super) fn while_stmt(
-        &mut self,
-        condition: &'a Expr,
-        body: &'a Block,
-        span: Span,
-    ) -> hir::Expr {
+impl BodyCx<'_, '_> {
+    pub(super) fn while_stmt(&mut self, condition: &Expr, body: &Block, span: Span) -> hir::Expr {
         let mark = self.open_scope();
         let forever = matches!(condition.kind, ast::ExprKind::Bool(true));
         let condition = self.condition(condition, "`while`");
@@ -43,9 +38,9 @@ impl<'a> BodyCx<'_, 'a> {
 
     pub(super) fn for_stmt(
         &mut self,
-        pattern: &'a Pattern,
-        values: &'a Expr,
-        body: &'a Block,
+        pattern: &Pattern,
+        values: &Expr,
+        body: &Block,
         span: Span,
     ) -> hir::Expr {
         let walked = self.expr(values, Want::Any);

@@ -1,6 +1,6 @@
 //! When a type is not the one that is wanted: the message, and what could be typed instead.
 
-use super::body::{BodyCx, Want, Why};
+use super::body::{BodyCx, Called, Want, Why};
 use super::*;
 use crate::hir::{Expr, ExprKind};
 
@@ -16,7 +16,7 @@ impl BodyCx<'_, '_> {
 
     /// Sees to it that an expression has a type, or does not come back.
     pub(super) fn coerce(&mut self, mut value: Expr, wanted: &Ty, why: &Why) -> Expr {
-        if self.shallow(&value.ty) == Ty::Never {
+        if self.table.is_never(&value.ty) {
             self.table.mark_never(wanted);
             return value;
         }
@@ -122,6 +122,14 @@ impl BodyCx<'_, '_> {
         }
     }
 
+    /// How messages name what is called.
+    pub(super) fn called<'s>(&'s self, what: &'s Called) -> &'s str {
+        match what {
+            Called::Function(id) => impls::last_part(&self.cx.program.fns[id.index()].name),
+            Called::Text(text) => text,
+        }
+    }
+
     /// Says where a wanted type comes from.
     pub(super) fn explain(&self, message: &mut Diagnostic, why: &Why) {
         let (span, text) = match why {
@@ -132,9 +140,11 @@ impl BodyCx<'_, '_> {
                 "this declares no result, so it gives `()`".to_string(),
             ),
             Why::Argument(what, param, Some(span)) => {
+                let what = self.called(what);
                 (*span, format!("the parameter `{param}` of `{what}`"))
             }
             Why::Argument(what, param, None) => {
+                let what = self.called(what);
                 if param.is_empty() {
                     message.notes.push(format!("an argument of `{what}`"));
                 } else {
@@ -163,7 +173,9 @@ impl BodyCx<'_, '_> {
         let in_std = self.cx.is_std(self.cx.module_of(span)) && !self.cx.is_std(self.module);
         if in_std {
             message.notes.push(match why {
-                Why::Argument(what, param, _) => format!("the parameter `{param}` of `{what}`"),
+                Why::Argument(what, param, _) => {
+                    format!("the parameter `{param}` of `{}`", self.called(what))
+                }
                 Why::Field(what, field, _) => format!("the field `{field}` of `{what}`"),
                 _ => return,
             });

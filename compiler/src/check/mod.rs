@@ -54,6 +54,7 @@ mod operator;
 mod path;
 mod pattern;
 mod places;
+mod plain;
 mod signature;
 mod stmt;
 pub(crate) mod suggest;
@@ -75,7 +76,6 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use declare::rc;
 use load::{Loaded, PackageId, Whole};
@@ -195,7 +195,7 @@ struct Checker<'a> {
     /// When the built-in traits hold for structs and enums, by trait, then by type.
     derived: Vec<Vec<derive::Summary>>,
     /// Types, traits and constants marked `@deprecated`, by the place of their names, and why.
-    deprecated: FxHashMap<Span, Arc<str>>,
+    deprecated: FxHashMap<Span, Rc<str>>,
     /// Aliases that are being resolved, the innermost last.
     alias_stack: Vec<usize>,
     /// Constants that are being checked, the innermost last.
@@ -262,7 +262,7 @@ impl Head {
 }
 
 /// Something by name, in the order in which it was added.
-type Names<T> = IndexMap<Arc<str>, T, FxBuildHasher>;
+type Names<T> = IndexMap<Rc<str>, T, FxBuildHasher>;
 
 /// The names of a module.
 #[derive(Default)]
@@ -272,7 +272,7 @@ struct Scope {
     /// Variants of the enums that are declared in or imported into the module.
     variants: Names<Vec<(AdtId, u32)>>,
     /// Traits in sight that have a function of a name.
-    trait_methods: BTreeMap<Arc<str>, Vec<TraitId>>,
+    trait_methods: BTreeMap<Rc<str>, Vec<TraitId>>,
 }
 
 /// What a name of a module stands for.
@@ -362,7 +362,7 @@ struct TraitInfo<'a> {
     decl: &'a ast::Trait,
     scope: Rc<TypeScope>,
     /// Position of a method by its name.
-    methods: FxHashMap<Arc<str>, u32>,
+    methods: FxHashMap<Rc<str>, u32>,
 }
 
 struct ImplInfo<'a> {
@@ -408,7 +408,8 @@ enum Owner {
 /// What is to be checked as the body of a function.
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    Block(&'a ast::Block),
+    /// The body that stands there, to be had from [`Loaded::body`].
+    Block(Span),
     Expr(&'a ast::Expr),
     /// Nothing: an intrinsic or a method without default.
     Nothing,
@@ -427,7 +428,7 @@ struct FnInfo<'a> {
     inherited: usize,
     /// `@where("T = …")`: the parameter must be this type, over the function's generics.
     equal: Vec<(u32, Ty)>,
-    deprecated: Option<Arc<str>>,
+    deprecated: Option<Rc<str>>,
     /// `@constant`: named without parentheses.
     constant: bool,
     used: Cell<bool>,
@@ -439,7 +440,7 @@ struct FnInfo<'a> {
 #[derive(Clone, Default)]
 struct TypeScope {
     module: usize,
-    params: Vec<(Arc<str>, Ty)>,
+    params: Vec<(Rc<str>, Ty)>,
     self_ty: Option<Ty>,
 }
 

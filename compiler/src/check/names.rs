@@ -117,7 +117,7 @@ impl Checker<'_> {
     }
 
     /// Says that a type or trait is not known.
-    pub(super) fn unknown_type(&mut self, module: usize, name: &Name, params: &[(Arc<str>, Ty)]) {
+    pub(super) fn unknown_type(&mut self, module: usize, name: &Name, params: &[(Rc<str>, Ty)]) {
         if !self.complete(module) {
             return;
         }

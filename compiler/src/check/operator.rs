@@ -47,11 +47,11 @@ fn plain(op: Ast) -> Option<(BinaryOp, Group)> {
     })
 }
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     pub(super) fn unary(
         &mut self,
         op: AstUnary,
-        operand: &'a Expr,
+        operand: &Expr,
         span: Span,
         hint: Option<&Ty>,
     ) -> hir::Expr {
@@ -102,8 +102,8 @@ impl<'a> BodyCx<'_, 'a> {
         &mut self,
         op: Ast,
         op_span: Span,
-        left: &'a Expr,
-        right: &'a Expr,
+        left: &Expr,
+        right: &Expr,
         span: Span,
         hint: Option<&Ty>,
     ) -> hir::Expr {
@@ -134,13 +134,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn coalesce(
-        &mut self,
-        left: &'a Expr,
-        right: &'a Expr,
-        span: Span,
-        hint: Option<&Ty>,
-    ) -> hir::Expr {
+    fn coalesce(&mut self, left: &Expr, right: &Expr, span: Span, hint: Option<&Ty>) -> hir::Expr {
         let wanted = hint.map(|hint| self.cx.option_of(hint.clone()));
         let value = self.expr(left, wanted.as_ref().map_or(Want::Any, Want::Hint));
         let ty = self.shape(&value.ty);
@@ -192,8 +186,8 @@ impl<'a> BodyCx<'_, 'a> {
         &mut self,
         op: Ast,
         op_span: Span,
-        left: &'a Expr,
-        right: &'a Expr,
+        left: &Expr,
+        right: &Expr,
         span: Span,
         hint: Option<&Ty>,
     ) -> hir::Expr {
@@ -419,7 +413,7 @@ impl<'a> BodyCx<'_, 'a> {
         target: &hir::Expr,
         op: Ast,
         op_span: Span,
-        value: &'a Expr,
+        value: &Expr,
     ) -> (Option<BinaryOp>, hir::Expr) {
         let ty = self.shape(&target.ty);
         let value = self.expr(value, Want::Hint(&ty));

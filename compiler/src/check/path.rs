@@ -37,9 +37,9 @@ pub(super) enum Associated {
     Trait(TraitId, u32),
 }
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// What the expression before a point stands for, if it is no value.
-    pub(super) fn path_base(&mut self, base: &'a Expr) -> Base {
+    pub(super) fn path_base(&mut self, base: &Expr) -> Base {
         match &base.kind {
             Ast::Name(name) if self.find_local(&name.text).is_none() => {
                 match self.cx.module_named(self.module, &name.text) {
@@ -149,7 +149,7 @@ impl<'a> BodyCx<'_, 'a> {
                     .decl
                     .generics
                     .iter()
-                    .map(|generic| rc(&generic.name.text))
+                    .map(|generic| generic.name.text.clone())
                     .collect();
                 (ty, names)
             }

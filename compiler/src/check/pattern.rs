@@ -33,14 +33,9 @@ pub(super) struct State {
     shared: Option<Vec<Bound>>,
 }
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// Checks a pattern against a type, and binds its names from here on.
-    pub(super) fn pattern(
-        &mut self,
-        pattern: &'a Pattern,
-        ty: &Ty,
-        binding: Binding,
-    ) -> hir::Pattern {
+    pub(super) fn pattern(&mut self, pattern: &Pattern, ty: &Ty, binding: Binding) -> hir::Pattern {
         let mut state = State {
             binding,
             bound: Vec::new(),
@@ -55,7 +50,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     pub(super) fn part(
         &mut self,
-        pattern: &'a Pattern,
+        pattern: &Pattern,
         ty: &Ty,
         state: &mut State,
         inside: bool,
@@ -91,7 +86,7 @@ impl<'a> BodyCx<'_, 'a> {
             }
             Ast::String(text) => {
                 if self.is_type(ty, &Ty::String, span) {
-                    kind = PatternKind::Str(rc(text));
+                    kind = PatternKind::Str(text.clone());
                 }
             }
             Ast::Range(start, end) => {
@@ -198,7 +193,7 @@ impl<'a> BodyCx<'_, 'a> {
                     );
                 }
                 let mutable = lent || state.binding == Binding::Mutable;
-                self.new_local(&name.text, ty.clone(), mutable, name.span)
+                self.new_local(name.text.clone(), ty.clone(), mutable, name.span)
             }
         };
         state.bound.push(Bound {
@@ -240,7 +235,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn tuple_pattern(
         &mut self,
-        parts: &'a [Pattern],
+        parts: &[Pattern],
         ty: &Ty,
         span: Span,
         state: &mut State,
@@ -286,7 +281,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn list_pattern(
         &mut self,
-        elements: &'a [ListElement],
+        elements: &[ListElement],
         ty: &Ty,
         span: Span,
         state: &mut State,
@@ -343,7 +338,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn alternatives(
         &mut self,
-        alternatives: &'a [Pattern],
+        alternatives: &[Pattern],
         ty: &Ty,
         state: &mut State,
         inside: bool,

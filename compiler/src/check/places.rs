@@ -5,9 +5,9 @@ use super::*;
 use crate::ast::Expr;
 use crate::hir::{ExprKind, PatternKind, Place, Step, StepKind};
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// The left side of an assignment.
-    pub(super) fn place_expr(&mut self, expr: &'a Expr) -> hir::Expr {
+    pub(super) fn place_expr(&mut self, expr: &Expr) -> hir::Expr {
         self.expr(expr, Want::Any)
     }
 
@@ -36,6 +36,8 @@ impl<'a> BodyCx<'_, 'a> {
             },
             _ => return None,
         };
+        // Most places have one step.
+        place.steps.reserve_exact(1);
         place.steps.push(Step {
             kind,
             ty: expr.ty.clone(),

@@ -90,7 +90,7 @@ impl<'a> Checker<'a> {
             let ty = self.resolve(&parameter.ty, scope, Spot::Parameter);
             self.written(&ty, parameter.ty.span, &shared);
             self.program.fns[id.index()].params.push(Param {
-                name: rc(&parameter.name.text),
+                name: parameter.name.text.clone(),
                 mutable: parameter.mutable.is_some(),
                 ty,
             });

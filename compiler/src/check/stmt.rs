@@ -6,8 +6,8 @@ use super::*;
 use crate::ast::{Block, Expr, Let, Stmt, StmtKind};
 use crate::hir::ExprKind;
 
-impl<'a> BodyCx<'_, 'a> {
-    pub(super) fn block(&mut self, block: &'a Block, want: Want) -> hir::Expr {
+impl BodyCx<'_, '_> {
+    pub(super) fn block(&mut self, block: &Block, want: Want) -> hir::Expr {
         let mark = self.open_scope();
         let mut stmts = Vec::with_capacity(block.stmts.len());
         let mut tail = None;
@@ -110,7 +110,7 @@ impl<'a> BodyCx<'_, 'a> {
         self.report(message);
     }
 
-    fn stmt(&mut self, stmt: &'a Stmt, out: &mut Vec<hir::Stmt>) {
+    fn stmt(&mut self, stmt: &Stmt, out: &mut Vec<hir::Stmt>) {
         match &stmt.kind {
             StmtKind::Let(binding) => self.let_stmt(binding, stmt.span, out),
             _ => {
@@ -121,7 +121,7 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// A statement that is not a `let`, or the body of an arm.
-    pub(super) fn body_stmt(&mut self, stmt: &'a Stmt, want: Want) -> hir::Expr {
+    pub(super) fn body_stmt(&mut self, stmt: &Stmt, want: Want) -> hir::Expr {
         let span = stmt.span;
         let value = match &stmt.kind {
             StmtKind::Expr(expr) => return self.expr(expr, want),
@@ -157,7 +157,7 @@ impl<'a> BodyCx<'_, 'a> {
         value
     }
 
-    fn return_stmt(&mut self, value: Option<&'a Expr>, span: Span) -> hir::Expr {
+    fn return_stmt(&mut self, value: Option<&Expr>, span: Span) -> hir::Expr {
         let Some(frame) = self.frames.last() else {
             if let Some(value) = value {
                 self.expr(value, Want::Any);
@@ -193,7 +193,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
     }
 
-    fn let_stmt(&mut self, binding: &'a Let, span: Span, out: &mut Vec<hir::Stmt>) {
+    fn let_stmt(&mut self, binding: &Let, span: Span, out: &mut Vec<hir::Stmt>) {
         let mutable = binding.mutable.is_some();
         let value = match &binding.ty {
             Some(ty) => {
@@ -241,10 +241,10 @@ impl<'a> BodyCx<'_, 'a> {
 
     fn assign(
         &mut self,
-        place: &'a Expr,
+        place: &Expr,
         op: Option<ast::BinaryOp>,
         op_span: Span,
-        value: &'a Expr,
+        value: &Expr,
         span: Span,
     ) -> hir::Expr {
         let target = self.place_expr(place);

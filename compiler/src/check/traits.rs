@@ -59,9 +59,12 @@ enum Verdict {
     Fails(Vec<String>),
 }
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// Asks that a trait holds for a type.
     pub(super) fn demand(&mut self, ty: &Ty, of: TraitRef, span: Span, asker: Asker) {
+        if self.cx.program.traits[of.id.index()].builtin.is_some() && self.is_plain(ty) {
+            return;
+        }
         self.meet(Obligation {
             of,
             ty: ty.clone(),
@@ -70,6 +73,14 @@ impl<'a> BodyCx<'_, 'a> {
             whole: None,
             depth: 0,
         });
+    }
+
+    /// Whether a type is known to be one of those that have all built-in traits.
+    fn is_plain(&self, ty: &Ty) -> bool {
+        matches!(
+            self.table.look(ty),
+            Ty::Int | Ty::Float | Ty::Bool | Ty::Char | Ty::String | Ty::Bytes
+        )
     }
 
     /// Asks that a built-in trait holds for a type.
@@ -89,13 +100,15 @@ impl<'a> BodyCx<'_, 'a> {
 
     /// Meets an obligation, or keeps it for later.
     fn meet(&mut self, obligation: Obligation) {
-        let mut work = vec![obligation];
-        while let Some(obligation) = work.pop() {
+        let mut work = Vec::new();
+        let mut next = Some(obligation);
+        while let Some(obligation) = next {
             match self.verdict(&obligation, &mut work) {
                 Verdict::Holds => {}
                 Verdict::Open => self.pending.push(obligation),
                 Verdict::Fails(why) => self.trait_missing(&obligation, why),
             }
+            next = work.pop();
         }
     }
 
@@ -348,7 +361,7 @@ impl<'a> BodyCx<'_, 'a> {
     /// Asks for the bounds that the arguments of an alias must meet.
     pub(super) fn alias_bounds(&mut self, used: &AliasUse) {
         let info = &self.cx.aliases[used.alias];
-        let (generics, name) = (info.generics.clone(), rc(&info.decl.name.text));
+        let (generics, name) = (info.generics.clone(), info.decl.name.text.clone());
         for (generic, arg) in generics.iter().zip(&used.args) {
             for bound in &generic.bounds {
                 let asker = Asker::Written(name.clone(), generic.name.clone());

@@ -7,14 +7,9 @@ use super::*;
 use crate::ast::Expr;
 use crate::hir::{Builtin, ExprKind, Try};
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     /// `value is pattern`; its names stay bound in the scope at hand.
-    pub(super) fn is(
-        &mut self,
-        value: &'a Expr,
-        pattern: &'a ast::Pattern,
-        span: Span,
-    ) -> hir::Expr {
+    pub(super) fn is(&mut self, value: &Expr, pattern: &ast::Pattern, span: Span) -> hir::Expr {
         let value = self.expr(value, Want::Any);
         let ty = value.ty.clone();
         let pattern = self.pattern(pattern, &ty, pattern::Binding::Match);
@@ -31,7 +26,7 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// `e?`.
-    pub(super) fn try_expr(&mut self, inner: &'a Expr, span: Span) -> hir::Expr {
+    pub(super) fn try_expr(&mut self, inner: &Expr, span: Span) -> hir::Expr {
         let value = self.expr(inner, Want::Any);
         let ty = self.shape(&value.ty);
         let question = Span {

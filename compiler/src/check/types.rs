@@ -17,7 +17,7 @@ pub(super) enum Spot {
 
 impl<'a> Checker<'a> {
     /// Resolves a type. Whether bounds hold is not looked at here.
-    pub(super) fn resolve(&mut self, ty: &'a Type, scope: &TypeScope, spot: Spot) -> Ty {
+    pub(super) fn resolve(&mut self, ty: &Type, scope: &TypeScope, spot: Spot) -> Ty {
         match &ty.kind {
             TypeKind::Named(named) => {
                 let resolved = self.resolve_named(named, scope);
@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn resolve_named(&mut self, named: &'a NamedType, scope: &TypeScope) -> Ty {
+    fn resolve_named(&mut self, named: &NamedType, scope: &TypeScope) -> Ty {
         let args: Vec<Ty> = named
             .arguments
             .iter()
@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A named type with its arguments, which are resolved already.
-    fn apply_named(&mut self, named: &'a NamedType, args: Vec<Ty>, scope: &TypeScope) -> Ty {
+    fn apply_named(&mut self, named: &NamedType, args: Vec<Ty>, scope: &TypeScope) -> Ty {
         if named.module.is_none()
             && let Some((_, ty)) = scope
                 .params
@@ -337,7 +337,7 @@ impl<'a> Checker<'a> {
     /// A trait with its arguments, as written in a bound or an impl.
     pub(super) fn resolve_trait(
         &mut self,
-        named: &'a NamedType,
+        named: &NamedType,
         scope: &TypeScope,
     ) -> Option<hir::TraitRef> {
         let args: Vec<Ty> = named
@@ -394,7 +394,7 @@ impl<'a> Checker<'a> {
 }
 
 /// Type parameters as types, counted from `first`.
-pub(super) fn params_of(generics: &[ast::Generic], first: usize) -> Vec<(Arc<str>, Ty)> {
+pub(super) fn params_of(generics: &[ast::Generic], first: usize) -> Vec<(Rc<str>, Ty)> {
     generics
         .iter()
         .enumerate()

@@ -111,7 +111,8 @@ impl BodyCx<'_, '_> {
             );
         }
         for (name, span) in &self.hiding {
-            if let Some(item) = self.named.get(name) {
+            let mut named = self.named.iter().rev();
+            if let Some((_, item)) = named.find(|(other, _)| other == name) {
                 out.push(
                     Diagnostic::warning(
                         "W0305",

@@ -8,10 +8,10 @@ use super::*;
 use crate::ast::{Name, PatternArgument, PatternKind as Ast, PatternPath};
 use crate::hir::PatternKind;
 
-impl<'a> BodyCx<'_, 'a> {
+impl BodyCx<'_, '_> {
     pub(super) fn path_pattern(
         &mut self,
-        path: &'a PatternPath,
+        path: &PatternPath,
         ty: &Ty,
         span: Span,
         state: &mut State,
@@ -82,7 +82,7 @@ impl<'a> BodyCx<'_, 'a> {
     }
 
     /// Binds the names of a pattern whose variant is not known, so that they are not reported where they are used.
-    pub(super) fn ignore_arguments(&mut self, path: &'a PatternPath, state: &mut State) {
+    pub(super) fn ignore_arguments(&mut self, path: &PatternPath, state: &mut State) {
         for argument in path.arguments.iter().flatten() {
             if let PatternArgument::Pattern(pattern) | PatternArgument::Named(_, pattern) = argument
             {
@@ -93,7 +93,7 @@ impl<'a> BodyCx<'_, 'a> {
 
     pub(super) fn pattern_constructor(
         &mut self,
-        path: &'a PatternPath,
+        path: &PatternPath,
         ty: &Ty,
         span: Span,
     ) -> Option<Constructor> {
@@ -134,7 +134,7 @@ impl<'a> BodyCx<'_, 'a> {
     pub(super) fn pattern_fields(
         &mut self,
         found: &Constructor,
-        path: &'a PatternPath,
+        path: &PatternPath,
         args: &Rc<[Ty]>,
         span: Span,
         state: &mut State,
@@ -180,7 +180,7 @@ impl<'a> BodyCx<'_, 'a> {
         }
         let mut given: Vec<Option<Span>> = vec![None; variant.fields.len()];
         let mut rest = false;
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(arguments.len());
         let mut position = 0;
         for argument in arguments {
             let (field, pattern) = match argument {

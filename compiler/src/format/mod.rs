@@ -76,12 +76,12 @@ fn difference(file: FileId, (text, before): (&str, &Lexed), formatted: &str) -> 
         let comments = all.iter().filter(|piece| piece.is_comment());
         comments.map(|piece| piece.text(text).to_owned()).collect()
     };
-    let docs = |lexed: &Lexed| -> Vec<String> {
+    let docs = |text: &str, lexed: &Lexed| -> Vec<String> {
         let texts = lexed.docs.values().chain(&lexed.module_docs);
-        texts.map(|doc| doc.text.to_string()).collect()
+        texts.map(|doc| doc.text(text)).collect()
     };
-    let is_same =
-        comments(text, before) == comments(formatted, &after) && docs(before) == docs(&after);
+    let is_same = comments(text, before) == comments(formatted, &after)
+        && docs(text, before) == docs(formatted, &after);
     (!is_same).then_some(0)
 }
 

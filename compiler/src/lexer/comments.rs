@@ -7,37 +7,31 @@ use crate::source::Span;
 use std::ops::Range;
 
 /// Lines of a doc comment, as they come.
-pub struct DocLines<'s> {
+pub struct DocLines {
     place: Range<usize>,
-    texts: Vec<&'s str>,
 }
 
-impl<'s> DocLines<'s> {
-    fn add(lines: &mut Option<Self>, place: Range<usize>, text: &'s str) {
-        let lines = lines.get_or_insert(DocLines {
-            place: place.clone(),
-            texts: Vec::new(),
-        });
-        lines.place.end = place.end;
-        lines.texts.push(text);
+impl DocLines {
+    fn add(lines: &mut Option<Self>, place: Range<usize>) {
+        match lines {
+            Some(lines) => lines.place.end = place.end,
+            None => *lines = Some(DocLines { place }),
+        }
     }
 }
 
-impl<'s> Scanner<'s> {
+impl Scanner<'_> {
     pub(super) fn comment(&mut self, span: Range<usize>) {
-        let comment = self.text[span.clone()].trim_end_matches('\r');
-        let line = |line: &'s str| line.strip_prefix(' ').unwrap_or(line);
-        if let Some(text) = comment.strip_prefix("//!") {
-            self.module_doc(span, line(text));
-        } else if let Some(text) = comment
-            .strip_prefix("///")
-            .filter(|text| !text.starts_with('/'))
-        {
-            DocLines::add(&mut self.doc, span, line(text));
+        let comment = &self.text.as_bytes()[span.clone()];
+        match comment {
+            [b'/', b'/', b'!', ..] => self.module_doc(span),
+            [b'/', b'/', b'/', b'/', ..] => {}
+            [b'/', b'/', b'/', ..] => DocLines::add(&mut self.doc, span),
+            _ => {}
         }
     }
 
-    fn module_doc(&mut self, span: Range<usize>, line: &'s str) {
+    fn module_doc(&mut self, span: Range<usize>) {
         if !self.out.tokens.is_empty() {
             let warning =
                 Diagnostic::warning("W0101", "`//!` below the top of the file documents nothing")
@@ -49,13 +43,12 @@ impl<'s> Scanner<'s> {
             self.out.found.push(warning);
             return;
         }
-        DocLines::add(&mut self.module_doc, span, line);
+        DocLines::add(&mut self.module_doc, span);
     }
 
     /// Doc comments as the tree has them.
-    pub(super) fn doc(&self, lines: DocLines<'s>) -> Doc {
+    pub(super) fn doc(&self, lines: DocLines) -> Doc {
         Doc {
-            text: lines.texts.join("\n").into(),
             span: self.span(lines.place),
         }
     }

@@ -91,9 +91,9 @@ struct Scanner<'s> {
     out: Lexed,
     line_break: Option<Break>,
     /// `///` lines that wait for their token.
-    doc: Option<DocLines<'s>>,
+    doc: Option<DocLines>,
     /// `//!` lines.
-    module_doc: Option<DocLines<'s>>,
+    module_doc: Option<DocLines>,
     open: Vec<Open>,
     /// Brackets did not match.
     unbalanced: bool,

@@ -5,7 +5,7 @@ use super::literal::{self, Literal};
 use super::{Scanner, Token};
 use crate::diagnostic::Diagnostic;
 use std::ops::Range;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// A text block whose end is not reached yet. The indentation that its lines lose is known only then.
 pub struct TextBlock {
@@ -30,7 +30,7 @@ impl Scanner<'_> {
         let in_block = block.is_some();
         let (piece, end) = self.text_piece(in_block);
         let token_end = self.logos.span().end;
-        let text: Arc<str> = if in_block {
+        let text: Rc<str> = if in_block {
             "".into()
         } else {
             match self.text[piece.clone()] {

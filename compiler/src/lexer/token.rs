@@ -2,7 +2,7 @@
 
 use logos::Logos;
 use rustc_hash::FxHashSet;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// A token with the bytes it covers.
 pub type Spanned = (usize, Token, usize);
@@ -20,14 +20,14 @@ pub enum Integer {
 
 /// The names of a file: each is kept once.
 #[derive(Default)]
-pub struct Names(FxHashSet<Arc<str>>);
+pub struct Names(FxHashSet<Rc<str>>);
 
 impl Names {
-    fn name(&mut self, text: &str) -> Arc<str> {
+    fn name(&mut self, text: &str) -> Rc<str> {
         if let Some(known) = self.0.get(text) {
             return known.clone();
         }
-        let name: Arc<str> = text.into();
+        let name: Rc<str> = text.into();
         self.0.insert(name.clone());
         name
     }
@@ -80,11 +80,11 @@ pub enum Token {
     Int(Integer),
     Float(f64),
     Char(char),
-    Bytes(Arc<[u8]>),
-    Str(Arc<str>),
-    StrHead(Arc<str>),
-    StrMid(Arc<str>),
-    StrTail(Arc<str>),
+    Bytes(Rc<[u8]>),
+    Str(Rc<str>),
+    StrHead(Rc<str>),
+    StrMid(Rc<str>),
+    StrTail(Rc<str>),
 
     /// What did not parse and has been reported; put in by the parser's recovery.
     Broken,
@@ -93,9 +93,9 @@ pub enum Token {
     #[token("\n")]
     Newline,
     #[regex(r"[a-z_][A-Za-z0-9_]*", |lexer| lexer.extras.name(lexer.slice()))]
-    Ident(Arc<str>),
+    Ident(Rc<str>),
     #[regex(r"[A-Z][A-Za-z0-9_]*", |lexer| lexer.extras.name(lexer.slice()))]
-    Upper(Arc<str>),
+    Upper(Rc<str>),
     #[token("_", priority = 5)]
     Underscore,
 

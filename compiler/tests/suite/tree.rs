@@ -418,10 +418,9 @@ fn text_blocks_lose_the_indentation_of_their_end() {
 
 #[test]
 fn doc_comments_belong_to_what_stands_below() {
-    let tree = parse(
-        "//! The module.\n//! Two lines.\n\n/// A point.\n///\n///  Indented.\n@deprecated(\"no\")\npub struct Point {\n    /// Across.\n    x: Int\n    /// Far.\n    pub fn far(self) -> Bool { true }\n}\n\n/// Colours.\nenum Colour {\n    /// Like blood.\n    Red, Green\n}\n\n//// no doc\nfn f() { }\n",
-    );
-    let docs = |docs: &Option<Doc>| docs.as_ref().map(|doc| doc.text.to_string());
+    let source = "//! The module.\n//! Two lines.\n\n/// A point.\n///\n///  Indented.\n@deprecated(\"no\")\npub struct Point {\n    /// Across.\n    x: Int\n    /// Far.\n    pub fn far(self) -> Bool { true }\n}\n\n/// Colours.\nenum Colour {\n    /// Like blood.\n    Red, Green\n}\n\n//// no doc\nfn f() { }\n";
+    let tree = parse(source);
+    let docs = |docs: &Option<Doc>| docs.as_ref().map(|doc| doc.text(source));
     assert_eq!(docs(&tree.docs).as_deref(), Some("The module.\nTwo lines."));
     assert_eq!(
         docs(&tree.items[0].docs).as_deref(),

@@ -4,7 +4,7 @@ use super::Context;
 use crate::ast::*;
 use crate::lexer::Integer;
 use crate::source::Span;
-use std::sync::Arc;
+use std::rc::Rc;
 
 impl Context {
     pub fn expr(&mut self, start: usize, kind: ExprKind, end: usize) -> Expr {
@@ -149,22 +149,26 @@ impl Context {
         self.expr(start, ExprKind::Int(value), end)
     }
 
-    pub fn string(&mut self, start: usize, text: Arc<str>, end: usize) -> Expr {
-        let mut parts = Vec::new();
-        push_text(&mut parts, text);
+    pub fn string(&mut self, start: usize, text: Rc<str>, end: usize) -> Expr {
+        let parts = match text.is_empty() {
+            true => Vec::new(),
+            false => vec![StringPart::Text(text)],
+        };
         self.expr(start, ExprKind::String(parts), end)
     }
 
     pub fn interpolation(
         &mut self,
         start: usize,
-        head: Arc<str>,
+        head: Rc<str>,
         first: Expr,
-        middle: Vec<(Arc<str>, Expr)>,
-        tail: Arc<str>,
+        middle: Vec<(Rc<str>, Expr)>,
+        tail: Rc<str>,
         end: usize,
     ) -> Expr {
-        let mut parts = Vec::with_capacity(middle.len() * 2 + 3);
+        let texts = middle.iter().map(|(text, _)| text).chain([&head, &tail]);
+        let texts = texts.filter(|text| !text.is_empty()).count();
+        let mut parts = Vec::with_capacity(middle.len() + 1 + texts);
         push_text(&mut parts, head);
         parts.push(StringPart::Expr(first));
         for (text, value) in middle {
@@ -313,7 +317,7 @@ fn mark(span: Span, kind: &ExprKind) -> Span {
 }
 
 /// Adds a piece of text unless it is empty.
-fn push_text(parts: &mut Vec<StringPart>, text: Arc<str>) {
+fn push_text(parts: &mut Vec<StringPart>, text: Rc<str>) {
     if !text.is_empty() {
         parts.push(StringPart::Text(text));
     }

@@ -4,7 +4,7 @@ use super::Context;
 use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// A parameter as the grammar sees it.
 pub enum RawParameter {
@@ -22,7 +22,7 @@ pub enum Member {
 }
 
 impl Context {
-    pub fn name(&self, start: usize, text: Arc<str>, end: usize) -> Name {
+    pub fn name(&self, start: usize, text: Rc<str>, end: usize) -> Name {
         Name {
             text,
             span: self.span(start, end),
@@ -73,7 +73,7 @@ impl Context {
     pub fn import_module(
         &self,
         name: Name,
-        (path, path_span): (Arc<str>, Span),
+        (path, path_span): (Rc<str>, Span),
     ) -> Option<Box<ItemKind>> {
         Some(Box::new(ItemKind::Import(Import {
             what: ImportWhat::Module(name),
@@ -85,7 +85,7 @@ impl Context {
     pub fn import_names(
         &self,
         names: Vec<ImportName>,
-        (path, path_span): (Arc<str>, Span),
+        (path, path_span): (Rc<str>, Span),
     ) -> Option<Box<ItemKind>> {
         Some(Box::new(ItemKind::Import(Import {
             what: ImportWhat::Names(names),
@@ -185,7 +185,7 @@ impl Context {
 
     pub fn test(
         &mut self,
-        (name, name_span): (Arc<str>, Span),
+        (name, name_span): (Rc<str>, Span),
         parameters: Option<Vec<Box<RawParameter>>>,
         body: Block,
     ) -> Option<Box<ItemKind>> {

@@ -91,7 +91,7 @@ impl Context {
     }
 
     fn docs_at(&mut self, start: usize) -> Option<Doc> {
-        let doc = self.docs.get(&start).cloned();
+        let doc = self.docs.get(&start).copied();
         if doc.is_some() {
             self.used_docs.insert(start);
         }

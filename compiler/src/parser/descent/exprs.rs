@@ -1,6 +1,6 @@
 //! Expressions: operators by their levels, in one loop.
 
-use super::Reader;
+use super::{Reader, add};
 use crate::ast::{Argument, ArgumentKind, BinaryOp, Expr, ExprKind, LambdaParameter, UnaryOp};
 use crate::lexer::Token;
 
@@ -335,7 +335,7 @@ impl Reader<'_> {
                 let mut middle = Vec::new();
                 loop {
                     match self.take() {
-                        Token::StrMid(text) => middle.push((text, self.expr()?)),
+                        Token::StrMid(text) => add(&mut middle, (text, self.expr()?)),
                         Token::StrTail(tail) => {
                             let cx = &mut *self.cx;
                             return Some(

@@ -18,7 +18,7 @@ use super::actions::Context;
 use crate::ast::{Block, Item, Name};
 use crate::lexer::{Spanned, Token};
 use crate::source::Span;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// Deepest nesting of rules in one another; the grammar, which needs no stack for that, reads what is deeper.
 const MAX_NESTING: usize = 100;
@@ -150,7 +150,7 @@ impl<'c> Reader<'c> {
 
     fn name(&mut self) -> Option<Name> {
         let start = self.start();
-        let text: Arc<str> = match self.take() {
+        let text: Rc<str> = match self.take() {
             Token::Ident(text) => text,
             Token::From => "from".into(),
             Token::Test => "test".into(),
@@ -169,7 +169,7 @@ impl<'c> Reader<'c> {
         }
     }
 
-    fn text(&mut self) -> Option<(Arc<str>, Span)> {
+    fn text(&mut self) -> Option<(Rc<str>, Span)> {
         let start = self.start();
         match self.take() {
             Token::Str(text) => Some((text, self.cx.span(start, self.end))),
@@ -188,14 +188,13 @@ impl<'c> Reader<'c> {
         if self.eat(close.clone()) {
             return Some(Vec::new());
         }
-        // Most lists are short: a vector that grows by itself starts with room for four.
-        let mut list = Vec::with_capacity(1);
+        let mut list = Vec::new();
         loop {
             if self.is(&close) {
                 self.skip();
                 return Some(list);
             }
-            list.push(rule(self)?);
+            add(&mut list, rule(self)?);
             if !self.eat(Token::Comma) {
                 self.expect(close)?;
                 return Some(list);
@@ -221,7 +220,7 @@ impl<'c> Reader<'c> {
             return Some(list);
         }
         loop {
-            list.push(rule(self)?);
+            add(&mut list, rule(self)?);
             match self.take() {
                 Token::Newline => {}
                 Token::Comma if self.is(&Token::RBrace) => {
@@ -234,6 +233,14 @@ impl<'c> Reader<'c> {
             }
         }
     }
+}
+
+/// Adds to a list. Most are short, and a vector that grows by itself starts with room for four.
+fn add<T>(list: &mut Vec<T>, one: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len().max(1));
+    }
+    list.push(one);
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Blocks and statements.
 
-use super::Reader;
+use super::{Reader, add};
 use crate::ast::{BinaryOp, Block, Else, ExprKind, If, Stmt, StmtKind};
 use crate::lexer::Token;
 
@@ -16,11 +16,10 @@ impl Reader<'_> {
         self.nested(|reader| {
             let start = reader.start();
             reader.expect(Token::LBrace)?;
-            // A block that grows by itself starts with room for four.
-            let mut stmts = Vec::with_capacity(1);
+            let mut stmts = Vec::new();
             if !reader.eat(Token::RBrace) {
                 loop {
-                    stmts.push(reader.stmt()?);
+                    add(&mut stmts, reader.stmt()?);
                     match reader.take() {
                         Token::Newline => {}
                         Token::RBrace => break,
