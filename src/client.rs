@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::Path;
 
 use cop_gateway::management::{Token, publication};
-use cop_runtime::{Address, ProgramName};
+use cop_runtime::recorded::RECORDED_BYTES_MAX;
+use cop_runtime::{Address, ProgramName, RunId};
+use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::{Ask, HttpClient};
 use crate::node_file::{NodeFile, TOKEN_FILE};
@@ -115,6 +117,36 @@ pub struct Urls {
     pub pinned: String,
 }
 
+/// A run that the node remembers, in few words.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ListedRun {
+    /// The run's id.
+    pub run: String,
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The method and path that it answered.
+    pub request: String,
+    /// The name of the program.
+    pub name: Option<String>,
+    /// The release of it.
+    pub release: Option<u64>,
+    /// The bundle.
+    pub bundle: String,
+    /// `hit` or `miss`.
+    pub cache: String,
+    /// Fuel that it used.
+    pub fuel_used: u64,
+    /// The status of its answer.
+    pub status: Option<u16>,
+    /// The trap that ended it.
+    pub trap: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ListedRuns {
+    runs: Vec<ListedRun>,
+}
+
 impl NodeClient {
     /// A client of the node at `url`, such as `http://127.0.0.1:2508`.
     pub fn new(url: &str, token: Token) -> NodeClient {
@@ -181,36 +213,81 @@ impl NodeClient {
             .await
     }
 
+    /// The newest runs that the node remembers, newest first.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn newest_runs(&self) -> Result<Vec<ListedRun>, ClientError> {
+        let listed: ListedRuns = self.ask(Method::GET, "/v1/runs", Vec::new()).await?;
+        Ok(listed.runs)
+    }
+
+    /// The record of a run that the node remembers, with the answers that are the asker's own if `with_private`.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn recorded_run(
+        &self,
+        run: &RunId,
+        with_private: bool,
+    ) -> Result<Vec<u8>, ClientError> {
+        let private = if with_private { "?private=1" } else { "" };
+        let path = format!("/v1/runs/{run}{private}");
+        let (url, status, body) = self
+            .send(Method::GET, &path, Vec::new(), RECORDED_BYTES_MAX)
+            .await?;
+        if status == StatusCode::OK {
+            return Ok(body.to_vec());
+        }
+        Err(refused(&url, status, &body))
+    }
+
     async fn ask<T: for<'a> Deserialize<'a>>(
         &self,
         method: Method,
         path: &str,
         body: Vec<u8>,
     ) -> Result<T, ClientError> {
+        let (url, status, body) = self.send(method, path, body, ANSWER_BYTES).await?;
+        if status != StatusCode::OK {
+            return Err(refused(&url, status, &body));
+        }
+        serde_json::from_slice(&body).map_err(|error| unreadable(&url, status, &error))
+    }
+
+    /// Sends a request; gives its URL, and status and body of the answer.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        answer_bytes: usize,
+    ) -> Result<(String, StatusCode, Bytes), ClientError> {
         let url = format!("{}{path}", self.base);
-        let failed = |why: String| ClientError::Unreachable {
-            url: url.clone(),
-            why,
-        };
         let ask = Ask {
             method,
             url: &url,
             bearer: Some(self.token.as_str()),
             body,
-            answer_bytes: ANSWER_BYTES,
+            answer_bytes,
         };
-        let (status, body) = self.client.ask(ask).await.map_err(failed)?;
-        let unreadable = |error: serde_json::Error| {
-            failed(format!(
-                "it answered {status}, but not as a node does ({error})"
-            ))
-        };
-        if status == StatusCode::OK {
-            serde_json::from_slice(&body).map_err(unreadable)
-        } else {
-            Err(ClientError::Refused(
-                serde_json::from_slice(&body).map_err(unreadable)?,
-            ))
+        match self.client.ask(ask).await {
+            Ok((status, body)) => Ok((url, status, body)),
+            Err(why) => Err(ClientError::Unreachable { url, why }),
         }
+    }
+}
+
+fn refused(url: &str, status: StatusCode, body: &[u8]) -> ClientError {
+    match serde_json::from_slice(body) {
+        Ok(problem) => ClientError::Refused(problem),
+        Err(error) => unreadable(url, status, &error),
+    }
+}
+
+fn unreadable(url: &str, status: StatusCode, error: &serde_json::Error) -> ClientError {
+    ClientError::Unreachable {
+        url: url.to_owned(),
+        why: format!("it answered {status}, but not as a node does ({error})"),
     }
 }

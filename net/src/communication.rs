@@ -102,7 +102,7 @@ impl Communication {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cop_runtime::{Health, Published};
+    use cop_runtime::{Health, KeptRun, Published, RecordedRun, RunId};
 
     use crate::executor::Pending;
 
@@ -120,6 +120,14 @@ mod tests {
 
         fn health(&self) -> Health {
             Health::default()
+        }
+
+        fn newest_runs(&self, _: usize) -> Vec<KeptRun> {
+            Vec::new()
+        }
+
+        fn recorded_run(&self, _: &RunId, _: bool) -> Option<RecordedRun> {
+            None
         }
 
         fn programs(&self, _: Option<&Address>) -> Result<Vec<ProgramListing>, Failure> {

@@ -5,8 +5,8 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use cop_runtime::{
-    Address, Execution, Failure, Hash, Health, ProgramListing, ProgramName, ProgramRef, Published,
-    ReleaseInfo, WebAnswer, WebRequest,
+    Address, Execution, Failure, Hash, Health, KeptRun, ProgramListing, ProgramName, ProgramRef,
+    Published, RecordedRun, ReleaseInfo, RunId, WebAnswer, WebRequest,
 };
 
 /// A result under way.
@@ -57,6 +57,12 @@ pub trait Executor: Send + Sync {
     /// The archive of a bundle; `None` if it is not stored. Bundles are large: this may take a while.
     fn bundle<'a>(&'a self, hash: &'a Hash) -> Pending<'a, Option<Bytes>>;
 
+    /// The newest runs that are still remembered, newest first.
+    fn newest_runs(&self, count: usize) -> Vec<KeptRun>;
+
+    /// The record of a run that is still remembered, with the answers that are the asker's own if `with_private`.
+    fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun>;
+
     /// Figures for the operator.
     fn health(&self) -> Health;
 }
@@ -98,6 +104,14 @@ impl Executor for Execution {
 
     fn bundle<'a>(&'a self, hash: &'a Hash) -> Pending<'a, Option<Bytes>> {
         Box::pin(Execution::bundle(self, hash))
+    }
+
+    fn newest_runs(&self, count: usize) -> Vec<KeptRun> {
+        Execution::newest_runs(self, count)
+    }
+
+    fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun> {
+        Execution::recorded_run(self, run, with_private)
     }
 
     fn health(&self) -> Health {

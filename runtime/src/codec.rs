@@ -122,6 +122,8 @@ pub enum Problem {
     Flag,
     /// A text is not UTF-8.
     Utf8,
+    /// Something is named that the format does not have, or twice what it has once.
+    Value,
     /// The first four bytes are not those of the format.
     Magic,
     /// The format has a version that this node does not read.
@@ -140,6 +142,11 @@ impl fmt::Display for CodecError {
             ),
             Problem::Flag => write!(out, "the flag at byte {} is neither 0 nor 1", self.offset),
             Problem::Utf8 => write!(out, "the text at byte {} is not UTF-8", self.offset),
+            Problem::Value => write!(
+                out,
+                "what ends at byte {} is nothing that the format has, or stands there twice",
+                self.offset
+            ),
             Problem::Magic => out.write_str("it does not begin with the letters of the format"),
             Problem::Version(version) => {
                 write!(

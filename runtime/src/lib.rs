@@ -21,6 +21,7 @@
 //! | [`cache`] | outcomes found by asking the same questions again |
 //! | [`state`], [`turns`] | transactions of runs |
 //! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
+//! | [`recorded`] | a run on file, done again |
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
@@ -43,6 +44,7 @@ pub mod keys;
 pub mod library;
 pub mod local;
 pub mod manifest;
+pub mod recorded;
 pub mod records;
 pub mod release;
 pub mod report;
@@ -66,4 +68,6 @@ pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapRep
 pub use keys::{KeyStore, PublicKey, SecretKey};
 pub use local::Doubles;
 pub use manifest::{Manifest, ProgramKind};
+pub use recorded::RecordedRun;
 pub use release::{Release, SignedRelease};
+pub use runs::KeptRun;

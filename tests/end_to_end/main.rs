@@ -18,6 +18,7 @@ mod node;
 mod packages;
 mod publishing;
 mod releases;
+mod replaying;
 mod running;
 mod skip;
 mod testing;

@@ -5,12 +5,15 @@
 //! | `GET /v1/health` | that the node works, and its figures |
 //! | `GET /v1/programs` | every published name with its newest release |
 //! | `GET /v1/releases/ADDRESS/NAME` | the newest release, and what the next one must say |
+//! | `GET /v1/runs` | the newest runs that are remembered |
+//! | `GET /v1/runs/ID` | the record of one, to do it again; `?private=1` with the answers that are the asker's own |
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
 //!
 //! It listens on loopback only and wants a bearer token, which stands in a file of the data folder that only the owner may
 //! read. The host of a request must be this machine by name too, so that a web page cannot reach it through a name of its own.
 
 mod routes;
+mod runs;
 mod token;
 
 use std::io;

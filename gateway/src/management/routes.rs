@@ -10,14 +10,14 @@ use serde::Serialize;
 use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
-use super::{Management, split_publication};
+use super::{Management, runs, split_publication};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
 use crate::reply::{Reader, Refused};
 use crate::{body, own, refusal, reply};
 
-type Answer = Result<Response<Bytes>, Rejection>;
+pub(super) type Answer = Result<Response<Bytes>, Rejection>;
 
 /// Every request of the owner takes one of these ways.
 pub(super) fn routes(
@@ -41,6 +41,16 @@ pub(super) fn routes(
         .and(allowed.clone())
         .and(with.clone())
         .and_then(release);
+    let runs = warp::path!("v1" / "runs")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(runs::newest);
+    let run = warp::path!("v1" / "runs" / String)
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(runs::recorded);
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
@@ -52,6 +62,10 @@ pub(super) fn routes(
         .or(programs)
         .unify()
         .or(release)
+        .unify()
+        .or(runs)
+        .unify()
+        .or(run)
         .unify()
         .or(publish)
         .unify()
@@ -81,7 +95,7 @@ fn allowed(
 }
 
 /// Failures are always JSON here: who manages a node is a program.
-fn refused(failure: Failure) -> Rejection {
+pub(super) fn refused(failure: Failure) -> Rejection {
     warp::reject::custom(Refused {
         failure,
         reader: Reader {

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use cop_gateway::{Gateway, GatewayConfig, Limits, Server};
 use cop_net::{Communication, Executor, Pending};
 use cop_runtime::{
-    Address, Cache, Dependence, Failure, FailureCode, Hash, Health, ProgramKind, ProgramListing,
-    ProgramName, ProgramRef, Published, ReleaseInfo, RunId, RunInfo, WebAnswer, WebRequest,
+    Address, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, ProgramKind,
+    ProgramListing, ProgramName, ProgramRef, Published, RecordedRun, ReleaseInfo, RunId, RunInfo,
+    WebAnswer, WebRequest,
 };
 
 pub fn address() -> Address {
@@ -115,6 +116,14 @@ impl Executor for Double {
                 already: false,
             })
         })
+    }
+
+    fn newest_runs(&self, _: usize) -> Vec<KeptRun> {
+        Vec::new()
+    }
+
+    fn recorded_run(&self, _: &RunId, _: bool) -> Option<RecordedRun> {
+        None
     }
 
     fn health(&self) -> Health {

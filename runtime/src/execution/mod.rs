@@ -35,6 +35,7 @@ use crate::failure::{Failure, FailureCode};
 use crate::heads::Heads;
 use crate::host::world::store_failure;
 use crate::library::Library;
+use crate::recorded::RecordedRun;
 use crate::runs::{KeptRun, KeptRuns};
 use crate::state::{Committer, States};
 use crate::store::{Store, StoreError};
@@ -252,6 +253,12 @@ impl Execution {
     /// A run that is still remembered.
     pub fn kept_run(&self, run: &RunId) -> Option<KeptRun> {
         self.shared.kept_runs.get(run)
+    }
+
+    /// The record of a run that is still remembered, with the answers that are the asker's own if `with_private`.
+    pub fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun> {
+        let kept = self.kept_run(run)?;
+        Some(RecordedRun::of(&kept, with_private))
     }
 
     /// The newest runs that are still remembered, newest first.

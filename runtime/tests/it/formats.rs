@@ -6,9 +6,10 @@ use cop_runtime::bundle::{BundleError, PathProblem, check_path, file_hash, sourc
 use cop_runtime::codec::{Problem, Writer};
 use cop_runtime::records::{Latest, RecordError, Revocation, Successor};
 use cop_runtime::release::{OutOfOrder, ReleaseError, Standing, standing};
-use cop_runtime::{Bundle, Hash, Manifest, SignedRelease};
+use cop_runtime::{Bundle, Hash, Manifest, RecordedRun, SignedRelease, WebRequest};
 
 use crate::samples::{self, Seed};
+use crate::scripted::{Node, response};
 
 #[test]
 fn a_bundle_survives_the_round_trip_and_nothing_else_does() {
@@ -447,4 +448,35 @@ fn garbage_is_read_calmly() {
         let _ = Successor::decode(&bytes);
         let _ = Revocation::decode(&bytes);
     }
+}
+
+/// What is cut, longer or changed is no recorded run, or another one.
+#[tokio::test]
+async fn a_recorded_run_survives_the_round_trip_and_nothing_else_does() {
+    let node = Node::new();
+    let page = node
+        .publish("page", &["kv"], |ask| {
+            ask.path()?;
+            ask.query("v")?;
+            ask.get("k")?;
+            Ok(response(200, "hello"))
+        })
+        .await;
+    let request = WebRequest::get("/?v=1");
+    let answer = node.execution.run_web(&page, request).await.unwrap();
+    let recorded = node.execution.recorded_run(&answer.info.run, true).unwrap();
+    let bytes = recorded.encode();
+    assert_eq!(RecordedRun::decode(&bytes), Ok(recorded));
+    for length in 0..bytes.len() {
+        assert!(RecordedRun::decode(&bytes[..length]).is_err(), "{length}");
+    }
+    for place in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        if let Ok(other) = RecordedRun::decode(&changed) {
+            assert_eq!(other.encode(), changed);
+        }
+    }
+    let longer = [bytes, vec![0]].concat();
+    assert!(RecordedRun::decode(&longer).is_err());
 }

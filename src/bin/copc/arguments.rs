@@ -71,6 +71,8 @@ pub enum Command {
     Key(KeyCommand),
     /// Build, sign and store a program on a node, and print where it is served.
     Publish(PublishOptions),
+    /// Do a run of a node again, with the answers that it was given then.
+    Replay(ReplayOptions),
 }
 
 impl Command {
@@ -84,6 +86,7 @@ impl Command {
             Command::Cost(options) => options.json,
             Command::Profile(options) => options.json,
             Command::Publish(options) => options.json,
+            Command::Replay(options) => options.json,
             Command::New(_)
             | Command::Add(_)
             | Command::Disasm(_)
@@ -602,6 +605,52 @@ pub struct PublishOptions {
     pub password: PasswordOptions,
     #[command(flatten)]
     pub packages: PackageOptions,
+    /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
+    #[arg(long, value_name = "URL")]
+    pub node: Option<String>,
+    /// Data folder of the node, where its management token lies [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+const REPLAY_AFTER: &str = "\
+Examples:
+  copc replay                                  the newest runs that the node on this machine remembers
+  copc replay 4f1c0d…                          do this one again, and see whether it comes out the same
+  copc replay 4f1c0d… --with .                 run the program in this folder on the answers of that run
+  copc replay 4f1c0d… --save slow.coprun       keep it in a file, for another machine or another day
+
+A run depends on nothing but its program and what it was told, so it comes out the same to the bit, or something is wrong.
+Each error page names its run, and so does the header `cop-run` of each answer. Exit status: 0 the same, 1 not the same.";
+
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_AFTER)]
+pub struct ReplayOptions {
+    /// A run's id, or a .coprun file; without it the newest runs are listed
+    pub run: Option<String>,
+    /// Run this program instead: a folder with a main.cop, a .cop file, or a bundle
+    #[arg(long, value_name = "PATH")]
+    pub with: Option<PathBuf>,
+    /// The bundle that was run, if no node has it any more
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// Write the run to a file
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Show and save cookies, the authorization header and the body, too
+    #[arg(long)]
+    pub with_private: bool,
+    /// Show what the run asked and was told
+    #[arg(long)]
+    pub answers: bool,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    /// What runs the bytecode; outcome, fuel and memory are the same
+    #[arg(long, value_enum, default_value = "auto")]
+    pub engine: EngineOption,
     /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
     #[arg(long, value_name = "URL")]
     pub node: Option<String>,

@@ -19,6 +19,7 @@
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish` | a release signed and handed to a node |
+//! | `replay` | a recorded run done again |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
 
@@ -40,6 +41,7 @@ mod new;
 mod parallel;
 mod profile;
 mod publish;
+mod replay;
 mod run;
 mod say;
 mod subject;
@@ -98,6 +100,7 @@ fn run(command: Command) -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::Key(command) => key::key(&command),
         Command::Publish(options) => publish::publish(&options),
+        Command::Replay(options) => replay::replay(&options),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,

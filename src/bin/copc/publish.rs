@@ -1,5 +1,7 @@
 //! `copc publish`: a program built, signed, and handed to a node.
 
+use std::path::Path;
+
 use cop_bytecode::Hash;
 use cop_runtime::{ProgramKind, SecretKey, local_network};
 use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
@@ -55,7 +57,7 @@ async fn store(options: &PublishOptions, built: &Built) -> Result<(Publication, 
         None => &built.bundle.manifest().name,
     };
     let (keys, entry) = key::choose(&options.place, options.key.as_ref())?;
-    let node = node(options)?;
+    let node = node_of(options.data.as_deref(), options.node.as_deref())?;
     let next = node.next_release(&entry.public.address(), name).await?;
     let place = place(&next)?;
     let bundle = built.bundle.hash().to_string();
@@ -69,10 +71,10 @@ async fn store(options: &PublishOptions, built: &Built) -> Result<(Publication, 
     Ok((node.publish(&release, &bundle).await?, true))
 }
 
-fn node(options: &PublishOptions) -> Result<NodeClient, Complaint> {
-    let data = options
-        .data
-        .clone()
+/// The node on this machine: by its data folder, at a URL if one is named.
+pub fn node_of(data: Option<&Path>, url: Option<&str>) -> Result<NodeClient, Complaint> {
+    let data = data
+        .map(Path::to_owned)
         .or_else(default_data_dir)
         .ok_or_else(|| {
             Complaint::Failed(
@@ -80,7 +82,7 @@ fn node(options: &PublishOptions) -> Result<NodeClient, Complaint> {
                     .to_owned(),
             )
         })?;
-    NodeClient::of_folder(&data, options.node.as_deref()).map_err(|error| match error {
+    NodeClient::of_folder(&data, url).map_err(|error| match error {
         ClientError::NotRunning(why) => Complaint::Failed(format!(
             "{why}; --data DIR names the folder of another node"
         )),

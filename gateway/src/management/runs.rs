@@ -1,0 +1,88 @@
+//! Runs that the node remembers: a list of the newest, and the record of one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cop_runtime::run::RunEnd;
+use cop_runtime::{KeptRun, RunId};
+use serde::Serialize;
+use warp::http::{HeaderValue, Response, header};
+
+use super::Management;
+use super::routes::{Answer, refused};
+use crate::asked::Asked;
+use crate::{own, refusal};
+
+/// Most runs in the list.
+const LISTED_MAX: usize = 100;
+
+#[derive(Serialize)]
+struct RunsJson {
+    runs: Vec<RunJson>,
+}
+
+/// A run in few words.
+#[derive(Serialize)]
+struct RunJson {
+    run: String,
+    at_ms: i64,
+    request: String,
+    address: Option<String>,
+    name: Option<String>,
+    release: Option<u64>,
+    bundle: String,
+    cache: &'static str,
+    fuel_used: u64,
+    wrote: bool,
+    /// The status of the answer; `null` if there was none.
+    status: Option<u16>,
+    /// The name of the trap that ended it.
+    trap: Option<&'static str>,
+}
+
+impl RunJson {
+    fn of(kept: &KeptRun) -> RunJson {
+        let info = &kept.info;
+        let (status, trap) = match &kept.record.end {
+            RunEnd::Answered(response) | RunEnd::Aborted(response) => (Some(response.status), None),
+            RunEnd::Trapped(trap) => (None, Some(trap.kind.name())),
+            RunEnd::Done | RunEnd::Failed(_) => (None, None),
+        };
+        RunJson {
+            run: info.run.to_string(),
+            at_ms: kept.at_ms,
+            request: kept.request.clone(),
+            address: info.address.map(|address| address.to_string()),
+            name: info.name.as_ref().map(ToString::to_string),
+            release: info.release,
+            bundle: info.bundle.to_string(),
+            cache: info.cache.as_str(),
+            fuel_used: info.fuel_used,
+            wrote: info.wrote,
+            status,
+            trap,
+        }
+    }
+}
+
+pub(super) async fn newest(_: Asked, management: Arc<Management>) -> Answer {
+    let runs = management.executor.newest_runs(LISTED_MAX);
+    Ok(own::json(&RunsJson {
+        runs: runs.iter().map(RunJson::of).collect(),
+    }))
+}
+
+pub(super) async fn recorded(run: String, asked: Asked, management: Arc<Management>) -> Answer {
+    let with_private = asked.query.as_deref() == Some("private=1");
+    let id = run.parse::<RunId>().ok();
+    let found = id.and_then(|id| management.executor.recorded_run(&id, with_private));
+    let found = found.ok_or_else(|| refused(refusal::no_such_run(&run)))?;
+    let mut response = Response::new(Bytes::from(found.encode()));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
