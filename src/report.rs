@@ -4,7 +4,7 @@ use std::fmt;
 
 use cop_compiler::codes::explain;
 use cop_compiler::diagnostic::{Diagnostics, Severity};
-use cop_compiler::render;
+use cop_compiler::render::{self, Look};
 use cop_compiler::source::SourceMap;
 
 use crate::project::Project;
@@ -31,10 +31,10 @@ impl Report {
         }
     }
 
-    /// For people; `colours` are ANSI escapes. Below the errors stands where one can read more about the first
+    /// For people. Below the errors stands where one can read more about the first
     /// that has a page.
-    pub fn text(&self, colours: bool) -> String {
-        let mut text = render::text(&self.diagnostics, &self.files, colours);
+    pub fn text(&self, look: impl Into<Look>) -> String {
+        let mut text = render::text(&self.diagnostics, &self.files, look);
         let sorted = self.diagnostics.sorted();
         let mut errors = sorted.iter().filter(|one| one.severity == Severity::Error);
         if let Some(explained) = errors.find(|one| explain::page(one.code).is_some()) {

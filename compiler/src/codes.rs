@@ -139,7 +139,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0810", "a lock file that disagrees"),
     ("E0811", "a file that its package does not offer"),
     ("E0901", "an operation that does not exist yet"),
-    ("E0905", "`@json` on an enum, which does not work yet"),
     ("E0909", "not yet: actors"),
     ("E0910", "not yet: some modules of the library"),
     ("W0101", "a doc comment that documents nothing"),

@@ -231,6 +231,8 @@ pub struct Adt {
     pub variants: Vec<Variant>,
     /// `@ignore_unknown`.
     pub ignore_unknown: bool,
+    /// What `@json("…")` on an enum says: the field of the JSON object that names the variant.
+    pub json_tag: Option<Rc<str>>,
     /// Where the name stands.
     pub span: Span,
 }

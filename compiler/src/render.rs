@@ -7,9 +7,28 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use std::ops::Range;
 
+/// How messages look. Of a `bool`: whether they have colours, for nobody's terminal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Whether there are colours, as ANSI escapes.
+    pub colours: bool,
+    /// The width of the terminal that they are for, if there is one: words are wrapped and long lines of source cut to it.
+    pub columns: Option<u16>,
+}
+
+impl From<bool> for Look {
+    fn from(colours: bool) -> Look {
+        Look {
+            colours,
+            columns: None,
+        }
+    }
+}
+
 /// All diagnostics, each with its source, and how many there are. At most [`Diagnostics::SHOWN`] errors, and as many
-/// warnings, are shown. Colours are ANSI escapes.
-pub fn text(diagnostics: &Diagnostics, files: &SourceMap, colours: bool) -> String {
+/// warnings, are shown.
+pub fn text(diagnostics: &Diagnostics, files: &SourceMap, look: impl Into<Look>) -> String {
+    let look = look.into();
     let sorted = diagnostics.sorted();
     let mut out = String::new();
     for severity in [Severity::Error, Severity::Warning] {
@@ -18,7 +37,7 @@ pub fn text(diagnostics: &Diagnostics, files: &SourceMap, colours: bool) -> Stri
             .filter(|one| one.severity == severity)
             .take(Diagnostics::SHOWN)
         {
-            out.push_str(&one(diagnostic, files, colours));
+            out.push_str(&one(diagnostic, files, look));
             out.push_str("\n\n");
         }
     }
@@ -50,7 +69,52 @@ fn summary(sorted: &[&Diagnostic]) -> String {
 }
 
 /// One diagnostic with its source, without a line break at the end.
-pub fn one(diagnostic: &Diagnostic, files: &SourceMap, colours: bool) -> String {
+pub fn one(diagnostic: &Diagnostic, files: &SourceMap, look: impl Into<Look>) -> String {
+    let look = look.into();
+    if let Some(columns) = look.columns {
+        return wide(&wrapped(diagnostic, columns), files, look);
+    }
+    wide(diagnostic, files, look)
+}
+
+/// Narrower terminals are not written for.
+const COLUMNS_MIN: u16 = 40;
+/// Columns before the text of a note: `  = help: `, and a line number.
+const COLUMNS_BEFORE: usize = 14;
+
+/// With words that do not fit into the terminal's width on further lines.
+fn wrapped(diagnostic: &Diagnostic, columns: u16) -> Diagnostic {
+    let width = usize::from(columns.max(COLUMNS_MIN)) - COLUMNS_BEFORE;
+    let mut narrow = diagnostic.clone();
+    narrow.title = wrap(&narrow.title, width);
+    narrow.notes = narrow.notes.iter().map(|note| wrap(note, width)).collect();
+    narrow.help = narrow.help.map(|help| wrap(&help, width));
+    narrow
+}
+
+/// Breaks lines at blanks, so that none has more than `width` characters if that can be.
+fn wrap(text: &str, width: usize) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut used = 0;
+    for (index, word) in text.split(' ').enumerate() {
+        let size = word.chars().count();
+        if index > 0 && used + 1 + size > width {
+            out.push('\n');
+            used = 0;
+        } else if index > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used = match word.rsplit_once('\n') {
+            Some((_, last)) => last.chars().count(),
+            None => used + size,
+        };
+    }
+    out
+}
+
+fn wide(diagnostic: &Diagnostic, files: &SourceMap, look: Look) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -71,10 +135,13 @@ pub fn one(diagnostic: &Diagnostic, files: &SourceMap, colours: bool) -> String 
         (Some(help), None) => groups.push(Group::with_title(Level::HELP.secondary_title(help))),
         (None, None) => {}
     }
-    let renderer = if colours {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
+    let renderer = match look.colours {
+        true => Renderer::styled(),
+        false => Renderer::plain(),
+    };
+    let renderer = match look.columns {
+        Some(columns) => renderer.term_width(usize::from(columns.max(COLUMNS_MIN))),
+        None => renderer,
     };
     renderer.render(&groups)
 }

@@ -65,6 +65,22 @@ impl PackageCache {
         is_it.then_some(signed)
     }
 
+    /// The number of the first release here that names this bundle.
+    pub fn release_of(&self, address: &Address, name: &ProgramName, bundle: &Hash) -> Option<u64> {
+        let folder = self.folder.join("releases").join(address.to_string());
+        let files = std::fs::read_dir(folder).ok()?;
+        let numbers = files.filter_map(|file| {
+            let file = file.ok()?.file_name();
+            let (own, number) = file.to_str()?.strip_suffix(".copr")?.split_once('@')?;
+            (own == name.as_str()).then_some(number.parse().ok()?)
+        });
+        let is_it = |number: &u64| {
+            let release = self.release(address, name, *number);
+            release.is_some_and(|release| release.release().bundle == *bundle)
+        };
+        numbers.filter(is_it).min()
+    }
+
     /// Keeps a bundle.
     ///
     /// # Errors

@@ -85,6 +85,11 @@ impl Fetcher {
         }
     }
 
+    /// The packages that this machine has seen, if there is a folder for them.
+    pub fn cache(&self) -> Option<&PackageCache> {
+        self.cache.as_ref()
+    }
+
     /// The release with this number, if this machine has seen it.
     pub fn known_release(
         &self,

@@ -206,6 +206,64 @@ async fn what_one_publishes_another_uses() {
     assert_eq!(lock(&clean.path().join("drawing")), locked);
 }
 
+#[test]
+fn what_a_program_is_made_of_goes_on_with_it() {
+    let (first, second) = (tempfile::tempdir(), tempfile::tempdir());
+    let (first, second) = (first.expect("a folder"), second.expect("a folder"));
+    let old = Daemon::start(first.path());
+    let (ada, address) = author(SHAPES);
+    with_node(ada.path(), first.path(), &["publish", "shapes"]).well();
+    let round = ada.path().join("shapes/round.cop");
+    std::fs::write(&round, "pub fn round(radius: Int) -> Int { radius * 3 }\n").expect("written");
+    with_node(ada.path(), first.path(), &["publish", "shapes"]).well();
+    let package = format!("{address}/shapes@2");
+    let (bob, _) = author(&[]);
+    write(bob.path(), &drawing(&package));
+    with_node(bob.path(), first.path(), &["check", "drawing"]).well();
+    assert_eq!(old.interrupt().0, Some(0));
+
+    // A node without them gets them from whom has them all, and serves the program in any case.
+    let _new = Daemon::start(second.path());
+    let lacking = with_node(bob.path(), second.path(), &["publish", "drawing"]);
+    lacking.well();
+    let noted = format!("the node lacks {package}");
+    assert!(
+        lacking.errors.contains(&noted) && lacking.errors.contains("release 1"),
+        "{lacking:?}"
+    );
+    write(ada.path(), &drawing(&package));
+    let given = json(ada.path(), second.path(), &["publish", "drawing", "--json"]);
+    assert_eq!(given["handed_on"], serde_json::json!([package]));
+    let again = json(bob.path(), second.path(), &["publish", "drawing", "--json"]);
+    assert_eq!(again["handed_on"], serde_json::json!([]));
+    let clean = folder_with(&[]);
+    write(clean.path(), &drawing(&package));
+    let run = with_node(clean.path(), second.path(), &["run", "drawing"]);
+    assert!(run.well().contains(DRAWN), "{run:?}");
+}
+
+#[test]
+fn a_dependency_goes_as_it_came() {
+    let home = folder_with(SHAPES);
+    copc(home.path(), &["new", "uses"]).well();
+    let settings = home.path().join("uses/cop.toml");
+    let old = std::fs::read_to_string(&settings).expect("read");
+    copc(home.path(), &["add", "../shapes", "--to", "uses"]).well();
+    assert!(lock(&home.path().join("uses")).contains("../shapes"));
+    copc(home.path(), &["remove", "shape", "--from", "uses"])
+        .refused(1, &["has no dependency `shape`; it has shapes"]);
+    copc(home.path(), &["remove", "shapes", "--from", "uses"]).well();
+    assert_eq!(std::fs::read_to_string(&settings).expect("read"), old);
+    assert!(!lock(&home.path().join("uses")).contains("shapes"));
+
+    copc(home.path(), &["add", "../shapes", "--to", "uses"]).well();
+    let main = "import { area } from \"shapes\"\n\nfn main() { print(area) }\n";
+    std::fs::write(home.path().join("uses/main.cop"), main).expect("written");
+    let removed = copc(home.path(), &["remove", "shapes", "--from", "uses"]);
+    removed.well();
+    assert!(removed.errors.contains("still imports it"), "{removed:?}");
+}
+
 fn json(home: &Path, node: &Path, arguments: &[&str]) -> serde_json::Value {
     with_node(home, node, arguments).json()
 }

@@ -3,7 +3,7 @@
 use super::body::{BodyCx, Want, Why};
 use super::path::Base;
 use super::*;
-use crate::ast::{Expr, Name};
+use crate::ast::{Expr, ExprKind as Ast, Name};
 use crate::hir::ExprKind;
 
 impl BodyCx<'_, '_> {
@@ -233,6 +233,21 @@ impl BodyCx<'_, '_> {
                 self.expr(index, Want::Any);
                 finish::nothing(Ty::Error, span)
             }
+            Ty::Fn(_) if names_type(index) => {
+                let whole = base.span.after().to(index.span);
+                let whole = Span {
+                    end: span.end,
+                    ..whole
+                };
+                self.report(
+                    Diagnostic::error("E0410", "a call carries no type arguments")
+                        .at(whole, "leave this out")
+                        .help("they follow from the arguments; where nothing tells them, write the type of what is bound: `let name: Type = …`")
+                        .edit(whole, ""),
+                );
+                // What the call gives is not known.
+                finish::nothing(Ty::Error, span)
+            }
             _ => {
                 self.expr(index, Want::Any);
                 let shown = self.shown(&ty);
@@ -271,5 +286,16 @@ impl BodyCx<'_, '_> {
             ty: element,
             span,
         }
+    }
+}
+
+/// Whether an expression looks like a type: `Int`, `List[Int]`, `web.Request`, `(Int, Int)`.
+fn names_type(expr: &Expr) -> bool {
+    match &expr.kind {
+        Ast::Upper(_) | Ast::SelfType => true,
+        Ast::Field { name, .. } => name.is_upper(),
+        Ast::Index { base: inner, .. } | Ast::Paren(inner) | Ast::Try(inner) => names_type(inner),
+        Ast::Tuple(parts) => parts.iter().all(names_type),
+        _ => false,
     }
 }

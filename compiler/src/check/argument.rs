@@ -138,6 +138,17 @@ impl BodyCx<'_, '_> {
         arguments_span: Span,
     ) {
         let (given, wanted) = (arguments.len(), target.params.len());
+        // Between two lines a comma is missing, or something else: that was reported.
+        let torn = arguments.windows(2).any(|pair| {
+            let gap = pair[0].span.after().to(pair[1].span.before());
+            !self.cx.files.text(gap).contains(',')
+        });
+        if torn {
+            for param in &target.params {
+                self.table.try_unify(&param.ty, &Ty::Error);
+            }
+            return;
+        }
         let count = |n: usize| match n {
             0 => "no arguments".to_string(),
             1 => "one argument".to_string(),
@@ -171,18 +182,46 @@ impl BodyCx<'_, '_> {
             (1, _) => "one given".to_string(),
             _ => format!("{given} given"),
         };
-        self.report(
-            Diagnostic::error(
-                "E0418",
-                format!("`{}` takes {}", self.called(&target.what), count(wanted)),
-            )
-            .at(place, label)
-            .note(format!(
-                "it is `{}({})`",
-                self.called(&target.what),
-                shown.join(", ")
-            )),
-        );
+        let what = self.called(&target.what).to_owned();
+        let message = Diagnostic::error("E0418", format!("`{what}` takes {}", count(wanted)))
+            .at(place, label);
+        let message = match self.assertion_with_reason(target, arguments, arguments_span) {
+            None if what == "split" && given == 0 => message.help(
+                "at white space a text is cut by `words()`, at another text by `split(\", \")`",
+            ),
+            None if what == "print" && given > 1 => {
+                message.help("values stand in the string: `print(\"${name} is ${age}\")`")
+            }
+            Some((whole, instead)) => message
+                .help("its line is shown when it fails; to say why, panic")
+                .edit(whole, instead),
+            None => message.note(format!("it is `{what}({})`", shown.join(", "))),
+        };
+        self.report(message);
+    }
+
+    /// `assert(c, "why")`, and what says the same.
+    fn assertion_with_reason(
+        &self,
+        target: &Target,
+        arguments: &[Argument],
+        arguments_span: Span,
+    ) -> Option<(Span, String)> {
+        let [condition, why] = arguments else {
+            return None;
+        };
+        let start = arguments_span.start.checked_sub(6)?;
+        let whole = Span {
+            start,
+            ..arguments_span
+        };
+        let known = self.called(&target.what) == "assert"
+            && self.cx.files.text(whole).starts_with("assert(");
+        let text = |argument: &Argument| self.cx.files.text(argument.span);
+        known.then(|| {
+            let instead = format!("if !({}) {{ panic({}) }}", text(condition), text(why));
+            (whole, instead)
+        })
     }
 
     pub(super) fn argument(

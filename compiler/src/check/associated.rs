@@ -237,6 +237,11 @@ impl BodyCx<'_, '_> {
         if let Some(wanted) = wanted {
             message = message.note(format!("there is one for `{wanted}`"));
         }
+        if &*name.text == "join" {
+            message = message
+                .help("make texts of them first")
+                .edit(name.span.before(), "map(|x| x.show()).");
+        }
         self.report(message);
     }
 
@@ -322,7 +327,16 @@ impl BodyCx<'_, '_> {
             format!("`{shown}` has no function `{}`", name.text),
         )
         .at(name.span, "not found");
-        if let Some(near) = suggest::nearest(&name.text, known.iter().map(String::as_str)) {
+        let empty = match ty {
+            Ty::List(_) => Some("an empty list is `[]`"),
+            Ty::Map(..) => Some("an empty map is `[:]`"),
+            Ty::String => Some("an empty text is `\"\"`"),
+            Ty::Bytes => Some("empty bytes are `b\"\"`"),
+            _ => None,
+        };
+        if let (Some(help), "new" | "empty" | "create") = (empty, &*name.text) {
+            message = message.help(help);
+        } else if let Some(near) = suggest::nearest(&name.text, known.iter().map(String::as_str)) {
             message = message
                 .help(format!("there is {}", names::a(near)))
                 .edit(name.span, near);

@@ -47,14 +47,9 @@ impl Checker<'_> {
             }
             seen.push(name);
             match name {
-                "json" if matches!(place, Place::Field | Place::Variant) => {
+                "json" if matches!(place, Place::Field | Place::Variant | Place::Enum) => {
                     said.json = self.text(attribute).map(|text| rc(&text));
                 }
-                "json" if place == Place::Enum => self.report(
-                    Diagnostic::error("E0905", "not yet: `@json` on a whole enum")
-                        .at(attribute.span, "")
-                        .help("give each variant its own `@json(\"name\")`"),
-                ),
                 "ignore_unknown" if place == Place::Struct => {
                     said.ignore_unknown = true;
                     self.no_arguments(attribute);
@@ -75,7 +70,7 @@ impl Checker<'_> {
                 }
                 "json" | "ignore_unknown" | "deprecated" => {
                     let wanted = match name {
-                        "json" => "a field or a variant",
+                        "json" => "a field, a variant or an enum",
                         "ignore_unknown" => "a struct",
                         _ => "an item or a method",
                     };

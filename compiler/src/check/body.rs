@@ -115,6 +115,8 @@ pub(super) struct BodyCx<'c, 'a> {
     pub named: Vec<(Rc<str>, Span)>,
     /// Names that `is` had bound where they no longer hold, by the place of the binding.
     pub ended: FxHashMap<Rc<str>, Span>,
+    /// Types of which it was said that they cannot be keys.
+    pub no_keys: Vec<Ty>,
 }
 
 impl<'c, 'a> BodyCx<'c, 'a> {
@@ -137,6 +139,7 @@ impl<'c, 'a> BodyCx<'c, 'a> {
             hiding: BTreeMap::new(),
             named: Vec::new(),
             ended: FxHashMap::default(),
+            no_keys: Vec::new(),
         }
     }
 

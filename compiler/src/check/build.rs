@@ -25,6 +25,10 @@ impl BodyCx<'_, '_> {
             return finish::nothing(Ty::Error, span);
         };
         let args = args.clone();
+        if half_named(&variant) {
+            self.look_at(arguments);
+            return finish::nothing(ty, span);
+        }
         if variant.named || is_struct {
             return self.build_named(
                 &found,
@@ -343,4 +347,9 @@ impl BodyCx<'_, '_> {
             .help(format!("add `{}`", wanted.join(", "))),
         );
     }
+}
+
+/// Whether some parts of a variant have names and others have none, which was reported where it is declared.
+pub(super) fn half_named(variant: &hir::Variant) -> bool {
+    variant.named && variant.fields.iter().any(|field| field.name.is_empty())
 }

@@ -267,6 +267,10 @@ impl BodyCx<'_, '_> {
             message = message
                 .help("a field that holds a function is called in parentheses")
                 .edit(whole, format!("({text}.{})", name.text));
+        } else if other == Some("expect") {
+            message = message
+                .help("there is an `expect`, which says why there has to be a value")
+                .edit(self.with_parentheses(name.span), "expect(\"a value\")");
         } else if let Some(other) = other {
             message = message
                 .help(format!("there is {}", names::a(other)))
@@ -297,6 +301,15 @@ impl BodyCx<'_, '_> {
             ));
         }
         self.report(message);
+    }
+
+    /// A name with the empty parentheses behind it, if there are such.
+    fn with_parentheses(&self, name: Span) -> Span {
+        let behind = &self.cx.files.file(name.file).text[name.end as usize..];
+        Span {
+            end: name.end + if behind.starts_with("()") { 2 } else { 0 },
+            ..name
+        }
     }
 
     /// The type of a struct's field of that name.

@@ -131,6 +131,16 @@ impl BodyCx<'_, '_> {
             .map(|index| index as u32)
     }
 
+    /// Whether a name stands right behind `let` or `for`, where a variable could.
+    fn is_bound_by_let(&self, name: &Name) -> bool {
+        let text = &self.cx.files.file(name.span.file).text[..name.span.start as usize];
+        let before = text.trim_ascii_end();
+        let word = before
+            .rsplit(|letter: char| !letter.is_ascii_alphanumeric())
+            .next();
+        matches!(word, Some("let" | "mut" | "for")) && before.len() < text.len()
+    }
+
     pub(super) fn unknown_constructor(&mut self, name: &Name, expected: Option<&Ty>) {
         if !self.cx.complete(self.module) {
             return;
@@ -168,7 +178,12 @@ impl BodyCx<'_, '_> {
             Some(TypeItem::Adt(id)) => {
                 let adt = &self.cx.program.adts[id.index()];
                 message.title = format!("`{}` is a type, not a value", name.text);
-                message = if adt.is_struct {
+                let empty = adt.variants.iter().all(|one| one.fields.is_empty());
+                message = if adt.is_struct && empty {
+                    message
+                        .help("its only value is built by it")
+                        .edit(name.span.after(), "()")
+                } else if adt.is_struct {
                     message.help(format!("build one: `{}(…)`", name.text))
                 } else {
                     let variants: Vec<&str> = adt.variants.iter().map(|v| &*v.name).collect();
@@ -211,6 +226,10 @@ impl BodyCx<'_, '_> {
                     message = message
                         .help(format!("there is {}", names::a(&near)))
                         .edit(name.span, near);
+                } else if expected_names.is_empty() && self.is_bound_by_let(name) {
+                    message = message
+                        .help("names of variables start with a small letter")
+                        .edit(name.span, crate::parser::small(&name.text));
                 } else if !expected_names.is_empty() {
                     let names: Vec<&str> = expected_names.iter().map(String::as_str).collect();
                     message = message.help(format!("the variants are {}", names::listed(&names)));

@@ -259,6 +259,7 @@ impl<'a> Checker<'a> {
             generics: Vec::new(),
             variants: Vec::new(),
             ignore_unknown: false,
+            json_tag: None,
             span: name.span,
         });
         self.add_type(module, name, TypeItem::Adt(id), public, false);

@@ -109,6 +109,11 @@ pub(super) fn method(word: &str) -> Option<Result<&'static str, &'static str>> {
             Ok("contains")
         }
         "strip" | "trimmed" => Ok("trim"),
+        "empty" => Ok("is_empty"),
+        "trim_right" | "rstrip" | "trimEnd" | "trimRight" => Ok("trim_end"),
+        "trim_left" | "lstrip" | "trimStart" | "trimLeft" => Ok("trim_start"),
+        "pad_left" | "padStart" | "padLeft" | "rjust" => Ok("pad_start"),
+        "pad_right" | "padEnd" | "padRight" | "ljust" => Ok("pad_end"),
         "startswith" | "has_prefix" => Ok("starts_with"),
         "endswith" | "has_suffix" => Ok("ends_with"),
         "find" | "position" | "indexOf" => Ok("index_of"),
@@ -139,6 +144,9 @@ pub(super) fn method(word: &str) -> Option<Result<&'static str, &'static str>> {
             Err("what stands for a missing value follows `??`: `value ?? other`")
         }
         "format" => Err("values stand in the string: `\"${name} is ${age}\"`"),
+        "json" => Err(
+            "`import json from \"std/json\"`, then `json.decode(req.text() ?? \"\")` where a type is written",
+        ),
         "equals" | "compareTo" => Err("compare with `==` and `<`"),
         _ => return None,
     })

@@ -22,7 +22,12 @@ impl Checker<'_> {
             let adt = &self.program.adts[index];
             let (name, span) = (adt.name.clone(), adt.span);
             if adt.variants.is_empty() {
-                if adt.is_struct || !self.complete(adt.module as usize) {
+                // One whose name another type has already was left empty.
+                let declared = match self.adts[index].decl {
+                    AdtDecl::Enum(decl) => !decl.variants.is_empty(),
+                    AdtDecl::Struct(_) => true,
+                };
+                if declared || !self.complete(adt.module as usize) {
                     continue;
                 }
                 self.report(

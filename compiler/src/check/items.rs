@@ -327,6 +327,32 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The field that names the variant stands beside the variant's parts, which need names that differ from it.
+    fn tagged_by(&mut self, tag: &str, decl: &'a ast::Enum, variants: &[hir::Variant]) {
+        for (variant, declared) in variants.iter().zip(&decl.variants) {
+            match &declared.payload {
+                Payload::None => {}
+                Payload::Unnamed(parts) => {
+                    let Some(first) = parts.first() else { continue };
+                    let title = format!("the parts of `{}` need names in JSON", variant.name);
+                    self.report(
+                        Diagnostic::error("E0708", title)
+                            .at(first.span, format!("they stand beside the field `{tag}`"))
+                            .help("name them, or leave `@json` on the enum out"),
+                    );
+                }
+                Payload::Named(parts) => {
+                    if let Some((name, _)) = parts.iter().find(|(name, _)| *name.text == *tag) {
+                        self.report(
+                            Diagnostic::error("E0303", format!("`{tag}` is used twice in JSON"))
+                                .at(name.span, "this is the field that names the variant"),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
     fn enum_item(&mut self, module: usize, item: &'a Item, decl: &'a ast::Enum) {
         let said = self.attributes(&item.attributes, Place::Enum, module);
         let Some(TypeItem::Adt(id)) = self.own_type(module, &decl.name) else {
@@ -364,7 +390,7 @@ impl<'a> Checker<'a> {
                     named = true;
                     let mut once = Once::default();
                     for (name, part) in parts {
-                        if let Some(first) = once.first(name) {
+                        if let Some(first) = once.first(name).filter(|_| !name.text.is_empty()) {
                             self.twice(name, first);
                         }
                         let ty = self.resolve(part, &scope, Spot::Plain);
@@ -391,6 +417,10 @@ impl<'a> Checker<'a> {
                 .zip(&decl.variants)
                 .map(|(variant, decl)| (variant.json.clone(), variant.name.clone(), decl.span)),
         );
+        if let Some(tag) = &said.json {
+            self.tagged_by(tag, decl, &variants);
+        }
+        self.program.adts[id.index()].json_tag = said.json;
         self.program.adts[id.index()].variants = variants;
         self.methods_of(
             module,

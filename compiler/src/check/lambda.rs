@@ -136,9 +136,12 @@ impl BodyCx<'_, '_> {
             .ty
             .as_ref()
             .map(|ty| (self.written_type(ty, types::Spot::Parameter), ty.span));
+        // Whether the body sees another type than the lambda is called with, which is said only once.
+        let mut misfit = false;
         let ty = match (&written, &wanted) {
             (Some((ty, span)), Some(wanted)) => {
                 if !self.table.try_unify(ty, &wanted.ty) {
+                    misfit = true;
                     let (have, want) = (self.shown(ty), self.shown(&wanted.ty));
                     self.report(
                         Diagnostic::error("E0401", format!("expected `{want}`, found `{have}`"))
@@ -208,6 +211,7 @@ impl BodyCx<'_, '_> {
                 }
             }
         };
+        let ty = if misfit { Ty::Error } else { ty };
         (param, FnTyParam { mutable, ty })
     }
 }

@@ -41,6 +41,9 @@ impl BodyCx<'_, '_> {
                 let mut message = Diagnostic::error("E0408", format!("this `{shown}` is not used"))
                     .at(value.span, "its value is lost here");
                 message = match &value.kind {
+                    _ if !self.gives_result() && self.may_only_fail(&ty) => message
+                        .help("look at it with `match`, or say with `expect` why it does not fail; `let _ =` drops it")
+                        .edit(value.span.after(), ".expect(\"it does not fail\")"),
                     _ if self.cx.as_result(&ty).is_some() && !self.gives_result() => message
                         .help("look at it with `match`, or drop it on purpose with `let _ =`")
                         .edit(value.span.before(), "let _ = "),
@@ -57,6 +60,9 @@ impl BodyCx<'_, '_> {
                     }
                     _ if self.follows(value.span, "=>") => message
                         .help("no arm of this `match` has a value: write `{}`, or use the value"),
+                    _ if self.is_result(&ty) && self.ends_block(value.span) => message
+                        .help("an `if` without `else` has no value; to leave the function with this one, write `return`")
+                        .edit(value.span.before(), "return "),
                     _ if self.follows(value.span, "|") => message
                         .help("drop it on purpose with `let _ =`, in braces")
                         .edit(value.span.before(), "{ let _ = ")
@@ -85,6 +91,24 @@ impl BodyCx<'_, '_> {
     fn follows(&self, span: Span, sign: &str) -> bool {
         let text = &self.cx.files.file(span.file).text[..span.start as usize];
         text.trim_ascii_end().ends_with(sign)
+    }
+
+    /// Whether a type is a result without a value.
+    fn may_only_fail(&self, ty: &Ty) -> bool {
+        let good = self.cx.as_result(ty).map(|(good, _)| self.shallow(&good));
+        good.is_some_and(|good| good.is_unit())
+    }
+
+    /// Whether the function around gives values of this type.
+    fn is_result(&self, ty: &Ty) -> bool {
+        let ret = self.frames.last().map(|frame| self.table.deep(&frame.ret));
+        ret.is_some_and(|ret| ret == self.table.deep(ty))
+    }
+
+    /// Whether an expression is the last one of a block that is not the function's.
+    fn ends_block(&self, span: Span) -> bool {
+        let text = &self.cx.files.file(span.file).text[span.end as usize..];
+        text.trim_ascii_start().starts_with('}')
     }
 
     /// `xs.sorted()` where `xs.sort()` was meant.
@@ -298,6 +322,24 @@ impl BodyCx<'_, '_> {
                     message
                 }
             }
+            (Ty::Char, Ty::String) if self.cx.files.text(span).starts_with('\'') => {
+                let text = self.cx.files.text(span);
+                let inside = text[1..text.len() - 1].replace('"', "\\\"");
+                message
+                    .help("text stands in double quotes")
+                    .edit(span, format!("\"{inside}\""))
+            }
+            (Ty::String, Ty::Adt(id, _)) if self.variant_in_quotes(*id, span).is_some() => {
+                let variant = self.variant_in_quotes(*id, span).unwrap_or_default();
+                message
+                    .help("a variant is named without quotes")
+                    .edit(span, variant)
+            }
+            (Ty::String, Ty::Adt(id, _)) if Some(*id) == self.cx.known.error => wrap(
+                message.help("an `Error` is made of a text"),
+                "Error(message: ",
+                ")",
+            ),
             (Ty::Fn(f), _) if compatible(&f.ret, wanted) && f.params.is_empty() => message
                 .help("this is the function itself; call it")
                 .edit(span.after(), "()"),
@@ -341,6 +383,17 @@ impl BodyCx<'_, '_> {
                 message
             }
         }
+    }
+
+    /// The variant whose name, in whatever case, is the whole text of a literal.
+    fn variant_in_quotes(&self, id: AdtId, span: Span) -> Option<String> {
+        let text = self.cx.files.text(span);
+        let inside = text.strip_prefix('"')?.strip_suffix('"')?;
+        let adt = &self.cx.program.adts[id.index()];
+        let mut variants = adt.variants.iter().filter(|_| !adt.is_struct);
+        let found =
+            variants.find(|one| one.fields.is_empty() && one.name.eq_ignore_ascii_case(inside))?;
+        Some(found.name.to_string())
     }
 
     fn is_option_or_result(&self, ty: &Ty) -> bool {

@@ -121,7 +121,19 @@ impl BodyCx<'_, '_> {
             }
             Ast::Or => {
                 let why = Why::Needs("`||`");
-                let left = self.expr(left, Want::Must(&Ty::Bool, &why));
+                let operand = left;
+                let left = match self.starts_line(operand.span, op_span) {
+                    false => self.expr(operand, Want::Must(&Ty::Bool, &why)),
+                    true => {
+                        let left = self.expr(operand, Want::Hint(&Ty::Bool));
+                        let ty = self.shape(&left.ty);
+                        if !matches!(ty, Ty::Bool | Ty::Infer(_) | Ty::Never) {
+                            self.lambda_at_line_start(op_span, &ty);
+                            return finish::nothing(Ty::Error, span);
+                        }
+                        self.coerce(left, &Ty::Bool, &why)
+                    }
+                };
                 let right = self.expr(right, Want::Must(&Ty::Bool, &why));
                 hir::Expr {
                     kind: ExprKind::Or(Box::new(left), Box::new(right)),
@@ -132,6 +144,32 @@ impl BodyCx<'_, '_> {
             Ast::Coalesce => self.coalesce(left, right, span, hint),
             _ => self.arithmetic(op, op_span, left, right, span, hint),
         }
+    }
+
+    /// Whether an operator is the first sign of its line, behind an operand that ends before.
+    fn starts_line(&self, operand: Span, op: Span) -> bool {
+        let text = &self.cx.files.file(op.file).text;
+        text[operand.end as usize..op.start as usize].contains('\n')
+    }
+
+    /// Says that `||` at the start of a line does not begin a lambda, where it was probably meant to.
+    fn lambda_at_line_start(&mut self, op: Span, left: &Ty) {
+        if *left == Ty::Error {
+            return;
+        }
+        let shown = self.shown(left);
+        self.report(
+            Diagnostic::error(
+                "E0401",
+                "a line that starts with `||` goes on with the one before",
+            )
+            .at(
+                op,
+                format!("this is `or`, and {} stands before it", names::a(&shown)),
+            )
+            .help("a lambda without parameters stands behind `return` or in parentheses")
+            .edit(op.before(), "return "),
+        );
     }
 
     fn coalesce(&mut self, left: &Expr, right: &Expr, span: Span, hint: Option<&Ty>) -> hir::Expr {
@@ -388,6 +426,19 @@ impl BodyCx<'_, '_> {
             (Ty::List(_), Ast::Add) => message.help("a list is made longer by `extend`"),
             (_, Ast::Add) if right_ty == Ty::String => {
                 message.help("join texts by putting the values into one: `\"${a}${b}\"`")
+            }
+            (Ty::String, Ast::Multiply) if right_ty == Ty::Int => {
+                let gap = left.span.after().to(right.span.before());
+                let text = self.cx.files.text(right.span);
+                let inner = text
+                    .strip_prefix('(')
+                    .and_then(|text| text.strip_suffix(')'));
+                // Parentheses around the whole do for those of the call.
+                let inner = inner.filter(|inner| !inner.contains(['(', ')']));
+                let call = format!(".repeat({})", inner.unwrap_or(text));
+                message
+                    .help("a text is repeated by a method")
+                    .edit(gap.to(right.span), call)
             }
             (Ty::Bool, Ast::BitAnd) => message
                 .help("for truth values write `&&`")

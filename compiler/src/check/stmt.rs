@@ -16,7 +16,12 @@ impl BodyCx<'_, '_> {
             self.after_leaving(&mut gone, stmt.span);
             let last = index + 1 == block.stmts.len();
             if last && let StmtKind::Expr(expr) = &stmt.kind {
+                // Behind what leaves, which was reported, nothing has to have a type.
+                let want = if gone.reported { Want::Any } else { want };
                 let value = self.expr(expr, want);
+                if gone.reported {
+                    continue;
+                }
                 if !matches!(want, Want::Drop) || self.leaves(&value) {
                     tail = Some(Box::new(value));
                 } else {
@@ -45,11 +50,11 @@ impl BodyCx<'_, '_> {
         // What did not parse may have been the value.
         let torn = (block.stmts.iter()).any(|stmt| matches!(stmt.kind, StmtKind::Error));
         if let Want::Must(wanted, why) = want
-            && let ExprKind::Block(_, None) = &value.kind
+            && let ExprKind::Block(stmts, None) = &value.kind
         {
             if value.ty == Ty::Never {
                 self.table.mark_never(wanted);
-            } else if torn {
+            } else if torn || stmts.last().is_some_and(|stmt| self.lost_lambda(stmt)) {
                 value.ty = Ty::Error;
             } else if !self.table.try_unify(&Ty::unit(), wanted) {
                 self.no_value(block, wanted, why);
@@ -57,6 +62,16 @@ impl BodyCx<'_, '_> {
             }
         }
         value
+    }
+
+    /// Whether a line that starts with `||` was taken into the `let` before it, which was reported.
+    fn lost_lambda(&self, stmt: &hir::Stmt) -> bool {
+        let hir::Stmt::Let { value, .. } = stmt else {
+            return false;
+        };
+        let text = self.cx.files.text(value.span);
+        let or = |line: &str| line.trim_ascii_start().starts_with("||");
+        has_error(&value.ty) && text.lines().skip(1).any(or)
     }
 
     /// Whether an expression does not come back.
@@ -285,6 +300,8 @@ impl BodyCx<'_, '_> {
 struct Gone {
     left: Option<Span>,
     told: bool,
+    /// Whether the parser has said so, as an error.
+    reported: bool,
 }
 
 impl Gone {
@@ -293,11 +310,11 @@ impl Gone {
             || matches!(made.last(), Some(hir::Stmt::Let { value, .. }) if cx.leaves(value));
         if never && self.left.is_none() {
             self.left = Some(stmt.span);
-            // The parser has said so already.
-            self.told = matches!(
+            self.reported = matches!(
                 stmt.kind,
                 StmtKind::Return(_) | StmtKind::Break | StmtKind::Continue
             );
+            self.told = self.reported;
         }
     }
 }

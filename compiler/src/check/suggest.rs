@@ -23,17 +23,26 @@ pub(crate) fn nearest<'n>(
     wrong: &str,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {
-    let limit = match wrong.chars().count() {
-        // A single letter is near every other one.
+    // Of few letters each changes the word: `me` is not `m`, and `max` not `map`.
+    let limit = match wrong.chars().filter(|letter| *letter != '_').count() {
         0 | 1 => 0,
-        count => (count / 3).clamp(1, 20),
+        count => ((count + 2) / 4).clamp(1, 4),
+    };
+    let alike = |name: &str| {
+        limit > 1 || {
+            let (a, b) = (plain(wrong), plain(name));
+            a.len() > 3
+                || a == b
+                || is_swapped(&a, &b)
+                || a.len() == 3 && b.len() == 4 && a[..2] == b[..2]
+        }
     };
     known
         .into_iter()
         .filter(|name| *name != wrong && name.len().abs_diff(wrong.len()) <= limit + 2)
         .take_while(|name| afford(name.len().min(MOST_LETTERS) * wrong.len().min(MOST_LETTERS)))
         .map(|name| (distance(wrong, name, limit), name))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, name)| *distance <= limit && alike(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -60,6 +69,14 @@ fn distance(a: &str, b: &str, limit: usize) -> usize {
         before = std::mem::replace(&mut above, row);
     }
     above[b.len()]
+}
+
+/// Whether the letters are the same in another order.
+fn is_swapped(a: &[char], b: &[char]) -> bool {
+    let (mut a, mut b) = (a.to_vec(), b.to_vec());
+    a.sort_unstable();
+    b.sort_unstable();
+    a == b
 }
 
 /// Letters of a name that are compared; the rest is not looked at.
@@ -93,6 +110,19 @@ mod tests {
         assert_eq!(nearest("x", ["completely"]), None);
         assert_eq!(nearest("x", ["n", "y"]), None);
         assert_eq!(nearest("N", ["n"]), Some("n"));
+        assert_eq!(nearest("tatal", ["total"]), Some("total"));
+        assert_eq!(nearest("lne", ["len"]), Some("len"));
+        assert_eq!(nearest("nam", ["name"]), Some("name"));
+        assert_eq!(nearest("recieved_at", ["received_at"]), Some("received_at"));
+    }
+
+    #[test]
+    fn far_names_are_not() {
+        assert_eq!(nearest("me", ["m", "we", "met"]), None);
+        assert_eq!(nearest("max", ["map", "min", "mix"]), None);
+        assert_eq!(nearest("foo", ["for", "fold"]), None);
+        assert_eq!(nearest("width", ["depth", "with_"]), Some("with_"));
+        assert_eq!(nearest("handle", ["hash", "header"]), None);
     }
 
     #[test]

@@ -301,6 +301,13 @@ impl BodyCx<'_, '_> {
         let shown = self.shown(&ty);
         let name = self.cx.show_trait(&obligation.of, &self.generics);
         let builtin = self.cx.program.traits[obligation.of.id.index()].builtin;
+        if builtin == Some(Builtin::Hash) && !matches!(obligation.asker, Asker::Operator(_)) {
+            // Wherever such a map is mentioned or used, the same would be said again.
+            if self.no_keys.contains(&ty) {
+                return;
+            }
+            self.no_keys.push(ty.clone());
+        }
         let title = match &obligation.asker {
             Asker::Operator(op @ ("==" | "!=")) => {
                 format!("`{shown}` cannot be compared with `{op}`")

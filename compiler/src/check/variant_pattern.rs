@@ -178,11 +178,15 @@ impl BodyCx<'_, '_> {
                 .edit(span, self.cx.files.text(path.name.span)),
             );
         }
+        if super::build::half_named(&variant) {
+            self.ignore_arguments(path, state);
+            return Vec::new();
+        }
         let mut given: Vec<Option<Span>> = vec![None; variant.fields.len()];
         let mut rest = false;
         let mut out = Vec::with_capacity(arguments.len());
         let mut position = 0;
-        for argument in arguments {
+        for (place, argument) in arguments.iter().enumerate() {
             let (field, pattern) = match argument {
                 PatternArgument::Rest(_) => {
                     rest = true;
@@ -212,18 +216,14 @@ impl BodyCx<'_, '_> {
                 }
                 PatternArgument::Pattern(pattern) if variant.named || is_struct => {
                     match &pattern.kind {
-                        Ast::Name(name) | Ast::MutName(name) => {
+                        Ast::Name(name) | Ast::MutName(name)
+                            if has_field(&variant, name) || is_misspelt(&variant, name) =>
+                        {
                             (self.pattern_field(&variant, name), pattern)
                         }
                         _ => {
-                            self.report(
-                                Diagnostic::error(
-                                    "E0606",
-                                    format!("the fields of `{}` are matched by name", variant.name),
-                                )
-                                .at(pattern.span, "which field?")
-                                .help("write `name: pattern`"),
-                            );
+                            let alone = arguments.len() == 1;
+                            self.unnamed_part(&variant, pattern, place, alone);
                             (None, pattern)
                         }
                     }
@@ -276,6 +276,28 @@ impl BodyCx<'_, '_> {
             self.missing_fields(&variant, &given, span, is_struct || variant.named);
         }
         out
+    }
+
+    /// Says that a field has to be named, and which one it may be by its place.
+    fn unnamed_part(
+        &mut self,
+        variant: &hir::Variant,
+        pattern: &ast::Pattern,
+        place: usize,
+        alone: bool,
+    ) {
+        let title = format!("the fields of `{}` are matched by name", variant.name);
+        let mut message = Diagnostic::error("E0606", title).at(pattern.span, "which field?");
+        message = match variant.fields.get(place) {
+            _ if alone && matches!(pattern.kind, Ast::Wildcard) => message
+                .help("write `..` for what does not matter")
+                .edit(pattern.span, ".."),
+            Some(field) => message
+                .help(format!("write `{}: …`", field.name))
+                .edit(pattern.span.before(), format!("{}: ", field.name)),
+            None => message.help("write `name: pattern`"),
+        };
+        self.report(message);
     }
 
     pub(super) fn pattern_field(&mut self, variant: &hir::Variant, name: &Name) -> Option<usize> {
@@ -349,4 +371,14 @@ impl BodyCx<'_, '_> {
                 .edit(close.before(), dots),
         );
     }
+}
+
+fn has_field(variant: &hir::Variant, name: &Name) -> bool {
+    variant.fields.iter().any(|field| *field.name == *name.text)
+}
+
+/// Whether a name is nearly that of a field.
+fn is_misspelt(variant: &hir::Variant, name: &Name) -> bool {
+    let known = variant.fields.iter().map(|field| &*field.name);
+    suggest::nearest(&name.text, known).is_some()
 }

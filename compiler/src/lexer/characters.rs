@@ -93,15 +93,7 @@ impl Scanner<'_> {
     /// Reports what is no character, and reads it as the string that was probably meant.
     fn odd_character(&mut self, mark: Range<usize>, line: &str) {
         let Some(size) = line.find('\'') else {
-            let found = Diagnostic::error(
-                "E0110",
-                "a `'` without a character behind it and another `'`",
-            )
-            .at(self.span(mark.clone()), "")
-            .help("a character is `'a'`, text is `\"...\"`");
-            self.out.found.push(found);
-            self.out.mended.push(mark);
-            return;
+            return self.lone_quote(mark, line);
         };
         let whole = mark.start..mark.end + size + 1;
         let inside = &line[..size];
@@ -119,5 +111,32 @@ impl Scanner<'_> {
         }
         self.out.found.push(found);
         self.push(Token::Str(inside.into()), whole);
+    }
+
+    /// Reports a quote that nothing closes, and reads the word behind it as what was probably meant.
+    fn lone_quote(&mut self, mark: Range<usize>, line: &str) {
+        let word = |letter: char| letter.is_alphanumeric() || letter == '_';
+        let size = line.find(|letter| !word(letter)).unwrap_or(line.len());
+        let inside = &line[..size];
+        let whole = mark.start..mark.end + size;
+        let found = Diagnostic::error(
+            "E0110",
+            "a `'` without a character behind it and another `'`",
+        )
+        .at(self.span(mark.clone()), "")
+        .help("a character is `'a'`, text is `\"...\"`");
+        let mut letters = inside.chars();
+        let (found, token) = match (letters.next(), letters.next()) {
+            (Some(letter), None) => {
+                let end = self.span(whole.end..whole.end);
+                (found.edit(end, "'"), Token::Char(letter))
+            }
+            (None, _) => (found, Token::Char('\0')),
+            _ => (found, Token::Str(inside.into())),
+        };
+        self.logos.bump(size);
+        self.out.found.push(found);
+        self.out.mended.push(whole.clone());
+        self.push(token, whole);
     }
 }

@@ -191,6 +191,9 @@ impl Scanner<'_> {
         if sign == "++" && !self.follows_operand() {
             return self.increment_first(span, found);
         }
+        if sign == "..." {
+            return self.three_points(span, found);
+        }
         let place_before = self.place_before(span.start);
         if let Some(instead) = known.instead {
             found = found.edit(place, instead);
@@ -208,6 +211,33 @@ impl Scanner<'_> {
             self.push(token.clone(), start..span.end);
             start = span.end;
         }
+    }
+
+    /// `...` is `..` in a pattern, a range and where a struct is built; elsewhere there is nothing like it.
+    fn three_points(&mut self, span: Range<usize>, found: Diagnostic) {
+        let mut last = self.out.tokens.iter().rev().map(|(_, token, _)| token);
+        let (before, further) = (last.next(), last.next());
+        let rest = self.logos.remainder();
+        let typed = rest.starts_with(|letter: char| letter.is_ascii_uppercase());
+        let named = rest.starts_with(|letter: char| letter.is_ascii_lowercase());
+        let help = match (before, further) {
+            (Some(Token::Colon), _) if typed => {
+                "a function takes as many arguments as it says; for any number, a list: `xs: List[Int]`"
+            }
+            (Some(Token::LParen), Some(Token::Ident(_))) if named => {
+                "a function takes as many arguments as it says; for any number, a list: `xs: List[Int]`"
+            }
+            (Some(Token::LBracket), _) if named && !further.is_some_and(Token::ends) => {
+                "a longer list is made from a copy: `let mut all = xs`, `all.push(4)`, `all.extend(ys)`"
+            }
+            _ => {
+                let place = self.span(span.clone());
+                self.out.found.push(found.edit(place, ".."));
+                return self.push(Token::DotDot, span);
+            }
+        };
+        self.out.found.push(found.help(help));
+        self.out.mended.push(span);
     }
 
     /// Whether what comes next stands behind something that can end, in its line.
@@ -265,7 +295,8 @@ impl Scanner<'_> {
         if at - start > MAX_LOOK {
             return "";
         }
-        let text = self.text[start..at].trim();
+        let text = self.text[start..at].rsplit(['{', '}']).next();
+        let text = text.unwrap_or_default().trim();
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']');
         if text.chars().all(name) { text } else { "" }
     }

@@ -14,6 +14,9 @@ pub struct TextBlock {
     pieces: Vec<(usize, Range<usize>)>,
 }
 
+/// How many lines a string that is not closed in its own may go on, to be read as one.
+const MOST_LINES: usize = 40;
+
 /// What ended a piece of text.
 #[derive(Clone, Copy, PartialEq)]
 enum End {
@@ -63,7 +66,11 @@ impl Scanner<'_> {
                     self.finish_block(block);
                 }
             }
-            End::Nothing => self.unclosed(mark, block, token_end),
+            End::Nothing => {
+                if !(first && block.is_none() && self.goes_on(&mark, token_end)) {
+                    self.unclosed(mark, block, token_end);
+                }
+            }
         }
     }
 
@@ -100,6 +107,40 @@ impl Scanner<'_> {
         self.logos.bump(at + size);
         self.string_texts.push(start..start + at);
         (start..start + at, end)
+    }
+
+    /// Whether a string that is not closed in its line is closed in one of the next, which has one quote more than those
+    /// that close each other. Then it is reported and read up to there.
+    fn goes_on(&mut self, mark: &Range<usize>, end: usize) -> bool {
+        let quotes = |line: &str| line.matches('"').count() - line.matches("\\\"").count();
+        let mut size = 0;
+        for (index, line) in self.logos.remainder().split_inclusive('\n').enumerate() {
+            if index > MOST_LINES || line.contains("\"\"\"") {
+                return false;
+            }
+            if index > 0 && quotes(line) % 2 == 1 {
+                let Some(at) = line.find('"') else {
+                    return false;
+                };
+                // What comes before the quote has to be text, and behind it what can follow a string.
+                let behind = line[at + 1..].trim_ascii_start();
+                let closes = behind.is_empty()
+                    || behind.starts_with([')', ']', '}', ',', '.', '+', '=', '?', '/']);
+                if !closes {
+                    return false;
+                }
+                let whole = mark.start..end + size + at + 1;
+                let found = Diagnostic::error("E0106", "string is not closed in its line")
+                    .at(self.span(mark.start..mark.start + 1), "opened here")
+                    .help("text over several lines stands between `\"\"\"`, each on a line of its own; a line break is `\\n`");
+                self.out.found.push(found);
+                self.out.mended.push(whole);
+                self.logos.bump(size + at + 1);
+                return true;
+            }
+            size += line.len();
+        }
+        false
     }
 
     /// Reports a string without its closing quotes.

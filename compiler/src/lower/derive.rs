@@ -51,6 +51,8 @@ impl Derived {
 /// A type taken to pieces: variants with their parts, over closed types.
 pub(super) struct Pieces {
     pub is_enum: bool,
+    /// The field that names the variant in JSON, if an enum has one.
+    tag: Option<String>,
     pub variants: Vec<Piece>,
 }
 
@@ -96,6 +98,7 @@ impl Lowerer<'_> {
                 });
                 Pieces {
                     is_enum: !adt.is_struct,
+                    tag: adt.json_tag.as_ref().map(|tag| tag.to_string()),
                     variants: variants.collect(),
                 }
             }
@@ -115,11 +118,13 @@ impl Lowerer<'_> {
                 };
                 Pieces {
                     is_enum: false,
+                    tag: None,
                     variants: vec![piece],
                 }
             }
             _ => Pieces {
                 is_enum: false,
+                tag: None,
                 variants: vec![],
             },
         }
@@ -539,7 +544,11 @@ impl FnLowerer<'_, '_> {
         let piece = &pieces.variants[variant];
         let mut text = String::new();
         let mut close = String::new();
-        if pieces.is_enum {
+        if let Some(tag) = &pieces.tag {
+            let comma = if piece.parts.is_empty() { "" } else { "," };
+            text = format!("{{{}:{}{comma}", json_string(tag), json_string(&piece.json));
+            close.push('}');
+        } else if pieces.is_enum {
             if piece.parts.is_empty() {
                 return self.append_text(&json_string(&piece.json));
             }
@@ -547,6 +556,7 @@ impl FnLowerer<'_, '_> {
             close.push('}');
         }
         let wrap = match (piece.named, piece.is_tuple, piece.parts.len()) {
+            _ if pieces.tag.is_some() => None,
             (true, ..) => Some(('{', '}')),
             (false, false, 1) => None,
             _ => Some(('[', ']')),
@@ -583,7 +593,13 @@ impl FnLowerer<'_, '_> {
         if !pieces.is_enum {
             return self.read_json_row(ty, pieces, 0, json, "", &error);
         }
-        let tag = self.call_lang("json_tag", vec![], vec![json]);
+        let tag = match &pieces.tag {
+            Some(field) => {
+                let (field, within) = (self.text(field), self.text(""));
+                self.call_lang("json_field", vec![Ty::String], vec![json, field, within])
+            }
+            None => self.call_lang("json_tag", vec![], vec![json]),
+        };
         let tag = self.unwrap(tag, &Try::Result, &Ty::String, &error);
         for variant in 0..pieces.variants.len() {
             let next = self.b.open_block(None);
@@ -592,12 +608,20 @@ impl FnLowerer<'_, '_> {
             let same = self.op(Op::StringEq, &[x, y]);
             self.release(name);
             self.exit_unless(same, next);
-            self.read_json_variant(ty, pieces, variant, json, &error);
+            match (&pieces.tag, pieces.variants[variant].parts.len()) {
+                (None, _) => self.read_json_variant(ty, pieces, variant, json, &error),
+                (Some(_), 0) => {
+                    let made = self.made(ty, variant, vec![]);
+                    self.ret_ok(made);
+                }
+                (Some(_), _) => self.read_json_row(ty, pieces, variant, json, "", &error),
+            }
             self.b.close(&mut self.cx.layouts);
         }
         let known: Vec<&str> = pieces.variants.iter().map(|v| v.json.as_str()).collect();
         let known = self.text(&known.join(", "));
-        let problem = self.call_lang("json_unknown", vec![], vec![tag, known]);
+        let within = self.text(pieces.tag.as_deref().unwrap_or(""));
+        let problem = self.call_lang("json_unknown", vec![], vec![tag, known, within]);
         let ret = self.ret.clone();
         let failed = self.build_of(&ret, 1, vec![problem]);
         self.ret(failed);

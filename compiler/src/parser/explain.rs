@@ -78,6 +78,20 @@ impl<'a> Scene<'a> {
                 error = error.edit(whole, format!("({}?)?", self.word(-1)));
             }
         }
+        let name = matches!(self.at(0), Some(Token::Ident(_) | Token::Upper(_)));
+        let ended = match self.at(-1) {
+            // A cast, as in C.
+            Some(Token::RParen) => !matches!(self.at(-2), Some(Token::Upper(_))),
+            Some(Token::Ident(_) | Token::Upper(_)) | None => false,
+            Some(token) => token.ends(),
+        };
+        let anew = self.at(0).is_some_and(Token::starts_statement) || name && ended;
+        if anew && self.expects("NL") && self.expects_operator() && !self.expects(",") {
+            let gap = self.span(-1).after().to(self.span(0).before());
+            error = error
+                .help("what is next starts on a line of its own")
+                .edit(gap, format!("\n{}", self.indentation()));
+        }
         if self.expects(",") && starts {
             error = error
                 .help("a comma is missing")
@@ -152,6 +166,13 @@ impl<'a> Scene<'a> {
     /// Whether an operator could have gone on here.
     pub fn expects_operator(&self) -> bool {
         self.expects("&&")
+    }
+
+    /// The blanks that the line of the error starts with.
+    fn indentation(&self) -> &'a str {
+        let line = self.text[..self.span(0).start as usize].rsplit('\n').next();
+        let line = line.unwrap_or_default();
+        &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
     /// Whether the error is in the head of a declaration, not in code.

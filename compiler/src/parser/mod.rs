@@ -34,6 +34,7 @@ use crate::lexer::{self, Spanned, Token};
 use crate::source::{FileId, Span};
 use actions::Context;
 use explain::Scene;
+pub(crate) use habits::small;
 use lalrpop_util::ParseError;
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -48,6 +48,8 @@ pub enum Command {
     New(NewOptions),
     /// Add a package to those that a program is made of.
     Add(AddOptions),
+    /// Remove a package from those that a program is made of.
+    Remove(RemoveOptions),
     /// Say what is wrong with a program, without running it.
     Check(CheckOptions),
     /// Make a program's bundle, and print its hash.
@@ -89,6 +91,7 @@ impl Command {
             Command::Replay(options) => options.json,
             Command::New(_)
             | Command::Add(_)
+            | Command::Remove(_)
             | Command::Disasm(_)
             | Command::Fmt(_)
             | Command::Explain(_)
@@ -137,6 +140,27 @@ pub struct AddOptions {
     /// What to call it [default: its own name]
     #[arg(long)]
     pub name: Option<String>,
+    /// Ask no node: what this machine has seen must do
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub node: NodeOption,
+}
+
+const REMOVE_AFTER: &str = "\
+Examples:
+  copc remove html                 what cop.toml calls html
+
+The line goes out of cop.toml, and what nothing uses any more out of cop.lock. Imports of it stay in the source; copc check lists them.";
+
+#[derive(Debug, Args)]
+#[command(after_help = REMOVE_AFTER)]
+pub struct RemoveOptions {
+    /// What cop.toml calls it
+    pub name: String,
+    /// Folder of the program that it is taken from
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub from: PathBuf,
     /// Ask no node: what this machine has seen must do
     #[arg(long)]
     pub offline: bool,

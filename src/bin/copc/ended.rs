@@ -65,7 +65,7 @@ pub fn tell(complaint: &Complaint, json: bool) {
         Complaint::Build(error) => error.to_string(),
     };
     match (report, json) {
-        (Some(report), false) => say::err(&report.text(true)),
+        (Some(report), false) => say::err(&report.text(say::look())),
         (Some(report), true) => print(&json!({
             "ok": false,
             "error": "the source has errors",

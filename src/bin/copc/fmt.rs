@@ -158,7 +158,7 @@ fn one(path: &Path, is_check: bool, counts: &mut Counts) -> Result<(), Complaint
 fn tell(path: &Path, error: &FormatError) {
     match error {
         FormatError::Tokens(diagnostics, files) => {
-            say::err(&render::text(diagnostics, files, true))
+            say::err(&render::text(diagnostics, files, say::look()))
         }
         FormatError::Defect(at) => say::error(&format!(
             "{} stays as it is: formatting would change its meaning at byte {at}; this is a defect of copc, please report it",

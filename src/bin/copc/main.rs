@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `arguments` | the command line |
 //! | `new` | a new program from a template |
-//! | `add` | one more dependency |
+//! | `add`, `remove` | one more dependency, one less |
 //! | `check`, `build`, `disasm` | what the compiler says of a program and makes of it |
 //! | `mend` | the edits that messages offer, written into the files |
 //! | `explain` | what a code of the compiler means |
@@ -18,7 +18,7 @@
 //! | `parallel` | work on all cores, taken in order |
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
-//! | `publish` | a release signed and handed to a node |
+//! | `publish`, `hand_on` | a release signed and handed to a node, and the packages that it is made of |
 //! | `replay` | a recorded run done again |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
@@ -34,6 +34,7 @@ mod disasm;
 mod ended;
 mod explain;
 mod fmt;
+mod hand_on;
 mod key;
 mod measure;
 mod mend;
@@ -41,6 +42,7 @@ mod new;
 mod parallel;
 mod profile;
 mod publish;
+mod remove;
 mod replay;
 mod run;
 mod say;
@@ -89,6 +91,7 @@ fn run(command: Command) -> ExitCode {
     let ended = match command {
         Command::New(options) => new::new(&options),
         Command::Add(options) => add::add(&options),
+        Command::Remove(options) => remove::remove(&options),
         Command::Check(options) => check::check(&options),
         Command::Build(options) => build::build(&options),
         Command::Run(options) => run::run(&options),

@@ -27,7 +27,7 @@ pub fn mend(path: &Path, from: &packages::Options) -> Result<(), Complaint> {
             break;
         }
         let after = told(path, from)?;
-        if errors(&after) > errors(&before) {
+        if wrong(&after) > wrong(&before) {
             for (file, old) in &written {
                 save(file, old)?;
             }
@@ -51,9 +51,16 @@ fn told(path: &Path, from: &packages::Options) -> Result<Report, Complaint> {
     }
 }
 
-fn errors(report: &Report) -> usize {
+/// How many errors there are in letters and syntax, and in all. Where there are fewer of the former, more is looked at, and
+/// there may be more of the latter.
+fn wrong(report: &Report) -> (usize, usize) {
     let all = report.diagnostics.iter();
-    all.filter(|one| one.severity == Severity::Error).count()
+    let errors: Vec<&str> = all
+        .filter(|one| one.severity == Severity::Error)
+        .map(|one| one.code)
+        .collect();
+    let syntax = |code: &&&str| code.starts_with("E01") || code.starts_with("E02");
+    (errors.iter().filter(syntax).count(), errors.len())
 }
 
 /// Writes the files for which edits are offered, and gives them with what they held. What is not a file here, or

@@ -6,12 +6,15 @@ use cop_bytecode::Hash;
 use cop_runtime::{ProgramKind, SecretKey, local_network};
 use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
 use coputer::node_file::default_data_dir;
+use coputer::packages::cache::PackageCache;
+use coputer::packages::fetch::Fetcher;
 use coputer::project::Project;
 use coputer::publish::{Built, Place, sign};
 use serde_json::json;
 
 use crate::arguments::PublishOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::hand_on::{HandedOn, hand_on};
 use crate::key;
 use crate::say;
 use crate::subject::{Subject, is_bundle};
@@ -33,13 +36,29 @@ pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
         .enable_all()
         .build()
         .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
-    let (publication, is_new) = runtime.block_on(store(options, &built))?;
+    let fetcher = Fetcher::new(&from.fetch);
+    let stored = runtime.block_on(store(options, &built, fetcher.cache()))?;
+    let Stored {
+        publication,
+        is_new,
+        handed_on,
+    } = &stored;
     if options.json {
-        print(&as_json(&publication, &built, is_new));
+        print(&as_json(&stored, &built));
     } else {
         tell::warnings(&built.report);
         let kind = built.bundle.manifest().kind;
-        say::out(&as_text(&publication, kind, is_new));
+        say::out(&as_text(publication, kind, *is_new));
+        for package in &handed_on.given {
+            say::note(&format!(
+                "the node has got {package} too, which it is made of"
+            ));
+        }
+        for (package, why) in &handed_on.lacking {
+            say::note(&format!(
+                "the node lacks {package}, which it is made of: {why}; it serves the program all the same"
+            ));
+        }
         if kind == ProgramKind::Command {
             say::note(
                 "a command answers no requests, and its URLs say so; `fn handle` makes a web program",
@@ -49,9 +68,21 @@ pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
     Ok(Ended::Well)
 }
 
+/// What came of publishing.
+struct Stored {
+    publication: Publication,
+    /// Whether the release was made now.
+    is_new: bool,
+    handed_on: HandedOn,
+}
+
 /// Asks the node for the release's place in line, signs, and stores; `false` if the newest release is this very bundle, which is
 /// not released again. Everything that can fail without the password comes before it.
-async fn store(options: &PublishOptions, built: &Built) -> Result<(Publication, bool), Complaint> {
+async fn store(
+    options: &PublishOptions,
+    built: &Built,
+    cache: Option<&PackageCache>,
+) -> Result<Stored, Complaint> {
     let name = match &options.name {
         Some(name) => name,
         None => &built.bundle.manifest().name,
@@ -62,13 +93,33 @@ async fn store(options: &PublishOptions, built: &Built) -> Result<(Publication, 
     let place = place(&next)?;
     let bundle = built.bundle.hash().to_string();
     if let Some(newest) = next.published.filter(|newest| newest.bundle == bundle) {
-        return Ok((newest, false));
+        return Ok(Stored {
+            publication: newest,
+            is_new: false,
+            handed_on: given(&node, cache, built).await,
+        });
     }
     let secret: SecretKey = key::open(&keys, &entry, &options.password)?;
     let release = sign(&built.bundle, name, place, &secret)
         .map_err(|error| Complaint::Failed(format!("cannot sign the release: {error}")))?;
+    if let Some(cache) = cache {
+        // So that it can be handed on itself. A cache that cannot be written hinders nothing.
+        let _ = cache.keep_bundle(&built.bundle);
+        let _ = cache.keep_release(&release);
+    }
     let (release, bundle) = (release.encode(), built.bundle.encode());
-    Ok((node.publish(&release, &bundle).await?, true))
+    Ok(Stored {
+        publication: node.publish(&release, &bundle).await?,
+        is_new: true,
+        handed_on: given(&node, cache, built).await,
+    })
+}
+
+async fn given(node: &NodeClient, cache: Option<&PackageCache>, built: &Built) -> HandedOn {
+    match cache {
+        Some(cache) => hand_on(node, cache, built).await,
+        None => HandedOn::default(),
+    }
 }
 
 /// The node on this machine: by its data folder, at a URL if one is named.
@@ -135,7 +186,7 @@ fn as_text(publication: &Publication, kind: ProgramKind, is_new: bool) -> String
     )
 }
 
-fn as_json(publication: &Publication, built: &Built, is_new: bool) -> serde_json::Value {
+fn as_json(stored: &Stored, built: &Built) -> serde_json::Value {
     let Publication {
         address,
         name,
@@ -145,17 +196,18 @@ fn as_json(publication: &Publication, built: &Built, is_new: bool) -> serde_json
         program,
         already: _,
         urls,
-    } = publication;
+    } = &stored.publication;
     json!({
         "ok": true,
         "address": address,
         "name": name,
         "kind": built.bundle.manifest().kind.as_str(),
         "release": release,
-        "new": is_new,
+        "new": stored.is_new,
         "release_hash": release_hash,
         "bundle": bundle,
         "package": program,
+        "handed_on": stored.handed_on.given,
         "urls": { "host": urls.host, "path": urls.path, "pinned": urls.pinned },
         "diagnostics": diagnostics(&built.report),
     })

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use cop_compiler::render::Look;
+
 use crate::arguments::Colour;
 
 /// Decides for the whole process where colours are shown.
@@ -54,6 +56,16 @@ pub fn error(message: &str) {
 /// `note: MESSAGE` on standard error.
 pub fn note(message: &str) {
     err(&format!("{} {message}\n", bold("note:")));
+}
+
+/// How messages look on standard error: in colours, which are left out where they are not wanted, and as wide as its terminal.
+pub fn look() -> Look {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+    let columns = size.map(|size| size.ws_col).filter(|columns| *columns > 0);
+    Look {
+        colours: true,
+        columns,
+    }
 }
 
 /// Whether a person reads standard output.

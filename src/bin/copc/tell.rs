@@ -41,7 +41,7 @@ pub fn capabilities(capabilities: &[String]) -> String {
 
 /// Shows the warnings of a program that compiles.
 pub fn warnings(report: &Report) {
-    say::err(&report.text(true));
+    say::err(&report.text(say::look()));
 }
 
 /// A trap and what is needed to find its place in the source.
@@ -83,7 +83,7 @@ impl Trapped<'_> {
         if let Some(hint) = hint {
             told = told.help(hint);
         }
-        let mut text = render::one(&told, &self.report.files, true);
+        let mut text = render::one(&told, &self.report.files, say::look());
         text.push('\n');
         for line in below {
             let _ = writeln!(text, "{}", say::difference(&line));

@@ -269,10 +269,14 @@ impl Context {
                 .also(named.span, "this one has");
             self.found.push(error);
         }
+        let nameless = |ty: &Type| Name {
+            text: Rc::from(""),
+            span: ty.span.before(),
+        };
+        let parts = parts.into_iter();
         Payload::Named(
             parts
-                .into_iter()
-                .filter_map(|(name, ty)| Some((name?, ty)))
+                .map(|(name, ty)| (name.unwrap_or_else(|| nameless(&ty)), ty))
                 .collect(),
         )
     }

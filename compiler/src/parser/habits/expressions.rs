@@ -10,6 +10,7 @@ pub const HABITS: &[Habit] = &[
     arrow_lambda,
     statement_in_lambda,
     leaving_is_no_value,
+    loop_is_no_value,
     named_by_equals,
     assignment_as_value,
     half_coalesce,
@@ -120,6 +121,19 @@ fn leaving_is_no_value(scene: &Scene<'_>) -> Option<Diagnostic> {
         _ => format!("`{word}` is a statement of its own"),
     };
     Some(scene.error(format!("`{word}` has no value")).help(help))
+}
+
+/// `let ys = for x in xs { … }`.
+fn loop_is_no_value(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = matches!(scene.at(0), Some(Token::For | Token::While));
+    if !found || !scene.expects_operand() || scene.expects("let") {
+        return None;
+    }
+    let error = scene.error(format!(
+        "a `{}` is a statement and has no value",
+        scene.word(0)
+    ));
+    Some(error.help("`xs.map(|x| …)` makes a list of what it gives; or push into a variable"))
 }
 
 /// `Point(x = 1)`.
@@ -235,11 +249,21 @@ fn chained_comparison(scene: &Scene<'_>) -> Option<Diagnostic> {
         return None;
     }
     let first = scene.before(compares)?;
+    let error = scene
+        .error("comparisons are not chained")
+        .also(scene.span_at(first), "the first comparison")
+        .help("write `a < b && b < c`; type arguments stand in `[ ]`, and only in types");
+    let rises = |token: &Token| matches!(token, Lt | Le);
+    let falls = |token: &Token| matches!(token, Gt | Ge);
+    let (one, other) = (&scene.tokens[first].1, scene.at(0)?);
+    let middle = scene.span_at(first + 1).to(scene.span(-1));
     Some(
-        scene
-            .error("comparisons are not chained")
-            .also(scene.span_at(first), "the first comparison")
-            .help("write `a < b && b < c`; type arguments stand in `[ ]`, and only in types"),
+        if rises(one) && rises(other) || falls(one) && falls(other) {
+            let again = format!(" && {}", &scene.text[middle.range()]);
+            error.edit(middle.after(), again)
+        } else {
+            error
+        },
     )
 }
 
@@ -290,6 +314,17 @@ fn half_range(scene: &Scene<'_>) -> Option<Diagnostic> {
         matches!(scene.at(0), Some(Token::DotDot | Token::DotDotEq)) && scene.expects_operand();
     if !open_end && !open_start {
         return None;
+    }
+    let open = scene.before(Token::opens);
+    let in_list = open.is_some_and(|open| {
+        let before = open.checked_sub(1).map(|index| &scene.tokens[index].1);
+        scene.tokens[open].1 == Token::LBracket && !before.is_some_and(Token::ends)
+    });
+    if open_start && in_list {
+        let error = scene.error("a list is not taken into another one by `..`");
+        return Some(
+            error.help("make it from a copy: `let mut all = xs`, `all.push(4)`, `all.extend(ys)`"),
+        );
     }
     let error = scene.error("a range has both its ends");
     Some(match open_start {

@@ -6,6 +6,8 @@ use crate::lexer::Token;
 use crate::parser::explain::Scene;
 
 pub const HABITS: &[Habit] = &[
+    path_without_quotes,
+    body_behind_sign,
     brace_on_its_own_line,
     result_after_colon,
     parameter_without_type,
@@ -286,6 +288,36 @@ fn method_without_fn(scene: &Scene<'_>) -> Option<Diagnostic> {
         _ => scene
             .error("a method starts with `fn`")
             .edit(scene.span(-1).before(), "fn "),
+    })
+}
+
+/// `import { encode } from std/json`.
+fn path_without_quotes(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(-1) == Some(&Token::From)
+        && scene.expects("STR")
+        && !scene.expects_operand()
+        && matches!(
+            scene.at(0),
+            Some(Token::Ident(_) | Token::Dot | Token::DotDot)
+        );
+    found.then(|| {
+        let path = scene.span(0).to(scene.span_at(scene.unit.end - 1));
+        let error = scene.error("where an import comes from stands in quotes");
+        error.edit(path, format!("\"{}\"", &scene.text[path.range()]))
+    })
+}
+
+/// `fn five() = 5`, `fn next(n: Int) => n + 1`.
+fn body_behind_sign(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let sign = matches!(scene.at(0), Some(Token::Eq | Token::FatArrow));
+    let found = sign && scene.at(-1) == Some(&Token::RParen) && scene.expects("->");
+    let value = scene
+        .at(1)
+        .is_some_and(|token| !matches!(token, Token::Upper(_) | Token::Newline));
+    (found && value).then(|| {
+        scene
+            .error("the body of a function stands in braces, and its result is declared")
+            .help("`fn five() -> Int { 5 }`")
     })
 }
 

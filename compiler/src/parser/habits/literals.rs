@@ -10,6 +10,7 @@ pub const HABITS: &[Habit] = &[
     string_prefix,
     payload_without_parentheses,
     map_in_braces,
+    set_in_braces,
     map_arrow,
     slice_with_colon,
     function_as_value,
@@ -45,7 +46,12 @@ fn string_prefix(scene: &Scene<'_>) -> Option<Diagnostic> {
     let error = Diagnostic::error("E0202", format!("a string has no `{word}` before it"))
         .at(scene.span(-1), "")
         .help(help);
-    Some(error.edit(scene.span(-1), ""))
+    let text = &scene.text[scene.span(0).range()];
+    let plain = matches!(scene.at(0), Some(Token::Str(_))) && !text.contains("{{");
+    Some(match word {
+        "f" if plain => error.edit(scene.span(-1).to(scene.span(0)), text.replace('{', "${")),
+        _ => error.edit(scene.span(-1), ""),
+    })
 }
 
 /// `Some 1`.
@@ -90,6 +96,26 @@ fn map_in_braces(scene: &Scene<'_>) -> Option<Diagnostic> {
             .edit(scene.span_at(open), "[")
             .edit(scene.span_at(close), "]"),
     })
+}
+
+/// `{1, 2}`.
+fn set_in_braces(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let open = scene.stop.index.checked_sub(2)?;
+    let value = matches!(
+        scene.at(-1),
+        Some(Token::Str(_) | Token::Int(_) | Token::Char(_))
+    );
+    let opened = scene.tokens[open].1 == Token::LBrace && scene.expects("}");
+    if scene.at(0) != Some(&Token::Comma) || !value || !opened {
+        return None;
+    }
+    let close = scene.span_at(scene.groups.partner(open));
+    let error = scene.error("a list stands in `[ ]`, and a set is made of one");
+    Some(
+        error
+            .edit(scene.span_at(open), "[")
+            .edit(close, "].to_set()"),
+    )
 }
 
 /// `["a" => 1]`.

@@ -13,6 +13,8 @@ mod words;
 use super::explain::Scene;
 use crate::diagnostic::Diagnostic;
 
+pub use words::small;
+
 type Habit = fn(&Scene<'_>) -> Option<Diagnostic>;
 
 /// The habit behind a syntax error, if it is one.

@@ -5,6 +5,7 @@ use super::types::type_of_elsewhere;
 use crate::diagnostic::Diagnostic;
 use crate::lexer::Token;
 use crate::parser::explain::Scene;
+use crate::source::Span;
 
 /// Those that would be taken for words of other languages.
 pub const FIRST: &[Habit] = &[
@@ -36,6 +37,8 @@ pub const HABITS: &[Habit] = &[
     pattern_after_is,
     float_pattern,
     open_range_pattern,
+    named_end_of_range,
+    commas_between_patterns,
 ];
 
 /// `for let x in xs`, `for (const x of xs)`, `for (var i = 0; …)`.
@@ -355,10 +358,21 @@ fn for_in_parentheses(scene: &Scene<'_>) -> Option<Diagnostic> {
     )
 }
 
-/// `for x of xs`, `for x = 0`.
+/// `for x of xs`, `for x = 0`, `for k, v in map`.
 fn for_without_in(scene: &Scene<'_>) -> Option<Diagnostic> {
     if !scene.expects("in") || !scene.unit_starts_with(&Token::For) {
         return None;
+    }
+    if scene.at(0) == Some(&Token::Comma)
+        && let Some(link) = scene.behind(|token| *token == Token::In)
+    {
+        let error = scene.error("two names for one element stand in parentheses");
+        return Some(
+            error
+                .help("`for (key, value) in map`, `for (i, x) in xs.enumerate()`")
+                .edit(scene.span_at(scene.unit.start + 1).before(), "(")
+                .edit(scene.span_at(link - 1).after(), ")"),
+        );
     }
     let error = scene
         .error(format!("expected `in`, found {}", scene.found()))
@@ -476,5 +490,60 @@ fn open_range_pattern(scene: &Scene<'_>) -> Option<Diagnostic> {
             .error("a range in a pattern includes its end")
             .help("write `a..=b`")
             .edit(scene.span(0), "..=")
+    })
+}
+
+/// `1..=max =>`, `n is (1..=max)`, `min..=9 =>`.
+fn named_end_of_range(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let name = |offset| matches!(scene.at(offset), Some(Token::Ident(_) | Token::Upper(_)));
+    let last = scene.at(-1) == Some(&Token::DotDotEq) && name(0) && scene.expects("CHAR");
+    let first = scene.at(0) == Some(&Token::DotDotEq) && name(-1) && !scene.expects_operator();
+    if !(last || first) || scene.expects_operand() {
+        return None;
+    }
+    let end = if last { scene.span(0) } else { scene.span(-1) };
+    let error = Diagnostic::error("E0202", "the ends of a range in a pattern are literals")
+        .at(end, "a name");
+    let open = scene.before(|token| *token == Token::LParen);
+    let is = open.and_then(|open| open.checked_sub(1));
+    let is = is.filter(|&is| scene.tokens[is].1 == Token::Is && is > scene.unit.start);
+    Some(match is {
+        Some(is) => range_after_is(scene, error, is),
+        None => error.help("compare in a guard: `n if (low..=high).contains(n) =>`"),
+    })
+}
+
+/// Turns `n is (1..=max)` round.
+fn range_after_is(scene: &Scene<'_>, error: Diagnostic, is: usize) -> Diagnostic {
+    let error = error.help("ask the range: `(low..=high).contains(n)`");
+    let value = scene
+        .span_at(scene.operand_start(is))
+        .to(scene.span_at(is - 1));
+    let range = scene
+        .span_at(is + 1)
+        .to(scene.span_at(scene.groups.partner(is + 1)));
+    let text = |span: Span| &scene.text[span.range()];
+    error.edit(
+        value.to(range),
+        format!("{}.contains({})", text(range), text(value)),
+    )
+}
+
+/// `4, 6, 9 =>`.
+fn commas_between_patterns(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::Comma) && scene.expects("=>");
+    let arrow = scene.behind(|token| *token == Token::FatArrow)?;
+    let commas: Vec<usize> = (scene.stop.index..arrow)
+        .filter(|&index| scene.tokens[index].1 == Token::Comma)
+        .collect();
+    let plain = scene.tokens[scene.stop.index..arrow]
+        .iter()
+        .all(|(_, token, _)| !token.opens() && *token != Token::Newline);
+    (found && plain).then(|| {
+        let error = scene.error("alternatives are separated by `|`");
+        commas.iter().fold(error, |error, &comma| {
+            let gap = scene.span_at(comma - 1).after().to(scene.span_at(comma));
+            error.edit(gap, " |")
+        })
     })
 }

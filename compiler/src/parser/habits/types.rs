@@ -6,6 +6,7 @@ use crate::lexer::Token;
 use crate::parser::explain::Scene;
 
 pub const HABITS: &[Habit] = &[
+    trait_as_type,
     small_type,
     list_in_brackets,
     list_behind,
@@ -53,6 +54,21 @@ fn small_type(scene: &Scene<'_>) -> Option<Diagnostic> {
         ),
         None => error.help("`Int`, `Float`, `Bool`, `String`, `List[Int]`, `Map[String, Int]`"),
     })
+}
+
+/// `a: impl Shape`, `a: dyn Shape`.
+fn trait_as_type(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let word = match scene.at(0)? {
+        Token::Impl if scene.expects("Self") && !scene.expects_operand() => scene.span(0),
+        Token::Upper(_) if scene.word(-1) == "dyn" && scene.stop.expected == ["\".\""] => {
+            scene.span(-1)
+        }
+        _ => return None,
+    };
+    let error = Diagnostic::error("E0202", "a trait is a bound, not a type").at(word, "");
+    Some(error.help(
+        "a function for all types that have it has a parameter: `fn f[T: Shape](shape: T)`; several types in one value are an `enum`",
+    ))
 }
 
 /// `[Int]`, `[]Int`, `[String: Int]`.

@@ -302,7 +302,12 @@ fn operator_as_word(scene: &Scene<'_>) -> Option<Diagnostic> {
     let error = scene
         .error(format!("there is no operator `{word}`"))
         .help(format!("it is written `{instead}`"));
-    Some(if instead == "{" {
+    Some(if instead == "{" && scene.at(1) == Some(&Token::LBrace) {
+        let mut error = error.edit(scene.span(0).to(scene.span(1).before()), "");
+        error.title = format!("no `{word}` stands before a block");
+        error.help = Some("leave it out".into());
+        error
+    } else if instead == "{" {
         error
     } else {
         error.edit(scene.span(0), instead)
@@ -359,7 +364,7 @@ fn wrong_case(scene: &Scene<'_>) -> Option<Diagnostic> {
 }
 
 /// `maxSize`, `MaxSize` and `MAX_SIZE` as `max_size`.
-fn small(word: &str) -> String {
+pub fn small(word: &str) -> String {
     let mut out = String::new();
     let mut after_small = false;
     for letter in word.chars() {
