@@ -428,17 +428,17 @@ impl BodyCx<'_, '_> {
                 message.help("join texts by putting the values into one: `\"${a}${b}\"`")
             }
             (Ty::String, Ast::Multiply) if right_ty == Ty::Int => {
+                // Parentheses around the number do for those of the call.
                 let gap = left.span.after().to(right.span.before());
-                let text = self.cx.files.text(right.span);
-                let inner = text
-                    .strip_prefix('(')
-                    .and_then(|text| text.strip_suffix(')'));
-                // Parentheses around the whole do for those of the call.
-                let inner = inner.filter(|inner| !inner.contains(['(', ')']));
-                let call = format!(".repeat({})", inner.unwrap_or(text));
-                message
+                let opened = self.cx.files.text(gap).matches('(').count();
+                let more = "(".repeat(opened.saturating_sub(1));
+                let message = message
                     .help("a text is repeated by a method")
-                    .edit(gap.to(right.span), call)
+                    .edit(gap, format!(".repeat({more}"));
+                match opened {
+                    0 => message.edit(right.span.after(), ")"),
+                    _ => message,
+                }
             }
             (Ty::Bool, Ast::BitAnd) => message
                 .help("for truth values write `&&`")
