@@ -16,7 +16,7 @@ use crate::hir::LocalId;
 use crate::middle::draft::Node;
 use crate::source::Span;
 use cop_bytecode::layout::Layouts;
-use cop_bytecode::{Instr, Op, Own, Step, TrapKind, TypeId, Value, ValueType};
+use cop_bytecode::{Instr, Op, Own, Step, TrapKind, TypeId, Value, ValueType, Values};
 use std::rc::Rc;
 
 /// What is alive: local to slot, in order of locals. Each way out keeps one, so copies are shared until one of them
@@ -392,7 +392,7 @@ impl Builder {
     /// Opens a block. Dead code stays dead: regions must not be opened there (callers test `dead`).
     pub fn open_block(&mut self, result: Option<TypeId>) -> RegionId {
         let entry = self.env.clone();
-        self.open(Instr::Block { results: vec![] }, result, vec![], entry)
+        self.open(Instr::Block { results: [].into() }, result, vec![], entry)
     }
 
     /// Opens an `if`, in its first arm.
@@ -401,7 +401,7 @@ impl Builder {
         self.open(
             Instr::If {
                 condition,
-                results: vec![],
+                results: [].into(),
             },
             result,
             vec![],
@@ -413,7 +413,15 @@ impl Builder {
     pub fn open_switch(&mut self, value: Value, result: Option<TypeId>) -> RegionId {
         let entry = self.env.clone();
         let results = vec![];
-        self.open(Instr::Switch { value, results }, result, vec![], entry)
+        self.open(
+            Instr::Switch {
+                value,
+                results: results.into(),
+            },
+            result,
+            vec![],
+            entry,
+        )
     }
 
     /// Lets locals that are bound inside the region live on behind it.
@@ -437,9 +445,9 @@ impl Builder {
         let (start, params) = self.carry(&carried, layouts);
         let id = self.open(
             Instr::Loop {
-                start,
-                params,
-                results: vec![],
+                start: start.into(),
+                params: params.into(),
+                results: [].into(),
             },
             None,
             carried,
@@ -464,8 +472,8 @@ impl Builder {
             Instr::For {
                 from,
                 to,
-                start,
-                params,
+                start: start.into(),
+                params: params.into(),
             },
             None,
             carried,
@@ -530,9 +538,17 @@ impl Builder {
                 let ty = self.type_of(value);
                 let path = path.clone();
                 let instr = if *copied {
-                    Instr::Set { value, path, new }
+                    Instr::Set {
+                        value,
+                        path: path.into(),
+                        new,
+                    }
                 } else {
-                    Instr::Put { value, path, new }
+                    Instr::Put {
+                        value,
+                        path: path.into(),
+                        new,
+                    }
                 };
                 let value = self.emit_value(instr, ty);
                 self.bind(*root, value, !is_copy(layouts, ty));
@@ -567,7 +583,14 @@ impl Builder {
     }
 
     fn plain(&mut self, op: Op, args: Vec<Value>, ty: TypeId) -> Value {
-        self.emit_value(Instr::Op { op, ty: None, args }, ty)
+        self.emit_value(
+            Instr::Op {
+                op,
+                ty: None,
+                args: args.into(),
+            },
+            ty,
+        )
     }
 
     /// Stores what locals hold in places of another.
@@ -583,7 +606,14 @@ impl Builder {
             let new = self.take(*part);
             let value = self.take(local);
             let ty = self.type_of(value);
-            let value = self.emit_value(Instr::Set { value, path, new }, ty);
+            let value = self.emit_value(
+                Instr::Set {
+                    value,
+                    path: path.into(),
+                    new,
+                },
+                ty,
+            );
             self.bind(local, value, !is_copy(layouts, ty));
         }
     }
@@ -609,7 +639,7 @@ impl Builder {
                         let ty = path_type(layouts, self.type_of(list), &path);
                         let get = Instr::Get {
                             value: list,
-                            path: path.clone(),
+                            path: path.clone().into(),
                         };
                         list = self.emit_value(get, ty);
                     }
@@ -635,7 +665,14 @@ impl Builder {
 
     /// Builds a value of its parts.
     pub fn new_value(&mut self, ty: TypeId, variant: u32, parts: Vec<Value>) -> Value {
-        self.emit_value(Instr::New { ty, variant, parts }, ty)
+        self.emit_value(
+            Instr::New {
+                ty,
+                variant,
+                parts: parts.into(),
+            },
+            ty,
+        )
     }
 
     /// Leaves the region with `value`. What was bound inside is dropped.
@@ -657,7 +694,7 @@ impl Builder {
         });
         self.regions[region.0].exits.push(id);
         // What the region then gets is known when it is closed.
-        let (depth, values) = (self.depth(region), vec![]);
+        let (depth, values) = (self.depth(region), Values::new());
         self.push(Instr::Exit { depth, values });
         self.lends = open_lends;
         self.dead = true;
@@ -716,7 +753,9 @@ impl Builder {
         self.drop_all_but(|l| kept.contains(l));
         let mut values = vec![value];
         values.extend(kept.iter().map(|l| self.value(*l)));
-        self.push(Instr::Ret { values });
+        self.push(Instr::Ret {
+            values: values.into(),
+        });
         self.lends = open_lends;
         self.dead = true;
     }
@@ -790,7 +829,7 @@ impl Builder {
         for id in &region.exits {
             let pending = &mut self.pending[*id];
             let way = std::mem::take(&mut pending.env);
-            let mut values: Vec<Value> = Vec::with_capacity(types.len());
+            let mut values = Values::new();
             values.extend(pending.value.filter(|_| region.result.is_some()));
             values.extend(changed.iter().filter_map(|l| way.get(*l).map(|s| s.value)));
             if let Instr::Exit { values: given, .. } = &mut self.code[pending.at].instr {

@@ -12,7 +12,9 @@ use crate::hir::{
 use crate::source::Span;
 use crate::visit;
 use cop_bytecode::table::Kind;
-use cop_bytecode::{HostFunction, Instr, Mode, Op, Param, Step, TrapKind, TypeId, UpdateOp, Value};
+use cop_bytecode::{
+    HostFunction, Instr, Mode, Op, Param, Step, TrapKind, TypeId, UpdateOp, Value, Values,
+};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -116,7 +118,7 @@ impl<'p> FnLowerer<'_, 'p> {
         modes: impl Iterator<Item = Mode>,
         result: TypeId,
         ret: &Ty,
-        instr: impl FnOnce(Vec<Value>, u32) -> Instr,
+        instr: impl FnOnce(Values, u32) -> Instr,
     ) -> Val {
         if self.b.dead {
             return Val::Unit;
@@ -168,7 +170,7 @@ impl<'p> FnLowerer<'_, 'p> {
         // The result is defined first, then what `inout` arguments became.
         let first = self
             .b
-            .emit_value(instr(values, written.len() as u32), result);
+            .emit_value(instr(values.into(), written.len() as u32), result);
         let results: Vec<Value> = written.iter().map(|(_, ty)| self.b.define(*ty)).collect();
         // The result is held before anything else happens, so that it is dropped on every way out.
         let got = self.fresh(first, result);
@@ -362,7 +364,7 @@ impl<'p> FnLowerer<'_, 'p> {
             let got = self.b.emit_value(
                 Instr::Get {
                     value: table,
-                    path: vec![step],
+                    path: [step].into(),
                 },
                 ty,
             );
@@ -522,7 +524,7 @@ impl<'p> FnLowerer<'_, 'p> {
             Instr::Closure {
                 ty,
                 function,
-                captures: vec![],
+                captures: [].into(),
             },
             ty,
         );
@@ -594,7 +596,7 @@ impl<'p> FnLowerer<'_, 'p> {
             Instr::Closure {
                 ty,
                 function: index,
-                captures,
+                captures: captures.into(),
             },
             ty,
         );

@@ -228,7 +228,13 @@ impl FnLowerer<'_, '_> {
             path.push(Step::Variant(variant as u32));
         }
         path.push(Step::Field(field as u32));
-        let got = self.b.emit_value(Instr::Get { value, path }, ty);
+        let got = self.b.emit_value(
+            Instr::Get {
+                value,
+                path: path.into(),
+            },
+            ty,
+        );
         if self.is_copy(ty) {
             Val::Copy(got)
         } else {

@@ -59,7 +59,7 @@ impl FnLowerer<'_, '_> {
                     Instr::New {
                         ty,
                         variant: 0,
-                        parts,
+                        parts: parts.into(),
                     },
                     ty,
                 ))
@@ -193,7 +193,13 @@ impl FnLowerer<'_, '_> {
             for (index, part) in parts.iter_mut().enumerate() {
                 if part.is_none() && !self.b.dead {
                     let path = vec![Step::Field(index as u32)];
-                    let got = self.b.emit_value(Instr::Get { value, path }, types[index]);
+                    let got = self.b.emit_value(
+                        Instr::Get {
+                            value,
+                            path: path.into(),
+                        },
+                        types[index],
+                    );
                     let copy = self.is_copy(types[index]);
                     *part = Some(if copy {
                         Val::Copy(got)
@@ -241,7 +247,7 @@ impl FnLowerer<'_, '_> {
             let slice = Instr::Op {
                 op: Op::StringSlice,
                 ty: None,
-                args: vec![text, from, to],
+                args: [text, from, to].into(),
             };
             let never = self.b.emit_value(slice, ty);
             self.b.hold(never);
@@ -271,14 +277,14 @@ impl FnLowerer<'_, '_> {
         let from = self.b.emit_value(
             Instr::Get {
                 value,
-                path: vec![Step::Field(0)],
+                path: [Step::Field(0)].into(),
             },
             int,
         );
         let to = self.b.emit_value(
             Instr::Get {
                 value,
-                path: vec![Step::Field(1)],
+                path: [Step::Field(1)].into(),
             },
             int,
         );
@@ -299,7 +305,7 @@ impl FnLowerer<'_, '_> {
             Instr::Op {
                 op,
                 ty: None,
-                args: vec![value, from, to],
+                args: [value, from, to].into(),
             },
             ty,
         );
@@ -315,7 +321,7 @@ impl FnLowerer<'_, '_> {
             Instr::Op {
                 op,
                 ty: None,
-                args: args.to_vec(),
+                args: args.into(),
             },
             ty,
         )
@@ -356,7 +362,7 @@ impl FnLowerer<'_, '_> {
                 Instr::Op {
                     op: Op::StringConcat,
                     ty: None,
-                    args: vec![x, y],
+                    args: [x, y].into(),
                 },
                 ty,
             );
@@ -643,7 +649,13 @@ impl FnLowerer<'_, '_> {
             _ => {
                 let value = self.look(val);
                 let path = vec![Step::Variant(variant), Step::Field(0)];
-                let got = self.b.emit_value(Instr::Get { value, path }, ty);
+                let got = self.b.emit_value(
+                    Instr::Get {
+                        value,
+                        path: path.into(),
+                    },
+                    ty,
+                );
                 if self.is_copy(ty) {
                     Val::Copy(got)
                 } else {

@@ -112,7 +112,7 @@ impl FnLowerer<'_, '_> {
             Instr::Op {
                 op,
                 ty: None,
-                args: vec![seq],
+                args: [seq].into(),
             },
             int,
         );
@@ -121,7 +121,13 @@ impl FnLowerer<'_, '_> {
         let layouts = &mut self.cx.layouts;
         let (region, index) = self.b.open_for(from, to, int, carried, layouts);
         let path = vec![Step::Index(index)];
-        let got = self.b.emit_value(Instr::Get { value: seq, path }, item);
+        let got = self.b.emit_value(
+            Instr::Get {
+                value: seq,
+                path: path.into(),
+            },
+            item,
+        );
         self.bind_item(pattern, got, walked);
         self.turn(region, body);
         self.b.close(&mut self.cx.layouts);
@@ -162,7 +168,7 @@ impl FnLowerer<'_, '_> {
             Instr::Op {
                 op,
                 ty: None,
-                args: vec![table, at],
+                args: [table, at].into(),
             },
             int,
         );
@@ -179,14 +185,14 @@ impl FnLowerer<'_, '_> {
                 let key = self.b.emit_value(
                     Instr::Get {
                         value: table,
-                        path: vec![Step::EntryKey(entry)],
+                        path: [Step::EntryKey(entry)].into(),
                     },
                     key,
                 );
                 let value = self.b.emit_value(
                     Instr::Get {
                         value: table,
-                        path: vec![Step::EntryValue(entry)],
+                        path: [Step::EntryValue(entry)].into(),
                     },
                     value,
                 );
@@ -197,7 +203,7 @@ impl FnLowerer<'_, '_> {
                 let got = self.b.emit_value(
                     Instr::Get {
                         value: table,
-                        path: vec![Step::EntryKey(entry)],
+                        path: [Step::EntryKey(entry)].into(),
                     },
                     item,
                 );
@@ -283,7 +289,13 @@ impl FnLowerer<'_, '_> {
             other => {
                 let value = self.look(other);
                 let path = vec![Step::Variant(1), Step::Field(0)];
-                Val::Copy(self.b.emit_value(Instr::Get { value, path }, item_ty))
+                Val::Copy(self.b.emit_value(
+                    Instr::Get {
+                        value,
+                        path: path.into(),
+                    },
+                    item_ty,
+                ))
             }
         };
         self.bind_pattern(pattern, item);

@@ -169,7 +169,7 @@ impl FnLowerer<'_, '_> {
         let got = self.b.emit_value(
             Instr::Get {
                 value,
-                path: path.to_vec(),
+                path: path.into(),
             },
             id,
         );
@@ -401,7 +401,7 @@ impl FnLowerer<'_, '_> {
                 Instr::Op {
                     op: Op::ListSlice,
                     ty: None,
-                    args,
+                    args: args.into(),
                 },
                 ty,
             );
@@ -441,7 +441,7 @@ impl FnLowerer<'_, '_> {
             let mut got = self.b.emit_value(
                 Instr::Get {
                     value,
-                    path: path.clone(),
+                    path: path.clone().into(),
                 },
                 ty,
             );
@@ -453,7 +453,7 @@ impl FnLowerer<'_, '_> {
         } else {
             let instr = Instr::Take {
                 value,
-                path: path.clone(),
+                path: path.clone().into(),
             };
             let defined = self.b.emit_values(instr, &[ty, root_ty]);
             self.b.bind(part, defined[0], true);

@@ -57,7 +57,7 @@ impl FnLowerer<'_, '_> {
         let got = self.b.emit_value(
             Instr::Get {
                 value,
-                path: chain.path,
+                path: chain.path.into(),
             },
             ty,
         );
@@ -165,8 +165,8 @@ impl FnLowerer<'_, '_> {
         let instr = Instr::Update {
             op,
             value,
-            path: path.to_vec(),
-            args: args.to_vec(),
+            path: path.into(),
+            args: args.into(),
         };
         let defined = self.b.emit_values(instr, &types);
         let owned = !self.is_copy(ty);
@@ -277,7 +277,7 @@ impl FnLowerer<'_, '_> {
             let ty = self.b.type_of(root);
             let instr = Instr::Set {
                 value: root,
-                path: prepared.path.clone(),
+                path: prepared.path.clone().into(),
                 new,
             };
             let root = self.b.emit_value(instr, ty);
@@ -346,7 +346,7 @@ impl FnLowerer<'_, '_> {
             let got = self.b.emit_value(
                 Instr::Get {
                     value,
-                    path: place.path.clone(),
+                    path: place.path.clone().into(),
                 },
                 ty,
             );
@@ -365,7 +365,7 @@ impl FnLowerer<'_, '_> {
         let root_ty = self.b.type_of(root);
         let instr = Instr::Take {
             value: root,
-            path: place.path.clone(),
+            path: place.path.clone().into(),
         };
         let defined = self.b.emit_values(instr, &[ty, root_ty]);
         self.b.bind(place.root, defined[1], true);
@@ -390,9 +390,17 @@ impl FnLowerer<'_, '_> {
         let value = self.b.value(place.root);
         let ty = self.b.type_of(value);
         let instr = if part.taken {
-            Instr::Put { value, path, new }
+            Instr::Put {
+                value,
+                path: path.into(),
+                new,
+            }
         } else {
-            Instr::Set { value, path, new }
+            Instr::Set {
+                value,
+                path: path.into(),
+                new,
+            }
         };
         let value = self.b.emit_value(instr, ty);
         let owned = !self.is_copy(ty);

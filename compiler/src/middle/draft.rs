@@ -175,16 +175,6 @@ pub fn each_operand(instr: &Instr, f: &mut impl FnMut(Value)) {
 /// Calls `f` on every operand with what is done with it, save those of region types. `modes` says how the function
 /// of that number takes its parameters, and of `call.value` which arguments are `inout`.
 pub fn each_use(draft: &Draft, instr: &Instr, known: &Known, f: &mut impl FnMut(Value, Use)) {
-    let give = |values: &[Value], f: &mut dyn FnMut(Value, Use)| {
-        values.iter().for_each(|v| f(*v, Use::Give));
-    };
-    let steps = |path: &[Step], f: &mut dyn FnMut(Value, Use)| {
-        for step in path {
-            if let Step::Index(v) | Step::Key(v) | Step::EntryKey(v) | Step::EntryValue(v) = step {
-                f(*v, Use::Look);
-            }
-        }
-    };
     match instr {
         Instr::Loop { start, .. } => give(start, f),
         Instr::For {
@@ -200,12 +190,12 @@ pub fn each_use(draft: &Draft, instr: &Instr, known: &Known, f: &mut impl FnMut(
         Instr::New { parts, .. } => give(parts, f),
         Instr::Closure { captures, .. } => give(captures, f),
         Instr::Set { value, path, new } | Instr::Put { value, path, new } => {
-            steps(path, f);
+            look_along(path, f);
             f(*new, Use::Give);
             f(*value, Use::Give);
         }
         Instr::Take { value, path } => {
-            steps(path, f);
+            look_along(path, f);
             f(*value, Use::Give);
         }
         Instr::Update {
@@ -214,7 +204,7 @@ pub fn each_use(draft: &Draft, instr: &Instr, known: &Known, f: &mut impl FnMut(
             path,
             args,
         } => {
-            steps(path, f);
+            look_along(path, f);
             for (i, arg) in args.iter().enumerate() {
                 f(*arg, if op.consumes(i) { Use::Give } else { Use::Look });
             }
@@ -246,7 +236,23 @@ pub fn each_use(draft: &Draft, instr: &Instr, known: &Known, f: &mut impl FnMut(
                 f(*arg, if param.mutable { Use::Give } else { Use::Share });
             }
         }
+        Instr::Get { value, path } => {
+            f(*value, Use::Look);
+            look_along(path, f);
+        }
         _ => each_operand(instr, &mut |v| f(v, Use::Look)),
+    }
+}
+
+fn give(values: &[Value], f: &mut impl FnMut(Value, Use)) {
+    values.iter().for_each(|v| f(*v, Use::Give));
+}
+
+fn look_along(path: &[Step], f: &mut impl FnMut(Value, Use)) {
+    for step in path {
+        if let Step::Index(v) | Step::Key(v) | Step::EntryKey(v) | Step::EntryValue(v) = step {
+            f(*v, Use::Look);
+        }
     }
 }
 
@@ -361,6 +367,8 @@ pub struct Known {
     pub layouts: Layouts,
     /// What [`super::unique`] keeps from function to function.
     pub(super) unique: super::unique::Room,
+    /// Likewise; of the function at hand while a pass looks at it.
+    pub(super) flow: super::flow::Flow,
     facts: Vec<Option<Facts>>,
     params: Vec<Vec<Param>>,
 }
@@ -372,6 +380,7 @@ impl Known {
             facts: vec![None; layouts.len()],
             layouts,
             unique: Default::default(),
+            flow: Default::default(),
             params: vec![],
         }
     }

@@ -6,126 +6,177 @@ use cop_bytecode::{Instr, Value};
 /// The body as a whole, where a region is asked for.
 pub const BODY: u32 = u32::MAX;
 
-/// Regions and uses of a body. Positions are indices into its code.
+/// No use.
+const NONE: u32 = u32::MAX;
+
+/// Regions and uses of a body. Positions are indices into its code. Of values that are copied bit by bit, nothing is
+/// noted.
+#[derive(Default)]
 pub struct Flow {
-    /// Per instruction, the arm it stands in: where that begins (at the instruction that opens the region, or at
-    /// `else` or `arm`), or [`BODY`].
-    pub arm: Vec<u32>,
-    /// Per instruction that begins an arm, the one that opens the region.
-    opener: Vec<u32>,
-    /// Per instruction that opens a region, its end.
-    pub close: Vec<u32>,
-    /// Per instruction that begins an arm, what ends that.
-    terminator: Vec<u32>,
-    /// Per value, where it is defined; [`BODY`] for parameters.
-    pub defined: Vec<u32>,
-    first_use: Vec<u32>,
-    uses: Vec<(u32, Use)>,
+    places: Vec<Place>,
+    values: Vec<Noted>,
+    uses: Vec<Link>,
+    /// While it is filled, per open region: its opener, and the arm at hand.
+    open: Vec<(u32, u32)>,
+}
+
+/// An instruction among the regions.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The arm it stands in: where that begins (at the instruction that opens the region, or at `else` or `arm`), or
+    /// [`BODY`].
+    arm: u32,
+    /// If it begins an arm, the one that opens the region.
+    opener: u32,
+    /// If it opens a region, its end.
+    close: u32,
+    /// If it begins an arm, what ends that.
+    terminator: u32,
+}
+
+/// A value.
+#[derive(Clone, Copy)]
+struct Noted {
+    copy: bool,
+    /// Where it is defined; [`BODY`] for parameters.
+    defined: u32,
+    first_use: u32,
+    last_use: u32,
+}
+
+/// A use of a value.
+#[derive(Clone, Copy)]
+struct Link {
+    at: u32,
+    how: Use,
+    /// The next one of the same value.
+    next: u32,
 }
 
 impl Flow {
-    /// Of a body.
-    pub fn of(draft: &Draft, known: &Known) -> Flow {
-        let length = draft.code.len();
-        let mut flow = Flow {
-            arm: vec![BODY; length],
-            opener: vec![BODY; length],
-            close: vec![0; length],
-            terminator: vec![0; length],
-            defined: vec![BODY; draft.values.len()],
-            first_use: vec![],
-            uses: vec![],
+    /// Looks at a body.
+    pub fn fill(&mut self, draft: &Draft, known: &mut Known) {
+        let Flow {
+            places,
+            values,
+            uses,
+            open,
+        } = self;
+        values.clear();
+        values.extend(draft.values.iter().map(|ty| Noted {
+            copy: known.is_copy(*ty),
+            defined: BODY,
+            first_use: NONE,
+            last_use: NONE,
+        }));
+        let nowhere = Place {
+            arm: BODY,
+            opener: BODY,
+            close: 0,
+            terminator: 0,
         };
-        // Per open region: its opener, and the arm at hand.
-        let mut open: Vec<(u32, u32)> = vec![];
-        let mut pending = vec![];
-        let mut counts = vec![0u32; draft.values.len() + 1];
+        places.clear();
+        places.resize(draft.code.len(), nowhere);
+        uses.clear();
+        open.clear();
         for (i, node) in draft.code.iter().enumerate() {
             let at = i as u32;
             match node.instr {
                 Instr::Else | Instr::Arm => {
                     if let Some((opener, arm)) = open.last_mut() {
-                        flow.terminator[*arm as usize] = at.saturating_sub(1);
-                        flow.opener[i] = *opener;
+                        places[*arm as usize].terminator = at.saturating_sub(1);
+                        places[i].opener = *opener;
                         *arm = at;
                     }
                 }
                 Instr::End => {
                     if let Some((opener, arm)) = open.pop() {
-                        flow.terminator[arm as usize] = at.saturating_sub(1);
-                        flow.close[opener as usize] = at;
+                        places[arm as usize].terminator = at.saturating_sub(1);
+                        places[opener as usize].close = at;
                     }
                 }
                 _ => {}
             }
-            flow.arm[i] = open.last().map_or(BODY, |(_, arm)| *arm);
-            (node.first..node.first + node.count).for_each(|v| flow.defined[v as usize] = at);
+            places[i].arm = open.last().map_or(BODY, |(_, arm)| *arm);
+            for value in &mut values[node.first as usize..][..node.count as usize] {
+                value.defined = at;
+            }
             if opens(&node.instr) {
-                flow.opener[i] = at;
+                places[i].opener = at;
                 open.push((at, at));
             }
             each_use(draft, &node.instr, known, &mut |value, how| {
-                counts[value.0 as usize] += 1;
-                pending.push((value.0, at, how));
+                let value = &mut values[value.0 as usize];
+                if value.copy {
+                    return;
+                }
+                let new = uses.len() as u32;
+                match value.last_use {
+                    NONE => value.first_use = new,
+                    last => uses[last as usize].next = new,
+                }
+                value.last_use = new;
+                uses.push(Link {
+                    at,
+                    how,
+                    next: NONE,
+                });
             });
         }
-        let mut sum = 0;
-        for count in &mut counts {
-            sum += std::mem::replace(count, sum);
-        }
-        flow.first_use = counts.clone();
-        flow.uses = vec![(0, Use::Look); pending.len()];
-        for (value, at, how) in pending {
-            let place = &mut counts[value as usize];
-            flow.uses[*place as usize] = (at, how);
-            *place += 1;
-        }
-        flow
     }
 
     /// What ends the arm that an instruction stands in.
     pub fn terminator(&self, position: u32) -> u32 {
-        match self.arm[position as usize] {
-            BODY => self.arm.len() as u32 - 1,
-            arm => self.terminator[arm as usize],
+        match self.places[position as usize].arm {
+            BODY => self.places.len() as u32 - 1,
+            arm => self.places[arm as usize].terminator,
         }
     }
 
-    /// Where a value, or what is borrowed from it, is looked at or taken over, in no order.
-    pub fn looks(&self, draft: &Draft, known: &mut Known, value: Value) -> Vec<u32> {
-        let mut all = vec![];
-        let mut values = vec![value];
-        while let Some(value) = values.pop() {
+    /// Calls `f` with where a value, or what is borrowed from it, is looked at or taken over, in no order.
+    pub fn each_look(&self, draft: &Draft, value: Value, f: &mut impl FnMut(u32)) {
+        let mut borrowed = vec![];
+        let mut at_hand = Some(value);
+        while let Some(value) = at_hand {
             for (at, how) in self.uses(value) {
-                if *how == Use::Drop {
+                if how == Use::Drop {
                     continue;
                 }
-                all.push(*at);
-                let node = &draft.code[*at as usize];
+                f(at);
+                let node = &draft.code[at as usize];
                 if let Instr::Get { value: from, .. } = &node.instr
                     && *from == value
-                    && !known.is_copy(draft.values[node.first as usize])
+                    && !self.values[node.first as usize].copy
                 {
-                    values.push(Value(node.first));
+                    borrowed.push(Value(node.first));
                 }
             }
+            at_hand = borrowed.pop();
         }
-        all
     }
 
     /// The uses of a value in order of the code.
-    pub fn uses(&self, value: Value) -> &[(u32, Use)] {
-        let at = value.0 as usize;
-        &self.uses[self.first_use[at] as usize..self.first_use[at + 1] as usize]
+    pub fn uses(&self, value: Value) -> impl Iterator<Item = (u32, Use)> + '_ {
+        let mut next = self.values[value.0 as usize].first_use;
+        std::iter::from_fn(move || {
+            let link = self.uses.get(next as usize)?;
+            next = link.next;
+            Some((link.at, link.how))
+        })
+    }
+
+    /// Where a value is defined; [`BODY`] for parameters.
+    pub fn defined(&self, value: Value) -> u32 {
+        self.values[value.0 as usize].defined
     }
 
     /// The arm that a value is defined in.
     pub fn home(&self, value: Value) -> u32 {
-        match self.defined[value.0 as usize] {
+        match self.defined(value) {
             BODY => BODY,
             // The parameters of a loop belong to its body.
-            at if self.close[at as usize] > at => at,
-            at => self.arm[at as usize],
+            at if self.places[at as usize].close > at => at,
+            at => self.places[at as usize].arm,
         }
     }
 
@@ -133,15 +184,15 @@ impl Flow {
     /// in that arm that it lies in.
     pub fn seen_from(&self, arm: u32, position: u32) -> u32 {
         let (mut at, mut seen) = (position, position);
-        while self.arm[at as usize] != arm {
-            let inner = self.arm[at as usize];
+        while self.places[at as usize].arm != arm {
+            let inner = self.places[at as usize].arm;
             if inner == BODY {
                 return position;
             }
-            at = self.opener[inner as usize];
-            seen = self.close[at as usize];
+            at = self.places[inner as usize].opener;
+            seen = self.places[at as usize].close;
         }
         // What a region is opened with is looked at before anything stands in it.
-        seen.max(self.close[at as usize])
+        seen.max(self.places[at as usize].close)
     }
 }

@@ -14,7 +14,8 @@
 //! A `loop` that begins by testing a condition is put behind a copy of that test. Other loops are left alone.
 
 use super::draft::{Draft, Known, Node, change_operands, opens};
-use cop_bytecode::{Instr, Op, Type, Value, ValueType};
+use crate::source::Span;
+use cop_bytecode::{Instr, Op, Type, Types, Value, Values};
 use rustc_hash::FxHashMap;
 
 /// Per loop, by where it begins: for each parameter the own slots to make unique before it.
@@ -81,31 +82,52 @@ fn is_scalar(op: Op) -> bool {
 
 /// Runs the pass.
 pub fn run(draft: &mut Draft, known: &mut Known, hoists: &Hoists) {
-    let code = std::mem::take(&mut draft.code);
+    let mut code = std::mem::take(&mut draft.code);
     let mut pass = Pass {
         draft,
         known,
         out: Vec::with_capacity(code.len() + 16 * hoists.len()),
         open: vec![],
     };
-    for (at, node) in code.iter().enumerate() {
-        match hoists.get(&at) {
-            Some(slots) => pass.wrap(&code, at, slots),
-            None => pass.copy(node),
+    for at in 0..code.len() {
+        let before = hoists.get(&at).and_then(|slots| {
+            let wrapped = pass.wrap(&code, at)?;
+            Some((wrapped, slots))
+        });
+        // What is behind it may still be looked at, not what is before it.
+        let mut node = take(&mut code[at]);
+        match before {
+            Some((like, slots)) => {
+                pass.unique(&mut node, &like, slots);
+                pass.open.push(Open::Wrapped);
+                pass.out.push(node);
+            }
+            None => pass.put(node),
         }
     }
     let out = std::mem::take(&mut pass.out);
     draft.code = out;
 }
 
+fn take(node: &mut Node) -> Node {
+    Node {
+        instr: std::mem::replace(&mut node.instr, Instr::End),
+        ..*node
+    }
+}
+
+/// Where an instruction comes from.
+#[derive(Clone, Copy)]
+struct Like(Span, u32);
+
 /// An open region: as it was, or put around a loop.
 enum Open {
     Plain,
     /// The loop inside the next one.
     Wrapper {
-        types: Vec<ValueType>,
+        types: Types,
         /// What the region gives if the loop does not run.
-        otherwise: Vec<Value>,
+        otherwise: Values,
     },
     Wrapped,
 }
@@ -118,46 +140,48 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn copy(&mut self, node: &Node) {
-        let mut node = node.clone();
-        if let Instr::Exit { depth, .. } | Instr::Next { depth, .. } = &mut node.instr {
-            let mut left = *depth;
-            let mut passed = 0;
-            for open in self.open.iter().rev() {
-                if !matches!(open, Open::Wrapper { .. }) {
-                    if left == 0 {
-                        break;
+    /// Puts an instruction out as it is.
+    fn put(&mut self, mut node: Node) {
+        match &mut node.instr {
+            Instr::Exit { depth, .. } | Instr::Next { depth, .. } => {
+                let mut left = *depth;
+                let mut passed = 0;
+                for open in self.open.iter().rev() {
+                    if !matches!(open, Open::Wrapper { .. }) {
+                        if left == 0 {
+                            break;
+                        }
+                        left -= 1;
                     }
-                    left -= 1;
+                    passed += 1;
                 }
-                passed += 1;
+                *depth = passed;
             }
-            *depth = passed;
-        }
-        if opens(&node.instr) {
-            self.open.push(Open::Plain);
-        }
-        if matches!(node.instr, Instr::End) && matches!(self.open.pop(), Some(Open::Wrapped)) {
-            return self.unwrap(node);
+            Instr::End if matches!(self.open.pop(), Some(Open::Wrapped)) => {
+                return self.unwrap(node);
+            }
+            instr if opens(instr) => self.open.push(Open::Plain),
+            _ => {}
         }
         self.out.push(node);
     }
 
-    fn emit(&mut self, like: &Node, instr: Instr, first: u32, count: u32) {
+    fn emit(&mut self, Like(span, site): Like, instr: Instr, first: u32, count: u32) {
         self.out.push(Node {
             instr,
             first,
             count,
-            ..like.clone()
+            span,
+            site,
         });
     }
 
-    /// Puts the loop behind a test.
-    fn wrap(&mut self, code: &[Node], at: usize, slots: &[u64]) {
+    /// Puts the loop there behind a test; its opening comes next. None if it cannot be.
+    fn wrap(&mut self, code: &[Node], at: usize) -> Option<Like> {
         let node = &code[at];
+        let like = Like(node.span, node.site);
         let bool = self.known.layouts.intern(Type::Bool);
-        let mut renamed: FxHashMap<Value, Value> = FxHashMap::default();
-        let (start, types, test, otherwise) = match &node.instr {
+        let (types, test, otherwise) = match &node.instr {
             Instr::For {
                 from,
                 to,
@@ -165,23 +189,28 @@ impl Pass<'_> {
                 params,
             } => {
                 let test = self.draft.fresh(bool);
-                let args = vec![*from, *to];
-                self.emit(
-                    node,
-                    Instr::Op {
-                        op: Op::I64Lt,
-                        ty: None,
-                        args,
-                    },
-                    test,
-                    1,
-                );
-                (start.clone(), params.clone(), Value(test), start.clone())
+                let compare = Instr::Op {
+                    op: Op::I64Lt,
+                    ty: None,
+                    args: [*from, *to].into(),
+                };
+                self.emit(like, compare, test, 1);
+                (params.clone(), Value(test), start.clone())
             }
             Instr::Loop { start, results, .. } => {
-                let Some(end) = condition(code, at) else {
-                    return self.copy(node);
+                let end = condition(code, at)?;
+                let (
+                    Instr::If {
+                        condition: test, ..
+                    },
+                    Instr::Exit {
+                        values: otherwise, ..
+                    },
+                ) = (&code[end].instr, &code[end + 3].instr)
+                else {
+                    return None;
                 };
+                let mut renamed: FxHashMap<Value, Value> = FxHashMap::default();
                 for (i, value) in start.iter().enumerate() {
                     renamed.insert(Value(node.first + i as u32), *value);
                 }
@@ -195,50 +224,38 @@ impl Pass<'_> {
                     part.first = made;
                     self.out.push(part);
                 }
-                let (Instr::If { condition, .. }, Instr::Exit { values, .. }) =
-                    (&code[end].instr, &code[end + 3].instr)
-                else {
-                    return self.copy(node);
-                };
                 let new = |v: &Value| renamed.get(v).copied().unwrap_or(*v);
-                let values = values.iter().map(new).collect();
-                (start.clone(), results.clone(), new(condition), values)
+                let otherwise = otherwise.iter().map(new).collect();
+                (results.clone(), new(test), otherwise)
             }
-            _ => return self.copy(node),
+            _ => return None,
         };
         let results = types.clone();
-        self.emit(
-            node,
-            Instr::If {
-                condition: test,
-                results,
-            },
-            0,
-            0,
-        );
+        let open = Instr::If {
+            condition: test,
+            results,
+        };
+        self.emit(like, open, 0, 0);
         self.open.push(Open::Wrapper { types, otherwise });
-        let mut start = start;
+        Some(like)
+    }
+
+    /// Makes own slots unique of what a loop begins with.
+    fn unique(&mut self, node: &mut Node, like: &Like, slots: &[u64]) {
+        let (Instr::Loop { start, .. } | Instr::For { start, .. }) = &mut node.instr else {
+            return;
+        };
         for (value, slots) in start.iter_mut().zip(slots) {
             for slot in (0..64).filter(|slot| slots >> slot & 1 == 1) {
                 let made = self.draft.fresh(self.draft.ty(*value));
-                self.emit(
-                    node,
-                    Instr::Unique {
-                        value: *value,
-                        slot,
-                    },
-                    made,
-                    1,
-                );
+                let unique = Instr::Unique {
+                    value: *value,
+                    slot,
+                };
+                self.emit(*like, unique, made, 1);
                 *value = Value(made);
             }
         }
-        let mut node = node.clone();
-        if let Instr::Loop { start: from, .. } | Instr::For { start: from, .. } = &mut node.instr {
-            *from = start;
-        }
-        self.open.push(Open::Wrapped);
-        self.out.push(node);
     }
 
     /// Ends the loop behind a test.
@@ -246,31 +263,17 @@ impl Pass<'_> {
         let Some(Open::Wrapper { types, otherwise }) = self.open.pop() else {
             return;
         };
-        let results: Vec<Value> = types
+        let like = Like(end.span, end.site);
+        let results: Values = types
             .iter()
             .map(|t| Value(self.draft.fresh(t.ty)))
             .collect();
-        let first = results.first().map_or(0, |v| v.0);
-        self.emit(&end, Instr::End, first, results.len() as u32);
-        self.emit(
-            &end,
-            Instr::Exit {
-                depth: 0,
-                values: results,
-            },
-            0,
-            0,
-        );
-        self.emit(&end, Instr::Else, 0, 0);
-        self.emit(
-            &end,
-            Instr::Exit {
-                depth: 0,
-                values: otherwise,
-            },
-            0,
-            0,
-        );
+        let (first, count) = (results.first().map_or(0, |v| v.0), results.len() as u32);
+        let exit = |values| Instr::Exit { depth: 0, values };
+        self.emit(like, Instr::End, first, count);
+        self.emit(like, exit(results), 0, 0);
+        self.emit(like, Instr::Else, 0, 0);
+        self.emit(like, exit(otherwise), 0, 0);
         self.out.push(end);
     }
 }

@@ -8,7 +8,7 @@
 //! Each instruction keeps its place in the source and knows the call it came in by, for backtraces.
 
 use super::draft::{Draft, Known, Node, Site, change_operands, ends, opens};
-use cop_bytecode::{Instr, Mode, Own, Value, ValueType, limits};
+use cop_bytecode::{Instr, Mode, Own, Value, ValueType, Values, limits};
 use rustc_hash::FxHashSet;
 
 /// Largest body that is put in wherever it is called; see [`weight`].
@@ -21,13 +21,8 @@ const LARGEST: usize = 4_000;
 /// Runs the pass. Functions that no root reaches are taken out.
 pub fn run(functions: &mut [Option<Draft>], known: &mut Known, roots: &[u32]) {
     let order = callees_first(functions, roots);
+    keep(functions, &order);
     let mut calls = vec![0u32; functions.len()];
-    let reached: FxHashSet<u32> = order.iter().copied().collect();
-    for (number, function) in functions.iter_mut().enumerate() {
-        if !reached.contains(&(number as u32)) {
-            *function = None;
-        }
-    }
     for node in functions.iter().flatten().flat_map(|f| &f.code) {
         match node.instr {
             Instr::Call { function, .. } => calls[function as usize] += 1,
@@ -42,15 +37,26 @@ pub fn run(functions: &mut [Option<Draft>], known: &mut Known, roots: &[u32]) {
         let Some(mut draft) = functions[at].take() else {
             continue;
         };
-        let wanted = |node: &Node| match node.instr {
-            Instr::Call { function, .. } => bodies[function as usize].is_some(),
-            _ => false,
-        };
-        if draft.code.iter().any(wanted) {
-            put_in(&mut draft, &bodies, functions, known);
-        }
-        bodies[at] = Body::of(&draft, number, calls[at]);
+        put_in(&mut draft, &bodies, functions, known);
+        let once = calls[at] == 1 && !roots.contains(&number);
+        bodies[at] = Body::of(&draft, number, calls[at], once);
         functions[at] = Some(draft);
+    }
+    // What was put in wherever it is called is called no more.
+    let order = callees_first(functions, roots);
+    keep(functions, &order);
+}
+
+/// Takes out all functions but these.
+fn keep(functions: &mut [Option<Draft>], these: &[u32]) {
+    let mut kept = vec![false; functions.len()];
+    these
+        .iter()
+        .for_each(|number| kept[*number as usize] = true);
+    for (function, kept) in functions.iter_mut().zip(kept) {
+        if !kept {
+            *function = None;
+        }
     }
 }
 
@@ -96,107 +102,172 @@ fn callees_first(functions: &[Option<Draft>], roots: &[u32]) -> Vec<u32> {
 struct Body {
     /// It returns only at its end.
     plain: bool,
+    /// It is called from one place, and no longer needed once it stands there.
+    once: bool,
     depth: usize,
+    /// How many instructions it has.
+    length: usize,
 }
 
 impl Body {
     /// None if it is not put in anywhere.
-    fn of(draft: &Draft, number: u32, calls: u32) -> Option<Body> {
-        let weight = weight(draft);
-        if weight > if calls == 1 { ONCE } else { SMALL } {
+    fn of(draft: &Draft, number: u32, calls: u32, once: bool) -> Option<Body> {
+        if draft.params.len() > limits::PARAMETERS {
             return None;
         }
-        let returns = draft
-            .code
-            .iter()
-            .filter(|n| matches!(n.instr, Instr::Ret { .. }))
-            .count();
-        let itself =
-            |n: &Node| matches!(n.instr, Instr::Call { function, .. } if function == number);
-        if returns == 0 || draft.code.iter().any(itself) {
+        let largest = if calls == 1 { ONCE } else { SMALL };
+        let (mut weight, mut returns, mut depth, mut deepest) = (0, 0, 0usize, 0);
+        for node in &draft.code {
+            weight += usize::from(counts(&node.instr));
+            if weight > largest {
+                return None;
+            }
+            match &node.instr {
+                Instr::Call { function, .. } if *function == number => return None,
+                Instr::Ret { .. } => returns += 1,
+                Instr::End => depth = depth.saturating_sub(1),
+                instr if opens(instr) => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                _ => {}
+            }
+        }
+        if returns == 0 {
             return None;
         }
+        let last = draft.code.last().map(|n| &n.instr);
         Some(Body {
-            plain: returns == 1
-                && matches!(draft.code.last().map(|n| &n.instr), Some(Instr::Ret { .. })),
-            depth: draft.depth(),
+            plain: returns == 1 && matches!(last, Some(Instr::Ret { .. })),
+            once,
+            depth: deepest,
+            length: draft.code.len(),
         })
     }
 }
 
-/// How much a body does: its instructions, without constants and what only marks regions.
-fn weight(draft: &Draft) -> usize {
-    let counts = |n: &&Node| {
-        !matches!(
-            n.instr,
-            Instr::ConstI64(_)
-                | Instr::ConstF64(_)
-                | Instr::ConstBool(_)
-                | Instr::ConstChar(_)
-                | Instr::ConstUnit
-                | Instr::Block { .. }
-                | Instr::Else
-                | Instr::Arm
-                | Instr::End
-                | Instr::Exit { .. }
-        )
-    };
-    draft.code.iter().filter(counts).count()
+/// Whether an instruction counts for how much a body does: constants, and what only marks regions, do not.
+fn counts(instr: &Instr) -> bool {
+    !matches!(
+        instr,
+        Instr::ConstI64(_)
+            | Instr::ConstF64(_)
+            | Instr::ConstBool(_)
+            | Instr::ConstChar(_)
+            | Instr::ConstUnit
+            | Instr::Block { .. }
+            | Instr::Else
+            | Instr::Arm
+            | Instr::End
+            | Instr::Exit { .. }
+    )
 }
 
 /// Replaces calls by bodies.
 fn put_in(
     draft: &mut Draft,
     bodies: &[Option<Body>],
-    functions: &[Option<Draft>],
+    functions: &mut [Option<Draft>],
     known: &mut Known,
 ) {
+    let body_of = |node: &Node| match node.instr {
+        Instr::Call { function, .. } => bodies[function as usize].as_ref(),
+        _ => None,
+    };
+    let Some(first) = draft.code.iter().position(|n| body_of(n).is_some()) else {
+        return;
+    };
+    let longer = draft.code[first..].iter().filter_map(body_of);
+    let longer: usize = longer.map(|body| body.length + 1).sum();
     let code = std::mem::take(&mut draft.code);
-    let mut out: Vec<Node> = Vec::with_capacity(code.len() * 2);
+    let mut out: Vec<Node> = Vec::with_capacity(code.len() + longer);
     // What became of the results of calls.
     let mut became: Vec<Value> = (0..draft.values.len() as u32).map(Value).collect();
     let mut depth = 0usize;
-    for mut node in code {
-        change_operands(&mut node.instr, &mut |v| *v = became[v.0 as usize]);
+    for (at, mut node) in code.into_iter().enumerate() {
+        if at > first {
+            change_operands(&mut node.instr, &mut |v| *v = became[v.0 as usize]);
+        }
         if opens(&node.instr) {
             depth += 1;
         } else if matches!(node.instr, Instr::End) {
             depth = depth.saturating_sub(1);
         }
-        let Instr::Call { function, args } = &node.instr else {
+        let Instr::Call { function, args } = &mut node.instr else {
             out.push(node);
             continue;
         };
-        let callee = functions.get(*function as usize).and_then(Option::as_ref);
-        let body = bodies.get(*function as usize).and_then(Option::as_ref);
-        let (Some(callee), Some(body)) = (callee, body) else {
+        let number = *function as usize;
+        let callee = functions.get_mut(number);
+        let (Some(callee), Some(body)) = (callee, bodies.get(number).and_then(Option::as_ref))
+        else {
             out.push(node);
             continue;
         };
-        if out.len() + callee.code.len() > LARGEST || depth + body.depth + 1 > limits::REGION_DEPTH
-        {
+        if out.len() + body.length > LARGEST || depth + body.depth + 1 > limits::REGION_DEPTH {
             out.push(node);
             continue;
         }
-        let given = args.clone();
-        let results = put_in_one(draft, callee, body.plain, &node, given, &mut out, known);
-        for (value, result) in (node.first..node.first + node.count).zip(results) {
-            became[value as usize] = result;
+        let given = std::mem::take(args);
+        let whole;
+        let (taken, code) = match callee {
+            Some(callee) if !body.once => (&*callee, Code::Shared(callee.code.iter())),
+            callee => {
+                let Some(mut only) = callee.take() else {
+                    node.instr = Instr::Call {
+                        function: number as u32,
+                        args: given,
+                    };
+                    out.push(node);
+                    continue;
+                };
+                let code = std::mem::take(&mut only.code);
+                whole = only;
+                (&whole, Code::Taken(code.into_iter()))
+            }
+        };
+        let results = put_in_one(
+            draft, taken, code, body.plain, &node, &given, &mut out, known,
+        );
+        for (value, result) in (node.first..node.first + node.count).zip(&results) {
+            became[value as usize] = *result;
         }
+    }
+    if out.capacity() > out.len() + out.len() / 4 {
+        out.shrink_to_fit();
     }
     draft.code = out;
 }
 
+/// The instructions of a body that is put in: copies, or the only ones.
+enum Code<'a> {
+    Shared(std::slice::Iter<'a, Node>),
+    Taken(std::vec::IntoIter<Node>),
+}
+
+impl Iterator for Code<'_> {
+    type Item = Node;
+
+    fn next(&mut self) -> Option<Node> {
+        match self {
+            Code::Shared(nodes) => nodes.next().cloned(),
+            Code::Taken(nodes) => nodes.next(),
+        }
+    }
+}
+
 /// Puts one body in; gives what the call's results are.
+#[allow(clippy::too_many_arguments)] // They are what there is to know of a call.
 fn put_in_one(
     draft: &mut Draft,
     callee: &Draft,
+    code: Code,
     plain: bool,
     call: &Node,
-    given: Vec<Value>,
+    given: &[Value],
     out: &mut Vec<Node>,
     known: &mut Known,
-) -> Vec<Value> {
+) -> Values {
     let base = draft.values.len() as u32;
     let params = callee.params.len() as u32;
     draft
@@ -246,9 +317,8 @@ fn put_in_one(
         });
     }
     let mut open = 0u32;
-    let mut results = vec![];
-    for node in &callee.code {
-        let mut node = node.clone();
+    let mut results = Values::new();
+    for mut node in code {
         node.site = if node.site == 0 {
             sites + 1
         } else {

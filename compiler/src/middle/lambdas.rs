@@ -11,7 +11,8 @@
 
 use super::draft::{Draft, Known, Node, Use, change_operands, each_use};
 use super::flow::Flow;
-use cop_bytecode::{Instr, Mode, Param, TypeId, Value, limits};
+use crate::source::Span;
+use cop_bytecode::{Instr, Mode, Param, Type, TypeId, Value, Values, limits};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Longest function that is copied, in instructions.
@@ -41,19 +42,19 @@ pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]
         only_called: FxHashMap::default(),
         left: MOST + size,
     };
-    // What functions were before stays until the end, since it may be copied. Copies are added behind, and rewritten
-    // in their turn.
+    // What takes functions stays as it was until the end, since it may be copied. Copies are added behind, and
+    // rewritten in their turn.
     let mut rewritten = vec![];
     let mut number = 0;
     while number < pass.functions.len() {
-        rewritten.push(pass.rewrite(number));
+        if let Some(draft) = pass.rewrite(number) {
+            rewritten.push((number, draft));
+        }
         number += 1;
     }
     *functions = pass.functions;
-    for (old, new) in functions.iter_mut().zip(rewritten) {
-        if new.is_some() {
-            *old = new;
-        }
+    for (number, draft) in rewritten {
+        functions[number] = Some(draft);
     }
     plain_captures(functions);
 }
@@ -79,7 +80,7 @@ fn plain_captures(functions: &mut [Option<Draft>]) {
 #[derive(Clone, Debug)]
 struct Virtual {
     function: u32,
-    captures: Vec<Value>,
+    captures: Values,
     ty: TypeId,
 }
 
@@ -244,42 +245,77 @@ impl Pass<'_> {
         Some((draft, virtuals))
     }
 
-    /// A function with closures left out; none if nothing changes.
+    /// Leaves closures out of a function. What it is then is given back if the function must stay as it was for now.
     fn rewrite(&mut self, number: usize) -> Option<Draft> {
         let given = std::mem::take(&mut self.virtuals[number]);
         let is_closure = |n: &Node| matches!(n.instr, Instr::Closure { .. });
-        let old = self.functions[number].as_ref()?;
+        let old = self.functions[number].as_mut()?;
         if given.is_empty() && !old.code.iter().any(is_closure) {
             return None;
         }
-        let mut draft = old.clone();
-        let flow = Flow::of(&draft, self.known);
-        let code = std::mem::take(&mut draft.code);
-        // `Flow` and `each_use` need the code, which stays as it was.
-        draft.code = code.clone();
+        let is_fn = |p: &Param| matches!(self.known.layouts.get(p.ty), Some(Type::Fn { .. }));
+        let stays = old.params.iter().any(is_fn);
+        let mut draft = match stays {
+            true => old.clone(),
+            // Of what is not copied, copies of others need but the signature and the name.
+            false => Draft {
+                params: old.params.clone(),
+                name: old.name.clone(),
+                values: std::mem::take(&mut old.values),
+                code: std::mem::take(&mut old.code),
+                sites: std::mem::take(&mut old.sites),
+                ..*old
+            },
+        };
+        let mut flow = std::mem::take(&mut self.known.flow);
+        flow.fill(&draft, self.known);
+        let values = (0..draft.values.len() as u32).map(Value);
+        let is_virtual = values
+            .map(|v| !given.is_empty() && given.contains_key(&v))
+            .collect();
+        let out = Vec::with_capacity(draft.code.len());
+        let length = draft.code.len();
         let mut rewrite = Rewrite {
             pass: self,
-            draft,
-            flow,
+            draft: &mut draft,
+            flow: &flow,
             virtuals: given,
-            out: Vec::with_capacity(code.len()),
+            is_virtual,
+            out,
         };
-        for node in code {
+        for at in 0..length {
+            // What stands behind it is still looked at.
+            let node = &mut rewrite.draft.code[at];
+            let node = Node {
+                instr: std::mem::replace(&mut node.instr, Instr::End),
+                ..*node
+            };
             rewrite.node(node);
         }
-        let Rewrite { mut draft, out, .. } = rewrite;
+        let out = rewrite.out;
         draft.code = out;
-        Some(draft)
+        self.known.flow = flow;
+        if stays {
+            return Some(draft);
+        }
+        self.functions[number] = Some(draft);
+        None
     }
 }
+
+/// Where an instruction comes from.
+#[derive(Clone, Copy)]
+struct Like(Span, u32);
 
 /// Rewrites one function.
 struct Rewrite<'a, 'b> {
     pass: &'a mut Pass<'b>,
-    /// The function as it was.
-    draft: Draft,
-    flow: Flow,
+    /// The function as it was, from the instruction at hand on.
+    draft: &'a mut Draft,
+    flow: &'a Flow,
     virtuals: FxHashMap<Value, Virtual>,
+    /// Per value, whether it is one of these.
+    is_virtual: Vec<bool>,
     out: Vec<Node>,
 }
 
@@ -289,7 +325,7 @@ impl Rewrite<'_, '_> {
     fn needless(&mut self, value: Value) -> bool {
         let mut pays = false;
         for (at, how) in self.flow.uses(value) {
-            let node = &self.draft.code[*at as usize];
+            let node = &self.draft.code[at as usize];
             match (&node.instr, how) {
                 (_, Use::Drop) | (Instr::Dup(_), _) => {}
                 (Instr::CallValue { callee, args, .. }, _)
@@ -298,10 +334,10 @@ impl Rewrite<'_, '_> {
                     pays = true
                 }
                 (Instr::Call { function, args }, Use::Look | Use::Share) => {
-                    let places = args.iter().enumerate().filter(|(_, v)| **v == value);
-                    let places: Vec<u32> = places.map(|(i, _)| i as u32).collect();
-                    if !places.into_iter().all(|i| self.pass.takes(*function, i)) {
-                        return false;
+                    for (i, arg) in args.iter().enumerate() {
+                        if *arg == value && !self.pass.takes(*function, i as u32) {
+                            return false;
+                        }
                     }
                     pays = true;
                 }
@@ -313,17 +349,32 @@ impl Rewrite<'_, '_> {
         pays && self.pass.left > 0
     }
 
-    fn push(&mut self, like: &Node, instr: Instr, first: u32, count: u32) {
+    /// Keeps a closure that is not made.
+    fn keep(&mut self, value: Value, closure: Virtual) {
+        self.is_virtual[value.0 as usize] = true;
+        self.virtuals.insert(value, closure);
+    }
+
+    /// The closure that a value is, if that is not made.
+    fn closure(&self, value: Value) -> Option<&Virtual> {
+        match self.is_virtual.get(value.0 as usize) {
+            Some(true) => self.virtuals.get(&value),
+            _ => None,
+        }
+    }
+
+    fn push(&mut self, like: &Like, instr: Instr, first: u32, count: u32) {
         self.out.push(Node {
             instr,
             first,
             count,
-            ..like.clone()
+            span: like.0,
+            site: like.1,
         });
     }
 
     /// Makes a virtual closure after all.
-    fn make(&mut self, like: &Node, closure: &Virtual) -> Value {
+    fn make(&mut self, like: &Like, closure: &Virtual) -> Value {
         let made = self.draft.fresh(closure.ty);
         let instr = Instr::Closure {
             ty: closure.ty,
@@ -335,8 +386,8 @@ impl Rewrite<'_, '_> {
     }
 
     /// One more owner of each captured value.
-    fn dup(&mut self, like: &Node, closure: &Virtual) -> Virtual {
-        let mut captures = vec![];
+    fn dup(&mut self, like: &Like, closure: &Virtual) -> Virtual {
+        let mut captures = Values::new();
         for capture in &closure.captures {
             let ty = self.draft.ty(*capture);
             if self.pass.known.is_copy(ty) {
@@ -353,7 +404,7 @@ impl Rewrite<'_, '_> {
         }
     }
 
-    fn drop(&mut self, like: &Node, closure: &Virtual) {
+    fn drop(&mut self, like: &Like, closure: &Virtual) {
         for capture in &closure.captures {
             if !self.pass.known.is_copy(self.draft.ty(*capture)) {
                 self.push(like, Instr::Drop(*capture), 0, 0);
@@ -362,7 +413,7 @@ impl Rewrite<'_, '_> {
     }
 
     fn node(&mut self, mut node: Node) {
-        let like = node.clone();
+        let like = Like(node.span, node.site);
         match &mut node.instr {
             Instr::Closure {
                 function, captures, ..
@@ -381,15 +432,15 @@ impl Rewrite<'_, '_> {
                         captures: captures.clone(),
                         ty: *ty,
                     };
-                    self.virtuals.insert(value, closure);
+                    self.keep(value, closure);
                     return;
                 }
             }
             Instr::Dup(from) => {
-                if let Some(closure) = self.virtuals.get(from).cloned() {
+                if let Some(closure) = self.closure(*from).cloned() {
                     let closure = self.dup(&like, &closure);
                     if self.needless(Value(node.first)) {
-                        self.virtuals.insert(Value(node.first), closure);
+                        self.keep(Value(node.first), closure);
                     } else {
                         node.instr = Instr::Closure {
                             ty: closure.ty,
@@ -402,12 +453,12 @@ impl Rewrite<'_, '_> {
                 }
             }
             Instr::Drop(value) => {
-                if let Some(closure) = self.virtuals.get(value).cloned() {
+                if let Some(closure) = self.closure(*value).cloned() {
                     return self.drop(&like, &closure);
                 }
             }
             Instr::CallValue { callee, args, .. } => {
-                if let Some(closure) = self.virtuals.get(callee) {
+                if let Some(closure) = self.closure(*callee) {
                     let args = closure
                         .captures
                         .iter()
@@ -420,7 +471,7 @@ impl Rewrite<'_, '_> {
                     };
                 }
             }
-            Instr::Call { function, args } => {
+            Instr::Call { function, args } if args.iter().any(|v| self.closure(*v).is_some()) => {
                 let modes: Vec<Mode> = self
                     .pass
                     .known
@@ -432,7 +483,7 @@ impl Rewrite<'_, '_> {
                 let mut given = vec![];
                 for (i, arg) in args.iter().enumerate() {
                     if is_lent(i)
-                        && let Some(closure) = self.virtuals.get(arg)
+                        && let Some(closure) = self.closure(*arg)
                     {
                         given.push((i as u32, closure.function));
                     }
@@ -441,14 +492,14 @@ impl Rewrite<'_, '_> {
                     match self.pass.copy(*function, &given) {
                         Some(copy) => {
                             *function = copy;
-                            let mut flat = vec![];
+                            let mut flat = Values::new();
                             for (i, arg) in args.iter().enumerate() {
-                                match self.virtuals.get(arg).filter(|_| is_lent(i)) {
+                                match self.closure(*arg).filter(|_| is_lent(i)) {
                                     Some(closure) => flat.extend(&closure.captures),
                                     None => flat.push(*arg),
                                 }
                             }
-                            *args = flat;
+                            *args = flat.into();
                         }
                         None => return self.call_with_closures(node, &like, &modes),
                     }
@@ -461,10 +512,10 @@ impl Rewrite<'_, '_> {
     }
 
     /// Where a closure captures virtual closures: captures what these have captured instead.
-    fn captured(&mut self, like: &Node, function: &mut u32, captures: &mut Vec<Value>) {
+    fn captured(&mut self, like: &Like, function: &mut u32, captures: &mut Values) {
         let mut given = vec![];
         for (i, value) in captures.iter().enumerate() {
-            if let Some(closure) = self.virtuals.get(value) {
+            if let Some(closure) = self.closure(*value) {
                 let inner = closure.function;
                 if self.pass.takes(*function, i as u32) {
                     given.push((i as u32, inner));
@@ -476,13 +527,13 @@ impl Rewrite<'_, '_> {
         } else {
             self.pass.copy(*function, &given)
         };
-        let mut flat = vec![];
+        let mut flat = Values::new();
         for (i, value) in captures.iter().enumerate() {
-            match self.virtuals.get(value).cloned() {
+            match self.closure(*value).cloned() {
                 Some(closure)
                     if copy.is_some() && given.iter().any(|(at, _)| *at as usize == i) =>
                 {
-                    flat.extend(closure.captures);
+                    flat.extend(&closure.captures);
                 }
                 Some(closure) => flat.push(self.make(like, &closure)),
                 None => flat.push(*value),
@@ -493,12 +544,12 @@ impl Rewrite<'_, '_> {
     }
 
     /// A call of a function that is not copied any more: the closures are made for it, and dropped behind it.
-    fn call_with_closures(&mut self, mut node: Node, like: &Node, modes: &[Mode]) {
+    fn call_with_closures(&mut self, mut node: Node, like: &Like, modes: &[Mode]) {
         let mut made = vec![];
         if let Instr::Call { args, .. } = &mut node.instr {
             for (arg, mode) in args.iter_mut().zip(modes) {
                 if matches!(mode, Mode::Borrow | Mode::Look)
-                    && let Some(closure) = self.virtuals.get(arg).cloned()
+                    && let Some(closure) = self.closure(*arg).cloned()
                 {
                     let owned = self.dup(like, &closure);
                     *arg = self.make(like, &owned);
@@ -514,18 +565,18 @@ impl Rewrite<'_, '_> {
     }
 
     /// Makes the virtual closures that an instruction takes over.
-    fn make_given(&mut self, like: &Node, instr: &mut Instr) {
+    fn make_given(&mut self, like: &Like, instr: &mut Instr) {
         if self.virtuals.is_empty() {
             return;
         }
         let mut given = vec![];
         super::draft::each_operand(instr, &mut |value| {
-            if self.virtuals.contains_key(&value) {
+            if self.is_virtual.get(value.0 as usize) == Some(&true) {
                 given.push(value);
             }
         });
         for value in given {
-            if let Some(closure) = self.virtuals.get(&value).cloned() {
+            if let Some(closure) = self.closure(value).cloned() {
                 let made = self.make(like, &closure);
                 change_operands(instr, &mut |v| {
                     if *v == value {

@@ -9,8 +9,11 @@
 //! against it, also where functions call each other in a circle. Functions of closures keep what their type says.
 
 use super::draft::{Draft, Known, Use, each_use};
-use cop_bytecode::{Instr, Mode, Value};
+use cop_bytecode::{Instr, Mode};
 use rustc_hash::FxHashMap;
+
+/// No parameter.
+const NONE: u32 = u32::MAX;
 
 /// A parameter of a function.
 type Param = (u32, u32);
@@ -75,31 +78,28 @@ fn look_through(
     shared: &mut Vec<Param>,
 ) {
     // Of which parameter a value may be an own slot.
-    let mut part_of: FxHashMap<Value, u32> = FxHashMap::default();
+    let mut part_of = vec![NONE; draft.values.len()];
     for (i, param) in draft.params.iter().enumerate() {
         if param.mode == Mode::Borrow && !known.is_copy(param.ty) {
-            part_of.insert(Value(i as u32), i as u32);
+            part_of[i] = i as u32;
         }
     }
     for node in &draft.code {
         if let Instr::Get { value, path } = &node.instr
-            && let Some(param) = part_of.get(value).copied()
+            && part_of[value.0 as usize] != NONE
         {
-            let place = known.walk(draft.ty(*value), path);
-            if !place.behind && !known.is_copy(place.ty) {
-                part_of.insert(Value(node.first), param);
+            if !known.is_copy(draft.values[node.first as usize])
+                && !known.walk(draft.ty(*value), path).behind
+            {
+                part_of[node.first as usize] = part_of[value.0 as usize];
             }
             continue;
         }
-        let mut found = vec![];
         each_use(draft, &node.instr, known, &mut |value, how| {
-            if how == Use::Share
-                && let Some(param) = part_of.get(&value)
-            {
-                found.push((value, *param));
+            let param = part_of[value.0 as usize];
+            if how != Use::Share || param == NONE {
+                return;
             }
-        });
-        for (value, param) in found {
             match &node.instr {
                 Instr::Call { function, args } => {
                     let places = args.iter().enumerate().filter(|(_, arg)| **arg == value);
@@ -112,6 +112,6 @@ fn look_through(
                 }
                 _ => shared.push((number, param)),
             }
-        }
+        });
     }
 }

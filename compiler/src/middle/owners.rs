@@ -16,10 +16,12 @@ pub fn dups(draft: &mut Draft, known: &mut Known) {
     if !draft.code.iter().any(|n| matches!(n.instr, Instr::Dup(_))) {
         return;
     }
-    let flow = Flow::of(draft, known);
+    let mut flow = std::mem::take(&mut known.flow);
+    flow.fill(draft, known);
     let mut alias: Vec<u32> = (0..draft.values.len() as u32).collect();
-    let mut root: Vec<u32> = (0..draft.values.len() as u32).collect();
-    let mut found = false;
+    let mut root = alias.clone();
+    // Before it, nothing changes.
+    let mut first = None;
     for at in 0..draft.code.len() {
         let node = &draft.code[at];
         match &node.instr {
@@ -29,19 +31,23 @@ pub fn dups(draft: &mut Draft, known: &mut Known) {
             Instr::Dup(from) => {
                 let from = Value(alias[from.0 as usize]);
                 let source = Value(root[from.0 as usize]);
-                if can_look(draft, known, &flow, at as u32, source) {
+                if can_look(draft, &flow, at as u32, source) {
                     alias[node.first as usize] = from.0;
                     root[node.first as usize] = source.0;
-                    found = true;
+                    first = first.or(Some(at));
                 }
             }
             _ => {}
         }
     }
-    if !found {
-        return;
-    }
+    known.flow = flow;
+    let Some(first) = first else { return };
+    let mut at = 0;
     draft.code.retain_mut(|node| {
+        at += 1;
+        if at <= first {
+            return true;
+        }
         let gone = match &node.instr {
             Instr::Dup(_) => alias[node.first as usize] != node.first,
             Instr::Drop(value) => alias[value.0 as usize] != value.0,
@@ -63,71 +69,118 @@ fn is_lent(draft: &Draft, value: Value) -> bool {
 }
 
 /// Whether what the `dup` there makes is only looked at, while the source lives on.
-fn can_look(draft: &Draft, known: &mut Known, flow: &Flow, at: u32, source: Value) -> bool {
+fn can_look(draft: &Draft, flow: &Flow, at: u32, source: Value) -> bool {
     let made = Value(draft.code[at as usize].first);
-    if flow.uses(made).iter().any(|(_, how)| *how == Use::Give) {
+    if flow.uses(made).any(|(_, how)| how == Use::Give) {
         return false;
     }
     if is_lent(draft, source) {
         return true;
     }
-    let looks = flow.looks(draft, known, made);
-    let Some(last) = looks.iter().max() else {
+    let mut last = None;
+    flow.each_look(draft, made, &mut |look| last = last.max(Some(look)));
+    let Some(last) = last else {
         return true;
     };
     // Where the source is taken over before the last look, the way must leave the function without another look.
-    flow.uses(source).iter().all(|(position, how)| {
-        if !matches!(how, Use::Give | Use::Drop) || position <= &at || position > last {
+    flow.uses(source).all(|(position, how)| {
+        if !matches!(how, Use::Give | Use::Drop) || position <= at || position > last {
             return true;
         }
-        let end = flow.terminator(*position);
+        let end = flow.terminator(position);
         let leaves = matches!(
             draft.code[end as usize].instr,
             Instr::Ret { .. } | Instr::Trap { .. }
         );
-        leaves && !looks.iter().any(|look| (*position..=end).contains(look))
+        let mut looked = false;
+        if leaves {
+            flow.each_look(draft, made, &mut |look| {
+                looked |= (position..=end).contains(&look)
+            });
+        }
+        leaves && !looked
     })
 }
 
 /// Puts `drop`s right behind the last use.
 pub fn drops(draft: &mut Draft, known: &mut Known) {
-    if !draft.code.iter().any(|n| matches!(n.instr, Instr::Drop(_))) {
+    let (mut any, mut dups, mut joins) = (false, false, false);
+    for node in &draft.code {
+        any |= matches!(node.instr, Instr::Drop(_));
+        dups |= matches!(node.instr, Instr::Dup(_));
+        joins |= is_join(&node.instr);
+    }
+    if !any {
         return;
     }
-    let flow = Flow::of(draft, known);
+    let mut flow = std::mem::take(&mut known.flow);
+    flow.fill(draft, known);
     // Behind which instruction (one more than its position) which value is dropped; and which drops vanish.
     let mut moved: Vec<(u32, Value)> = vec![];
-    let mut gone = vec![false; draft.code.len()];
-    for value in (0..draft.values.len() as u32).map(Value) {
-        let uses = flow.uses(value);
-        if !uses.iter().any(|(_, how)| *how == Use::Drop) {
-            continue;
+    let mut gone: Vec<u32> = vec![];
+    for (at, node) in draft.code.iter().enumerate() {
+        if let Instr::Drop(value) = node.instr {
+            let mut drops = flow.uses(value).filter(|(_, how)| *how == Use::Drop);
+            // With the first of its drops, all of them.
+            if drops.next().is_some_and(|(first, _)| first == at as u32) {
+                drop_early(draft, &flow, value, &mut moved, &mut gone);
+            }
         }
-        let home = flow.home(value);
-        let defined = match flow.defined[value.0 as usize] {
-            BODY => 0,
-            at => at + 1,
-        };
-        let looks = flow.looks(draft, known, value);
-        let behind = looks.iter().map(|at| flow.seen_from(home, *at) + 1);
-        let behind = behind.max().unwrap_or(0).max(defined);
-        let later: Vec<u32> = uses
-            .iter()
-            .filter(|(at, how)| *how == Use::Drop && *at >= behind)
-            .map(|(at, _)| *at)
-            .collect();
-        let in_place = |at: &u32| {
-            (behind..*at).all(|i| matches!(draft.code[i as usize].instr, Instr::Drop(_)))
-        };
-        if later.is_empty() || (later.len() == 1 && later.iter().all(in_place)) {
-            continue;
-        }
-        later.iter().for_each(|at| gone[*at as usize] = true);
-        moved.push((behind, value));
     }
-    moved.sort_unstable_by_key(|(at, value)| (*at, value.0));
+    known.flow = flow;
+    if !moved.is_empty() {
+        moved.sort_unstable_by_key(|(at, value)| (*at, value.0));
+        gone.sort_unstable();
+        replace(draft, moved, gone);
+    }
+    if dups {
+        hand_over(draft);
+    }
+    if joins {
+        append(draft);
+    }
+}
+
+/// Finds out whether a value is to be dropped earlier.
+fn drop_early(
+    draft: &Draft,
+    flow: &Flow,
+    value: Value,
+    moved: &mut Vec<(u32, Value)>,
+    gone: &mut Vec<u32>,
+) {
+    let home = flow.home(value);
+    let mut behind = match flow.defined(value) {
+        BODY => 0,
+        at => at + 1,
+    };
+    flow.each_look(draft, value, &mut |at| {
+        behind = behind.max(flow.seen_from(home, at) + 1)
+    });
+    let later = || {
+        let uses = flow.uses(value);
+        uses.filter(|(at, how)| *how == Use::Drop && *at >= behind)
+            .map(|(at, _)| at)
+    };
+    let in_place =
+        |at: u32| (behind..at).all(|i| matches!(draft.code[i as usize].instr, Instr::Drop(_)));
+    let mut all = later();
+    match (all.next(), all.next()) {
+        (None, _) => {}
+        (Some(only), None) if in_place(only) => {}
+        _ => {
+            gone.extend(later());
+            moved.push((behind, value));
+        }
+    }
+}
+
+/// Puts drops in, and takes drops out; both in order.
+fn replace(draft: &mut Draft, moved: Vec<(u32, Value)>, gone: Vec<u32>) {
+    let length = draft.code.len() + moved.len() - gone.len();
     let mut moved = moved.into_iter().peekable();
-    let mut code = Vec::with_capacity(draft.code.len());
+    let mut gone = gone.into_iter().peekable();
+    let mut code = Vec::with_capacity(length);
     for (at, node) in std::mem::take(&mut draft.code).into_iter().enumerate() {
         while let Some((_, value)) = moved.next_if(|(behind, _)| *behind as usize == at) {
             code.push(Node {
@@ -138,13 +191,21 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
                 site: node.site,
             });
         }
-        if !gone[at] {
+        if gone.next_if(|gone| *gone as usize == at).is_none() {
             code.push(node);
         }
     }
     draft.code = code;
-    hand_over(draft);
-    append(draft);
+}
+
+fn is_join(instr: &Instr) -> bool {
+    matches!(
+        instr,
+        Instr::Op {
+            op: Op::StringConcat,
+            ..
+        }
+    )
 }
 
 /// Where the left of two joined texts is not needed again, the right is appended to it: `s = s + e` changes `s` in place.
@@ -172,8 +233,8 @@ fn append(draft: &mut Draft) {
                 draft.code[at].instr = Instr::Update {
                     op: UpdateOp::TextAppend,
                     value: left,
-                    path: vec![],
-                    args: vec![right],
+                    path: [].into(),
+                    args: [right].into(),
                 };
                 gone.push(at + 1 + drop);
             }

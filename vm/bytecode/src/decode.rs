@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 use crate::canonical;
 use crate::encode::{CODE_MAGIC, INTERFACE_MAGIC, VERSION, constants_size};
+use crate::few::{Path, Types, Values};
 use crate::instr::{Function, Instr, Mode, Own, Param, Step, Value, ValueType};
 use crate::leb::{DecodeError, Reader};
 use crate::limits;
@@ -334,16 +335,17 @@ impl Body<'_> {
         Ok(Value(newest - 1 - distance))
     }
 
-    fn values(&self, r: &mut Reader) -> Result<Vec<Value>, DecodeError> {
-        read_list(r, limits::VALUES, "number of values", |r| self.value(r))
+    fn values(&self, r: &mut Reader) -> Result<Values, DecodeError> {
+        let values = read_list(r, limits::VALUES, "number of values", |r| self.value(r))?;
+        Ok(values.into())
     }
 
     fn ty(&self, r: &mut Reader) -> Result<TypeId, DecodeError> {
         r.index(self.package.types.len(), "type").map(TypeId)
     }
 
-    fn value_types(&self, r: &mut Reader) -> Result<Vec<ValueType>, DecodeError> {
-        read_list(r, limits::VALUES, "number of values", |r| {
+    fn value_types(&self, r: &mut Reader) -> Result<Types, DecodeError> {
+        let types = read_list(r, limits::VALUES, "number of values", |r| {
             let ty = self.ty(r)?;
             let own = match r.byte()? {
                 0 => Own::Copy,
@@ -354,11 +356,12 @@ impl Body<'_> {
                 other => return Err(r.error(format!("{other} is no ownership"))),
             };
             Ok(ValueType { ty, own })
-        })
+        })?;
+        Ok(types.into())
     }
 
-    fn path(&self, r: &mut Reader) -> Result<Vec<Step>, DecodeError> {
-        read_list(r, limits::VALUES, "number of steps", |r| {
+    fn path(&self, r: &mut Reader) -> Result<Path, DecodeError> {
+        let path = read_list(r, limits::VALUES, "number of steps", |r| {
             Ok(match r.byte()? {
                 0 => Step::Index(self.value(r)?),
                 1 => Step::Key(self.value(r)?),
@@ -368,7 +371,8 @@ impl Body<'_> {
                 5 => Step::EntryValue(self.value(r)?),
                 other => return Err(r.error(format!("{other} begins no step"))),
             })
-        })
+        })?;
+        Ok(path.into())
     }
 
     fn optional(&self, r: &mut Reader) -> Result<Option<Value>, DecodeError> {

@@ -24,6 +24,7 @@
 //! its `break`), 1 the one around it, and so on. `Next { depth }` counts in the same way and must name a
 //! `Loop` or `For`: it goes to its head with new values for its parameters.
 
+use crate::few::{Path, Types, Values};
 use crate::table::{Op, UpdateOp};
 use crate::trap::TrapKind;
 use crate::types::TypeId;
@@ -130,43 +131,37 @@ pub enum Instr {
     Const(u32),
 
     /// Opens a region that is left by `Exit`.
-    Block { results: Vec<ValueType> },
+    Block { results: Types },
     /// Two arms.
-    If {
-        condition: Value,
-        results: Vec<ValueType>,
-    },
+    If { condition: Value, results: Types },
     /// Separates the arms of an `If`.
     Else,
     /// One arm per variant of the sum `value` (which is only looked at), in order.
-    Switch {
-        value: Value,
-        results: Vec<ValueType>,
-    },
+    Switch { value: Value, results: Types },
     /// Separates the arms of a `Switch`.
     Arm,
     /// A loop that is left by `Exit` only; `params` are the values at its head.
     Loop {
-        start: Vec<Value>,
-        params: Vec<ValueType>,
-        results: Vec<ValueType>,
+        start: Values,
+        params: Types,
+        results: Types,
     },
     /// Runs for the integers from `from` up to below `to`. Defines the index (`i64`), then `params`. Its
     /// results have the types of `params`: what `Next` gave last, `start` if it never ran, or what `Exit` gave.
     For {
         from: Value,
         to: Value,
-        start: Vec<Value>,
-        params: Vec<ValueType>,
+        start: Values,
+        params: Types,
     },
     /// Closes a region and defines its results.
     End,
     /// Leaves the `depth`-th enclosing region forwards.
-    Exit { depth: u32, values: Vec<Value> },
+    Exit { depth: u32, values: Values },
     /// Goes to the head of the `depth`-th enclosing region, a loop.
-    Next { depth: u32, values: Vec<Value> },
+    Next { depth: u32, values: Values },
     /// Leaves the function: the result, then the `inout` parameters.
-    Ret { values: Vec<Value> },
+    Ret { values: Values },
     /// Ends the run. `message` is a string for `Panic`, `AssertionFailed`, `ExpectFailed`; `operand` an `i64`.
     Trap {
         kind: TrapKind,
@@ -179,29 +174,29 @@ pub enum Instr {
     New {
         ty: TypeId,
         variant: u32,
-        parts: Vec<Value>,
+        parts: Values,
     },
     /// The copy or borrowed value at the path.
-    Get { value: Value, path: Vec<Step> },
+    Get { value: Value, path: Path },
     /// Stores `new` (consumed if owned) at the path, dropping what was there; defines `value` again.
     Set {
         value: Value,
-        path: Vec<Step>,
+        path: Path,
         new: Value,
     },
     /// One operation in place at the path; defines `value` again, then the operation's own results.
     Update {
         op: UpdateOp,
         value: Value,
-        path: Vec<Step>,
-        args: Vec<Value>,
+        path: Path,
+        args: Values,
     },
     /// Moves a value out; defines it (owned), then `value` with a hole.
-    Take { value: Value, path: Vec<Step> },
+    Take { value: Value, path: Path },
     /// Fills the hole; defines `value` again.
     Put {
         value: Value,
-        path: Vec<Step>,
+        path: Path,
         new: Value,
     },
     /// One more owner; defines an owned value.
@@ -224,23 +219,23 @@ pub enum Instr {
     Op {
         op: Op,
         ty: Option<TypeId>,
-        args: Vec<Value>,
+        args: Values,
     },
 
     /// Calls a function of the package.
-    Call { function: u32, args: Vec<Value> },
+    Call { function: u32, args: Values },
     /// Calls a closure, which is lent. Defines the result, then `changed` more values: one for each mutable
     /// parameter, in order. (The count follows from the type, as with `Open`.)
     CallValue {
         callee: Value,
-        args: Vec<Value>,
+        args: Values,
         changed: u32,
     },
     /// Makes a closure of the function (whose first parameters are the captures); captures are consumed.
     Closure {
         ty: TypeId,
         function: u32,
-        captures: Vec<Value>,
+        captures: Values,
     },
     /// Asks the host: `function` indexes [`crate::Package::host_functions`]; `capability` where the interface
     /// needs one; `argument` is bytes, only looked at. Defines bytes, owned and unique.

@@ -1,7 +1,7 @@
 //! The treaty between the compiler and the virtual machine: what a compiled package is.
 //!
 //! A small leaf that knows nothing of source text or of running. In the order a newcomer should read:
-//! [`types`] (what values there are), [`instr`] (what a function body is), [`numbering`] (which values an
+//! [`types`] (what values there are), [`instr`] (what a function body is), [`few`] (its short lists), [`numbering`] (which values an
 //! instruction defines), [`table`] (every operation on one row), [`trap`], [`limits`], [`cost`] (one list per
 //! fact), [`layout`] (how values lie in slots and cells), [`typing`] (types of values in a body), [`fuel`] (what
 //! an instruction charges), [`package`] (the unit that has a hash),
@@ -12,6 +12,7 @@ pub mod canonical;
 pub mod cost;
 pub mod decode;
 pub mod encode;
+pub mod few;
 pub mod fuel;
 pub mod hash;
 pub mod instr;
@@ -30,6 +31,7 @@ pub mod typing;
 pub use canonical::canonical;
 pub use decode::decode;
 pub use encode::{EncodeError, Encoded, encode, package_hash};
+pub use few::{Few, Path, Types, Values};
 pub use hash::Hash;
 pub use instr::{Function, Instr, Mode, Own, Param, Step, Value, ValueType};
 pub use layout::{Layout, Layouts};

@@ -67,10 +67,10 @@ fn everything() -> Package {
         Instr::ConstUnit,
         Instr::Const(1),
         Instr::Const(2),
-        Instr::Block { results: vec![] },
+        Instr::Block { results: [].into() },
         Instr::Exit {
             depth: 0,
-            values: vec![],
+            values: [].into(),
         },
         Instr::End,
     ];
@@ -90,7 +90,7 @@ fn everything() -> Package {
     body.extend([
         Instr::If {
             condition: v(4),
-            results: vec![owned(9), copy(1), borrowed(5)],
+            results: [owned(9), copy(1), borrowed(5)].into(),
         },
         Instr::Trap {
             kind: TrapKind::Panic,
@@ -98,63 +98,66 @@ fn everything() -> Package {
             message: Some(v(7)),
         },
         Instr::Else,
-        Instr::Ret { values: vec![v(8)] },
+        Instr::Ret {
+            values: [v(8)].into(),
+        },
         Instr::End,
         Instr::Loop {
-            start: vec![v(2)],
-            params: vec![copy(10)],
-            results: vec![],
+            start: [v(2)].into(),
+            params: [copy(10)].into(),
+            results: [].into(),
         },
         Instr::Next {
             depth: 0,
-            values: vec![v(12)],
+            values: [v(12)].into(),
         },
         Instr::End,
         Instr::For {
             from: v(2),
             to: v(2),
-            start: vec![],
-            params: vec![],
+            start: [].into(),
+            params: [].into(),
         },
         Instr::Exit {
             depth: 0,
-            values: vec![],
+            values: [].into(),
         },
         Instr::End,
         Instr::Switch {
             value: v(2),
-            results: vec![],
+            results: [].into(),
         },
         Instr::Arm,
         Instr::End,
         Instr::New {
             ty: TypeId(14),
             variant: 1,
-            parts: vec![v(2)],
+            parts: [v(2)].into(),
         },
         Instr::Get {
             value: v(2),
-            path: vec![
+            path: [
                 Step::Index(v(1)),
                 Step::Key(v(2)),
                 Step::Field(3),
                 Step::Variant(4),
                 Step::EntryKey(v(5)),
                 Step::EntryValue(v(6)),
-            ],
+            ]
+            .into(),
         },
         Instr::Set {
             value: v(2),
-            path: vec![],
+            path: [].into(),
             new: v(1),
         },
         Instr::Take {
             value: v(2),
-            path: vec![],
+            path: [].into(),
         },
         Instr::Put {
             value: v(2),
-            path: vec![],
+            path: [].into(),
             new: v(1),
         },
         Instr::Dup(v(1)),
@@ -171,17 +174,17 @@ fn everything() -> Package {
         Instr::Tag(v(1)),
         Instr::Call {
             function: 0,
-            args: vec![v(1)],
+            args: [v(1)].into(),
         },
         Instr::CallValue {
             callee: v(1),
-            args: vec![v(2)],
+            args: [v(2)].into(),
             changed: 1,
         },
         Instr::Closure {
             ty: TypeId(15),
             function: 1,
-            captures: vec![v(1), v(1)],
+            captures: [v(1), v(1)].into(),
         },
         Instr::HostCall {
             function: 1,
@@ -200,11 +203,13 @@ fn everything() -> Package {
         body.push(Instr::Update {
             op: row.op,
             value: v(2),
-            path: vec![Step::Field(0)],
+            path: [Step::Field(0)].into(),
             args: row.args.iter().map(|_| v(3)).collect(),
         });
     }
-    body.push(Instr::Ret { values: vec![v(8)] });
+    body.push(Instr::Ret {
+        values: [v(8)].into(),
+    });
     let function = |params: Vec<Param>, body| Function {
         params,
         captures: 0,
@@ -261,9 +266,16 @@ fn everything() -> Package {
         functions: vec![
             function(
                 vec![param(1, Mode::InOut)],
-                vec![Instr::Ret { values: vec![v(0)] }],
+                vec![Instr::Ret {
+                    values: [v(0)].into(),
+                }],
             ),
-            function(all_modes, vec![Instr::Ret { values: vec![v(3)] }]),
+            function(
+                all_modes,
+                vec![Instr::Ret {
+                    values: [v(3)].into(),
+                }],
+            ),
             function(vec![param(16, Mode::Borrow), param(1, Mode::Borrow)], body),
             function(vec![], vec![]),
         ],
@@ -380,32 +392,35 @@ fn text_of_a_small_function() {
         Instr::Op {
             op: cop_bytecode::Op::ListLen,
             ty: None,
-            args: vec![v(0)],
+            args: [v(0)].into(),
         },
         Instr::For {
             from: v(1),
             to: v(2),
-            start: vec![v(1)],
-            params: vec![ValueType {
+            start: [v(1)].into(),
+            params: [ValueType {
                 ty: TypeId(0),
                 own: Own::Copy,
-            }],
+            }]
+            .into(),
         },
         Instr::Get {
             value: v(0),
-            path: vec![Step::Index(v(3))],
+            path: [Step::Index(v(3))].into(),
         },
         Instr::Op {
             op: cop_bytecode::Op::I64Add,
             ty: None,
-            args: vec![v(4), v(5)],
+            args: [v(4), v(5)].into(),
         },
         Instr::Next {
             depth: 0,
-            values: vec![v(6)],
+            values: [v(6)].into(),
         },
         Instr::End,
-        Instr::Ret { values: vec![v(7)] },
+        Instr::Ret {
+            values: [v(7)].into(),
+        },
     ];
     let package = Package {
         types: vec![Type::I64, Type::List(TypeId(0))],

@@ -218,7 +218,7 @@ impl Body<'_> {
         self.one(Instr::Op {
             op,
             ty: None,
-            args: args.to_vec(),
+            args: args.to_vec().into(),
         })
     }
 
@@ -226,21 +226,21 @@ impl Body<'_> {
         self.one(Instr::New {
             ty,
             variant,
-            parts: parts.to_vec(),
+            parts: parts.to_vec().into(),
         })
     }
 
     pub fn get(&mut self, value: Value, path: &[Step]) -> Value {
         self.one(Instr::Get {
             value,
-            path: path.to_vec(),
+            path: path.to_vec().into(),
         })
     }
 
     pub fn set(&mut self, value: Value, path: &[Step], new: Value) -> Value {
         self.one(Instr::Set {
             value,
-            path: path.to_vec(),
+            path: path.to_vec().into(),
             new,
         })
     }
@@ -256,8 +256,8 @@ impl Body<'_> {
         self.all(Instr::Update {
             op,
             value,
-            path: path.to_vec(),
-            args: args.to_vec(),
+            path: path.to_vec().into(),
+            args: args.to_vec().into(),
         })
     }
 
@@ -284,21 +284,21 @@ impl Body<'_> {
     pub fn call(&mut self, function: u32, args: &[Value]) -> Vec<Value> {
         self.all(Instr::Call {
             function,
-            args: args.to_vec(),
+            args: args.to_vec().into(),
         })
     }
 
     pub fn exit(&mut self, depth: u32, values: &[Value]) {
         self.all(Instr::Exit {
             depth,
-            values: values.to_vec(),
+            values: values.to_vec().into(),
         });
     }
 
     pub fn next(&mut self, depth: u32, values: &[Value]) {
         self.all(Instr::Next {
             depth,
-            values: values.to_vec(),
+            values: values.to_vec().into(),
         });
     }
 
@@ -308,7 +308,7 @@ impl Body<'_> {
 
     pub fn ret(&mut self, values: &[Value]) {
         self.all(Instr::Ret {
-            values: values.to_vec(),
+            values: values.to_vec().into(),
         });
     }
 
@@ -323,7 +323,7 @@ impl Body<'_> {
     pub fn if_(&mut self, condition: Value, results: &[ValueType]) {
         self.all(Instr::If {
             condition,
-            results: results.to_vec(),
+            results: results.to_vec().into(),
         });
     }
 
@@ -337,8 +337,8 @@ impl Body<'_> {
         self.all(Instr::For {
             from,
             to,
-            start: start.to_vec(),
-            params: params.to_vec(),
+            start: start.to_vec().into(),
+            params: params.to_vec().into(),
         })
     }
 

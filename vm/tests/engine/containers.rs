@@ -19,8 +19,8 @@ fn ret_list(b: &mut Body, list: Value) {
     let turn = b.all(Instr::For {
         from: zero,
         to: len,
-        start: vec![out],
-        params: vec![owned(bytes, 1)],
+        start: [out].into(),
+        params: [owned(bytes, 1)].into(),
     });
     let item = b.get(list, &[Step::Index(turn[0])]);
     let out = b.update1(UpdateOp::BytesAppendI64, turn[1], &[], &[item]);
@@ -187,7 +187,7 @@ fn filled_lists_share_their_element() {
         let grid = b.one(Instr::Op {
             op: Op::ListFilled,
             ty: Some(outer),
-            args: vec![three, row],
+            args: [three, row].into(),
         });
         b.drop(row);
         let (zero, one, nine) = (b.int(0), b.int(1), b.int(9));
@@ -211,7 +211,7 @@ fn filled_lists_share_their_element() {
         let xs = b.one(Instr::Op {
             op: Op::ListFilled,
             ty: Some(list),
-            args: vec![count, item],
+            args: [count, item].into(),
         });
         ret_list(b, xs);
     });
@@ -227,7 +227,7 @@ fn lists_of_nothing_have_a_length_only() {
         let xs = b.one(Instr::Op {
             op: Op::ListFilled,
             ty: Some(list),
-            args: vec![most, nothing],
+            args: [most, nothing].into(),
         });
         let xs = b.update1(UpdateOp::ListReverse, xs, &[], &[]);
         let before = b.op(Op::ListLen, &[xs]);
@@ -245,7 +245,7 @@ fn lists_of_nothing_have_a_length_only() {
         let xs = b.one(Instr::Op {
             op: Op::ListFilled,
             ty: Some(list),
-            args: vec![most, nothing],
+            args: [most, nothing].into(),
         });
         let xs = b.update1(UpdateOp::ListPush, xs, &[], &[nothing]);
         b.drop(xs);
@@ -531,9 +531,9 @@ fn ret_map(b: &mut Body, map: Value) {
     let out = b.buffer();
     let zero = b.int(0);
     let turn = b.all(Instr::Loop {
-        start: vec![zero, out],
-        params: vec![copy(i64), owned(bytes, 1)],
-        results: vec![owned(bytes, 1)],
+        start: [zero, out].into(),
+        params: [copy(i64), owned(bytes, 1)].into(),
+        results: [owned(bytes, 1)].into(),
     });
     let (at, out) = (turn[0], turn[1]);
     let entry = b.op(Op::MapNext, &[map, at]);
@@ -829,7 +829,7 @@ fn switches_on_every_kind_of_sum() {
         for (value, arms) in values {
             b.all(Instr::Switch {
                 value,
-                results: vec![copy(i64)],
+                results: [copy(i64)].into(),
             });
             for arm in 0..arms {
                 if arm > 0 {
@@ -861,13 +861,13 @@ fn what_is_taken_is_put_back() {
         let path = [Step::Index(one), Step::Variant(1), Step::Field(0)];
         let taken = b.all(Instr::Take {
             value: all,
-            path: path.to_vec(),
+            path: path.to_vec().into(),
         });
         let xs = b.unique(taken[0], 0);
         let xs = b.update1(UpdateOp::ListPush, xs, &[], &[one]);
         let all = b.one(Instr::Put {
             value: taken[1],
-            path: path.to_vec(),
+            path: path.to_vec().into(),
             new: xs,
         });
         let xs = b.get(all, &path);
@@ -875,7 +875,7 @@ fn what_is_taken_is_put_back() {
         // And a hole that is dropped.
         let taken = b.all(Instr::Take {
             value: all,
-            path: path.to_vec(),
+            path: path.to_vec().into(),
         });
         b.drop(taken[1]);
         let again = b.op(Op::ListLen, &[taken[0]]);
@@ -889,7 +889,10 @@ fn what_is_taken_is_put_back() {
         let maybe = b.pack.option(list);
         let none = b.new_value(maybe, 0, &[]);
         let path = vec![Step::Variant(1), Step::Field(0)];
-        let taken = b.all(Instr::Take { value: none, path });
+        let taken = b.all(Instr::Take {
+            value: none,
+            path: path.into(),
+        });
         b.drop(taken[1]);
         ret_list(b, taken[0]);
     });

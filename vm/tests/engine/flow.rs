@@ -51,13 +51,13 @@ fn exits_leave_several_regions() {
     let found = ints(|b| {
         let i64 = b.pack.i64();
         b.all(Instr::Block {
-            results: vec![copy(i64)],
+            results: [copy(i64)].into(),
         });
         let start = b.int(1);
         let turn = b.all(Instr::Loop {
-            start: vec![start],
-            params: vec![copy(i64)],
-            results: vec![],
+            start: [start].into(),
+            params: [copy(i64)].into(),
+            results: [].into(),
         });
         let square = b.op(Op::I64Mul, &[turn[0], turn[0]]);
         let limit = b.int(1000);
@@ -184,14 +184,14 @@ pub fn closures() -> cop_bytecode::Package {
         let closure = b.one(Instr::Closure {
             ty,
             function,
-            captures: vec![text, hundred],
+            captures: [text, hundred].into(),
         });
         let other = b.dup(closure);
         let three = b.int(3);
         let call = |b: &mut Body, callee| {
             b.one(Instr::CallValue {
                 callee,
-                args: vec![three],
+                args: [three].into(),
                 changed: 0,
             })
         };

@@ -265,7 +265,7 @@ fn fuel_ends_at_checkpoints_only() {
     // Between checkpoints another trap wins.
     let package = Pack::new().main(|b| {
         let zero = b.int(0);
-        b.all(Instr::Block { results: vec![] });
+        b.all(Instr::Block { results: [].into() });
         b.op(Op::I64Div, &[zero, zero]);
         b.exit(0, &[]);
         b.end();
@@ -285,9 +285,9 @@ fn fuel_ends_at_checkpoints_only() {
 fn endless_loops_end_at_their_head() {
     let package = Pack::new().main(|b| {
         b.all(Instr::Loop {
-            start: vec![],
-            params: vec![],
-            results: vec![],
+            start: [].into(),
+            params: [].into(),
+            results: [].into(),
         });
         b.next(0, &[]);
         b.end();
@@ -335,9 +335,9 @@ pub fn busy() -> Package {
         let seven = b.int(7);
         let n = b.op(Op::I64Rem, &[Value(0), seven]);
         let turn = b.all(Instr::Loop {
-            start: vec![n, out],
-            params: vec![copy(i64), owned(string, 1)],
-            results: vec![owned(string, 1)],
+            start: [n, out].into(),
+            params: [copy(i64), owned(string, 1)].into(),
+            results: [owned(string, 1)].into(),
         });
         let out = b.update1(UpdateOp::TextAppendI64, turn[1], &[], &[turn[0]]);
         let zero = b.int(0);
@@ -464,7 +464,7 @@ fn filled(count: i64) -> Package {
         let xs = b.one(Instr::Op {
             op: Op::ListFilled,
             ty: Some(ty),
-            args: vec![count, zero],
+            args: [count, zero].into(),
         });
         b.drop(xs);
         let out = b.bytes(b"");

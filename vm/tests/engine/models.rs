@@ -182,9 +182,9 @@ fn maps_are_lists_of_pairs() {
             // All entries in order.
             let zero = b.int(0);
             let turn = b.all(cop_bytecode::Instr::Loop {
-                start: vec![zero, out],
-                params: vec![copy(i64), owned(string, 1)],
-                results: vec![owned(string, 1)],
+                start: [zero, out].into(),
+                params: [copy(i64), owned(string, 1)].into(),
+                results: [owned(string, 1)].into(),
             });
             let entry = b.op(Op::MapNext, &[map, turn[0]]);
             let zero = b.int(0);

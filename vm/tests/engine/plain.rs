@@ -33,7 +33,7 @@ fn eval(op: Op, args: &[Lit]) -> String {
                 let bytes = b.pack.ty(cop_bytecode::Type::Bytes);
                 b.all(Instr::Switch {
                     value: result,
-                    results: vec![owned(bytes, 1)],
+                    results: [owned(bytes, 1)].into(),
                 });
                 b.all(Instr::Open {
                     value: result,

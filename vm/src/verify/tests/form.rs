@@ -231,7 +231,7 @@ fn operand_types() {
     let filled = |ty| Instr::Op {
         op: Op::ListFilled,
         ty,
-        args: vs(&[0, 1]),
+        args: vs(&[0, 1]).into(),
     };
     pair(filled(None), filled(Some(NAMES)));
     pair(filled(Some(INTS)), filled(Some(NAMES)));
@@ -239,7 +239,7 @@ fn operand_types() {
     let len = |ty| Instr::Op {
         op: Op::ListLen,
         ty,
-        args: vs(&[2]),
+        args: vs(&[2]).into(),
     };
     pair(len(Some(NAMES)), len(None));
 }
@@ -490,7 +490,7 @@ fn closures_have_the_type_they_claim() {
             Instr::Closure {
                 ty,
                 function,
-                captures: vs(captures),
+                captures: vs(captures).into(),
             },
             unreachable(),
         ]
@@ -528,7 +528,7 @@ fn closures_have_the_type_they_claim() {
         vec![
             Instr::CallValue {
                 callee: v(0),
-                args: vs(&[1, 2]),
+                args: vs(&[1, 2]).into(),
                 changed,
             },
             unreachable(),

@@ -347,7 +347,7 @@ fn a_capability_out_of_nothing() {
         vec![
             Instr::CallValue {
                 callee: v(1),
-                args: vs(&[2]),
+                args: vs(&[2]).into(),
                 changed: 0,
             },
             ret(&[3]),
@@ -355,7 +355,7 @@ fn a_capability_out_of_nothing() {
         vec![
             Instr::CallValue {
                 callee: v(1),
-                args: vs(&[0]),
+                args: vs(&[0]).into(),
                 changed: 0,
             },
             ret(&[3]),

@@ -137,7 +137,7 @@ pub(super) fn new(ty: TypeId, parts: &[u32]) -> Instr {
     Instr::New {
         ty,
         variant: 0,
-        parts: vs(parts),
+        parts: vs(parts).into(),
     }
 }
 
@@ -145,21 +145,21 @@ pub(super) fn variant(ty: TypeId, variant: u32, parts: &[u32]) -> Instr {
     Instr::New {
         ty,
         variant,
-        parts: vs(parts),
+        parts: vs(parts).into(),
     }
 }
 
 pub(super) fn get(value: u32, path: &[Step]) -> Instr {
     Instr::Get {
         value: Value(value),
-        path: path.to_vec(),
+        path: path.to_vec().into(),
     }
 }
 
 pub(super) fn set(value: u32, path: &[Step], new: u32) -> Instr {
     Instr::Set {
         value: Value(value),
-        path: path.to_vec(),
+        path: path.to_vec().into(),
         new: Value(new),
     }
 }
@@ -168,8 +168,8 @@ pub(super) fn update(op: UpdateOp, value: u32, path: &[Step], args: &[u32]) -> I
     Instr::Update {
         op,
         value: Value(value),
-        path: path.to_vec(),
-        args: vs(args),
+        path: path.to_vec().into(),
+        args: vs(args).into(),
     }
 }
 
@@ -181,14 +181,14 @@ pub(super) fn push(value: u32, element: u32) -> Instr {
 pub(super) fn take(value: u32, path: &[Step]) -> Instr {
     Instr::Take {
         value: Value(value),
-        path: path.to_vec(),
+        path: path.to_vec().into(),
     }
 }
 
 pub(super) fn put(value: u32, path: &[Step], new: u32) -> Instr {
     Instr::Put {
         value: Value(value),
-        path: path.to_vec(),
+        path: path.to_vec().into(),
         new: Value(new),
     }
 }
@@ -220,42 +220,42 @@ pub(super) fn op(op: Op, args: &[u32]) -> Instr {
     Instr::Op {
         op,
         ty: None,
-        args: vs(args),
+        args: vs(args).into(),
     }
 }
 
 pub(super) fn call(function: u32, args: &[u32]) -> Instr {
     Instr::Call {
         function,
-        args: vs(args),
+        args: vs(args).into(),
     }
 }
 
 pub(super) fn block(results: &[ValueType]) -> Instr {
     Instr::Block {
-        results: results.to_vec(),
+        results: results.to_vec().into(),
     }
 }
 
 pub(super) fn if_(condition: u32, results: &[ValueType]) -> Instr {
     Instr::If {
         condition: Value(condition),
-        results: results.to_vec(),
+        results: results.to_vec().into(),
     }
 }
 
 pub(super) fn switch(value: u32, results: &[ValueType]) -> Instr {
     Instr::Switch {
         value: Value(value),
-        results: results.to_vec(),
+        results: results.to_vec().into(),
     }
 }
 
 pub(super) fn loop_(start: &[u32], params: &[ValueType], results: &[ValueType]) -> Instr {
     Instr::Loop {
-        start: vs(start),
-        params: params.to_vec(),
-        results: results.to_vec(),
+        start: vs(start).into(),
+        params: params.to_vec().into(),
+        results: results.to_vec().into(),
     }
 }
 
@@ -263,27 +263,29 @@ pub(super) fn for_(from: u32, to: u32, start: &[u32], params: &[ValueType]) -> I
     Instr::For {
         from: Value(from),
         to: Value(to),
-        start: vs(start),
-        params: params.to_vec(),
+        start: vs(start).into(),
+        params: params.to_vec().into(),
     }
 }
 
 pub(super) fn exit(depth: u32, values: &[u32]) -> Instr {
     Instr::Exit {
         depth,
-        values: vs(values),
+        values: vs(values).into(),
     }
 }
 
 pub(super) fn next(depth: u32, values: &[u32]) -> Instr {
     Instr::Next {
         depth,
-        values: vs(values),
+        values: vs(values).into(),
     }
 }
 
 pub(super) fn ret(values: &[u32]) -> Instr {
-    Instr::Ret { values: vs(values) }
+    Instr::Ret {
+        values: vs(values).into(),
+    }
 }
 
 pub(super) fn unreachable() -> Instr {

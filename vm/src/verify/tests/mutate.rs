@@ -100,38 +100,42 @@ pub(super) fn nonsense(random: &mut Random) -> Instr {
         3 => Instr::ConstChar('x'),
         4 => unit(),
         5 => Instr::Const(number),
-        6 => Instr::Block { results: types },
+        6 => Instr::Block {
+            results: types.into(),
+        },
         7 => Instr::If {
             condition: a,
-            results: types,
+            results: types.into(),
         },
         8 => Instr::Else,
         9 => Instr::Switch {
             value: a,
-            results: types,
+            results: types.into(),
         },
         10 => Instr::Arm,
         11 => Instr::Loop {
-            start: values,
-            params: types.clone(),
-            results: types,
+            start: values.into(),
+            params: types.clone().into(),
+            results: types.into(),
         },
         12 => Instr::For {
             from: a,
             to: c,
-            start: values,
-            params: types,
+            start: values.into(),
+            params: types.into(),
         },
         13 | 14 => Instr::End,
         15 | 16 => Instr::Exit {
             depth: number,
-            values,
+            values: values.into(),
         },
         17 => Instr::Next {
             depth: number,
-            values,
+            values: values.into(),
         },
-        18 => Instr::Ret { values },
+        18 => Instr::Ret {
+            values: values.into(),
+        },
         19 => Instr::Trap {
             kind: random.pick(TrapKind::ALL).unwrap_or(TrapKind::Panic),
             operand: (number > 2).then_some(a),
@@ -140,12 +144,15 @@ pub(super) fn nonsense(random: &mut Random) -> Instr {
         20 => Instr::New {
             ty,
             variant: number,
-            parts: values,
+            parts: values.into(),
         },
-        21 => Instr::Get { value: b, path },
+        21 => Instr::Get {
+            value: b,
+            path: path.into(),
+        },
         22 => Instr::Set {
             value: b,
-            path,
+            path: path.into(),
             new: c,
         },
         23 => Instr::Update {
@@ -153,13 +160,16 @@ pub(super) fn nonsense(random: &mut Random) -> Instr {
                 .pick(cop_bytecode::table::UPDATES)
                 .map_or(UpdateOp::ListPop, |row| row.op),
             value: b,
-            path,
-            args: values,
+            path: path.into(),
+            args: values.into(),
         },
-        24 => Instr::Take { value: b, path },
+        24 => Instr::Take {
+            value: b,
+            path: path.into(),
+        },
         25 => Instr::Put {
             value: b,
-            path,
+            path: path.into(),
             new: c,
         },
         26 => Instr::Dup(a),
@@ -174,15 +184,15 @@ pub(super) fn nonsense(random: &mut Random) -> Instr {
                 .pick(cop_bytecode::table::OPS)
                 .map_or(Op::ListLen, |row| row.op),
             ty: (number == 0).then_some(ty),
-            args: values,
+            args: values.into(),
         },
         31 => Instr::Call {
             function: number,
-            args: values,
+            args: values.into(),
         },
         32 => Instr::CallValue {
             callee: a,
-            args: values,
+            args: values.into(),
             changed: number,
         },
         _ => Instr::HostCall {

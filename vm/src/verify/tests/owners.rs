@@ -491,7 +491,7 @@ fn lent_and_given_away_by_one_call() {
     // A closure that a call through it gives away inside an argument.
     let called = |args: &[u32]| cop_bytecode::Instr::CallValue {
         callee: v(0),
-        args: vs(args),
+        args: vs(args).into(),
         changed: 1,
     };
     twins(

@@ -204,7 +204,7 @@ fn a_hidden_dup_inside_a_callee() {
     let filled = |value| Instr::Op {
         op: Op::ListFilled,
         ty: Some(GRID),
-        args: vs(&[1, value]),
+        args: vs(&[1, value]).into(),
     };
     twins(
         &[look(INTS)],
@@ -226,7 +226,7 @@ fn list_filled_shares_its_element() {
     let filled = |count: u32, value: u32| Instr::Op {
         op: Op::ListFilled,
         ty: Some(GRID),
-        args: vs(&[count, value]),
+        args: vs(&[count, value]).into(),
     };
     twins(
         &[borrow(I64)],

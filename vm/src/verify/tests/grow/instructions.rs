@@ -57,12 +57,12 @@ impl Grower<'_> {
                 Instr::New {
                     ty,
                     variant: number,
-                    parts,
+                    parts: parts.into(),
                 }
             }
             4..=6 => Instr::Get {
                 value,
-                path: self.path(ty, 0),
+                path: self.path(ty, 0).into(),
             },
             7 | 8 => {
                 let path = self.path(ty, 1);
@@ -71,7 +71,7 @@ impl Grower<'_> {
                 };
                 Instr::Set {
                     value,
-                    path,
+                    path: path.into(),
                     new: self.giveable(place),
                 }
             }
@@ -84,7 +84,7 @@ impl Grower<'_> {
             }
             13 => Instr::Take {
                 value,
-                path: self.path(ty, 1),
+                path: self.path(ty, 1).into(),
             },
             14 => {
                 let Some(value) = self.random.pick(&holed) else {
@@ -124,7 +124,7 @@ impl Grower<'_> {
                 let (lent, given) = (self.of_type(INTS), self.giveable(INTS));
                 Instr::CallValue {
                     callee,
-                    args: vec![lent, given],
+                    args: [lent, given].into(),
                     changed: 1,
                 }
             }
@@ -143,17 +143,17 @@ impl Grower<'_> {
                 if choice == 28 {
                     let results = self.value_types(2);
                     Instr::Loop {
-                        start,
-                        params,
-                        results,
+                        start: start.into(),
+                        params: params.into(),
+                        results: results.into(),
                     }
                 } else {
                     let (from, to) = (self.of_type(I64), self.of_type(I64));
                     Instr::For {
                         from,
                         to,
-                        start,
-                        params,
+                        start: start.into(),
+                        params: params.into(),
                     }
                 }
             }
@@ -200,8 +200,8 @@ impl Grower<'_> {
         Instr::Update {
             op,
             value,
-            path,
-            args,
+            path: path.into(),
+            args: args.into(),
         }
     }
 
@@ -251,8 +251,8 @@ impl Grower<'_> {
         Some(Instr::Update {
             op,
             value,
-            path,
-            args,
+            path: path.into(),
+            args: args.into(),
         })
     }
 
@@ -281,19 +281,19 @@ impl Grower<'_> {
         match self.tables.layouts.get(ty).cloned() {
             Some(Type::List(_)) if self.random.once_in(2) => {
                 let (start, end) = (self.of_type(I64), self.of_type(I64));
-                plain(Op::ListSlice, vec![value, start, end])
+                plain(Op::ListSlice, [value, start, end].into())
             }
             Some(Type::List(element)) => {
                 let (count, item) = (self.of_type(I64), self.of_type(element));
                 Instr::Op {
                     op: Op::ListFilled,
                     ty: Some(ty),
-                    args: vec![count, item],
+                    args: [count, item].into(),
                 }
             }
-            Some(Type::String) => plain(Op::StringConcat, vec![value, value]),
-            Some(Type::Map(..)) => plain(Op::MapNext, vec![value, self.of_type(I64)]),
-            Some(Type::Set(_)) => plain(Op::SetNext, vec![value, self.of_type(I64)]),
+            Some(Type::String) => plain(Op::StringConcat, [value, value].into()),
+            Some(Type::Map(..)) => plain(Op::MapNext, [value, self.of_type(I64)].into()),
+            Some(Type::Set(_)) => plain(Op::SetNext, [value, self.of_type(I64)].into()),
             _ => Instr::Tag(value),
         }
     }
@@ -309,7 +309,7 @@ impl Grower<'_> {
         }
         Instr::Call {
             function: function as u32,
-            args,
+            args: args.into(),
         }
     }
 }

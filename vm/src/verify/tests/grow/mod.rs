@@ -251,7 +251,7 @@ impl Grower<'_> {
                 Instr::Closure {
                     ty,
                     function: CODE,
-                    captures: vec![captured],
+                    captures: [captured].into(),
                 }
             }
             _ => {
@@ -338,7 +338,7 @@ impl Grower<'_> {
         let mut function = self.function.clone();
         function.body.push(Instr::Get {
             value,
-            path: path.to_vec(),
+            path: path.to_vec().into(),
         });
         let view = view(self.package, self.tables, &function)?;
         view.values.last().map(|info| info.ty)
@@ -449,7 +449,9 @@ impl Grower<'_> {
                 .collect();
             let values = self.passed(&types);
             self.tidy(0, &values);
-            self.attempt(Instr::Ret { values });
+            self.attempt(Instr::Ret {
+                values: values.into(),
+            });
         } else {
             let depth = if self.random.once_in(3) {
                 self.random.below(top)
@@ -465,8 +467,14 @@ impl Grower<'_> {
             self.tidy(target, &values);
             let depth = depth as u32;
             self.attempt(match round {
-                true => Instr::Next { depth, values },
-                false => Instr::Exit { depth, values },
+                true => Instr::Next {
+                    depth,
+                    values: values.into(),
+                },
+                false => Instr::Exit {
+                    depth,
+                    values: values.into(),
+                },
             });
         }
         if !self.view.ended {
