@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cop_gateway::management::{Token, publication};
 use cop_runtime::recorded::RECORDED_BYTES_MAX;
-use cop_runtime::{Address, ProgramName, RunId};
+use cop_runtime::{Address, Namespace, ProgramName, RunId};
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,78 @@ pub struct ListedRun {
     pub trap: Option<String>,
 }
 
+/// A part of what a program keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StatePart {
+    /// Number of the last commit; 0 before the first.
+    pub commit: u64,
+    /// Bytes of all that it keeps.
+    pub bytes: u64,
+    /// Keys in order.
+    pub keys: Vec<StateKey>,
+    /// Whether there are more behind the last one.
+    pub more: bool,
+}
+
+/// A key and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StateKey {
+    /// The key.
+    pub key: String,
+    /// Its value as source would write it.
+    pub value: String,
+    /// When it is gone, in milliseconds since 1970.
+    pub due_ms: Option<i64>,
+}
+
+/// A commit of the past.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PastCommit {
+    /// Its number.
+    pub number: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// The run that made it; none for the removal of keys whose time was over.
+    pub run: Option<String>,
+    /// What it changed.
+    pub keys: Vec<PastChange>,
+}
+
+/// What a commit did to a key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PastChange {
+    /// The key.
+    pub key: String,
+    /// What it held.
+    pub before: Option<String>,
+    /// What it holds.
+    pub after: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Commits {
+    commits: Vec<PastCommit>,
+}
+
+#[derive(Deserialize)]
+struct Undone {
+    commit: u64,
+}
+
+#[derive(Deserialize)]
+struct Programs {
+    programs: Vec<ListedProgram>,
+}
+
+/// A published name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ListedProgram {
+    /// The publisher.
+    pub address: String,
+    /// The name.
+    pub name: String,
+}
+
 #[derive(Deserialize)]
 struct ListedRuns {
     runs: Vec<ListedRun>,
@@ -213,6 +285,58 @@ impl NodeClient {
             .await
     }
 
+    /// Every published name.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn programs(&self) -> Result<Vec<ListedProgram>, ClientError> {
+        let programs: Programs = self.ask(Method::GET, "/v1/programs", Vec::new()).await?;
+        Ok(programs.programs)
+    }
+
+    /// What a program keeps, up to a hundred keys that begin with `prefix` and come after `after`.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn state(
+        &self,
+        program: &Namespace,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<StatePart, ClientError> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("prefix", prefix);
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        let path = format!("{}?{}", state_path(program), query.finish());
+        self.ask(Method::GET, &path, Vec::new()).await
+    }
+
+    /// The commits of a program before this one, newest first, up to fifty.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn history(
+        &self,
+        program: &Namespace,
+        before: u64,
+    ) -> Result<Vec<PastCommit>, ClientError> {
+        let path = format!("{}/history?before={before}", state_path(program));
+        let commits: Commits = self.ask(Method::GET, &path, Vec::new()).await?;
+        Ok(commits.commits)
+    }
+
+    /// Undoes a commit; the number of the commit that does so.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn undo(&self, program: &Namespace, number: u64) -> Result<u64, ClientError> {
+        let path = format!("{}/undo/{number}", state_path(program));
+        let undone: Undone = self.ask(Method::POST, &path, Vec::new()).await?;
+        Ok(undone.commit)
+    }
+
     /// The newest runs that the node remembers, newest first.
     ///
     /// # Errors
@@ -276,6 +400,10 @@ impl NodeClient {
             Err(why) => Err(ClientError::Unreachable { url, why }),
         }
     }
+}
+
+fn state_path(program: &Namespace) -> String {
+    format!("/v1/state/{}/{}", program.address, program.name)
 }
 
 fn refused(url: &str, status: StatusCode, body: &[u8]) -> ClientError {

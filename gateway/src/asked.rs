@@ -64,6 +64,14 @@ impl Asked {
                 .any(|name| self.headers.contains_key(*name))
     }
 
+    /// The first value of a query parameter, decoded.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let query = self.query.as_deref().unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let (_, value) = pairs.find(|(key, _)| key == name)?;
+        Some(value.into_owned())
+    }
+
     /// Path and query as sent.
     pub(crate) fn query_suffix(&self) -> String {
         self.query

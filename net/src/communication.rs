@@ -102,7 +102,9 @@ impl Communication {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cop_runtime::{Health, KeptRun, Published, RecordedRun, RunId};
+    use cop_runtime::{
+        Health, KeptRun, Namespace, Published, RecordedRun, RunId, ShownCommit, ShownState,
+    };
 
     use crate::executor::Pending;
 
@@ -120,6 +122,34 @@ mod tests {
 
         fn health(&self) -> Health {
             Health::default()
+        }
+
+        fn state(
+            &self,
+            _: &Namespace,
+            _: &str,
+            _: Option<&str>,
+            _: usize,
+        ) -> Result<ShownState, Failure> {
+            Err(Failure::new(
+                FailureCode::Internal,
+                "a test's failure",
+                "nothing is kept",
+            ))
+        }
+
+        fn history(&self, _: &Namespace, _: u64, _: usize) -> Result<Vec<ShownCommit>, Failure> {
+            Ok(Vec::new())
+        }
+
+        fn undo<'a>(&'a self, _: &'a Namespace, _: u64) -> Pending<'a, u64> {
+            Box::pin(async {
+                Err(Failure::new(
+                    FailureCode::Internal,
+                    "a test's failure",
+                    "nothing is kept",
+                ))
+            })
         }
 
         fn newest_runs(&self, _: usize) -> Vec<KeptRun> {

@@ -5,8 +5,9 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use cop_runtime::{
-    Address, Execution, Failure, Hash, Health, KeptRun, ProgramListing, ProgramName, ProgramRef,
-    Published, RecordedRun, ReleaseInfo, RunId, WebAnswer, WebRequest,
+    Address, Execution, Failure, Hash, Health, KeptRun, Namespace, ProgramListing, ProgramName,
+    ProgramRef, Published, RecordedRun, ReleaseInfo, RunId, ShownCommit, ShownState, WebAnswer,
+    WebRequest,
 };
 
 /// A result under way.
@@ -57,6 +58,32 @@ pub trait Executor: Send + Sync {
     /// The archive of a bundle; `None` if it is not stored. Bundles are large: this may take a while.
     fn bundle<'a>(&'a self, hash: &'a Hash) -> Pending<'a, Option<Bytes>>;
 
+    /// What a program keeps: at most `limit` keys that begin with `prefix` and come after `after`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn state(
+        &self,
+        namespace: &Namespace,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ShownState, Failure>;
+
+    /// What changed a program's state, newest first, from the commit before number `before` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn history(
+        &self,
+        namespace: &Namespace,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<ShownCommit>, Failure>;
+
+    /// Undoes a commit; gives the number of the commit that does so.
+    fn undo<'a>(&'a self, namespace: &'a Namespace, number: u64) -> Pending<'a, u64>;
+
     /// The newest runs that are still remembered, newest first.
     fn newest_runs(&self, count: usize) -> Vec<KeptRun>;
 
@@ -104,6 +131,29 @@ impl Executor for Execution {
 
     fn bundle<'a>(&'a self, hash: &'a Hash) -> Pending<'a, Option<Bytes>> {
         Box::pin(Execution::bundle(self, hash))
+    }
+
+    fn state(
+        &self,
+        namespace: &Namespace,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ShownState, Failure> {
+        Execution::state(self, namespace, prefix, after, limit)
+    }
+
+    fn history(
+        &self,
+        namespace: &Namespace,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<ShownCommit>, Failure> {
+        Execution::history(self, namespace, before, limit)
+    }
+
+    fn undo<'a>(&'a self, namespace: &'a Namespace, number: u64) -> Pending<'a, u64> {
+        Box::pin(Execution::undo(self, namespace, number))
     }
 
     fn newest_runs(&self, count: usize) -> Vec<KeptRun> {

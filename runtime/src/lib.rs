@@ -21,6 +21,7 @@
 //! | [`cache`] | outcomes found by asking the same questions again |
 //! | [`state`], [`turns`] | transactions of runs |
 //! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
+//! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
@@ -50,6 +51,7 @@ pub mod release;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod shown;
 pub mod state;
 pub mod store;
 pub mod transcript;
@@ -62,7 +64,7 @@ pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
     Execution, ExecutionConfig, Health, OpenError, ProgramListing, Published, ReleaseInfo,
-    local_network,
+    ShownCommit, ShownKey, ShownState, local_network,
 };
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};
 pub use keys::{KeyStore, PublicKey, SecretKey};
@@ -71,3 +73,4 @@ pub use manifest::{Manifest, ProgramKind};
 pub use recorded::RecordedRun;
 pub use release::{Release, SignedRelease};
 pub use runs::KeptRun;
+pub use store::state::Namespace;

@@ -21,4 +21,5 @@ mod releases;
 mod replaying;
 mod running;
 mod skip;
+mod stored;
 mod testing;

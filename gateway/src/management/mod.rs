@@ -7,6 +7,9 @@
 //! | `GET /v1/releases/ADDRESS/NAME` | the newest release, and what the next one must say |
 //! | `GET /v1/runs` | the newest runs that are remembered |
 //! | `GET /v1/runs/ID` | the record of one, to do it again; `?private=1` with the answers that are the asker's own |
+//! | `GET /v1/state/ADDRESS/NAME` | what a program keeps; `?prefix=…&after=…` |
+//! | `GET /v1/state/ADDRESS/NAME/history` | the commits that changed it, newest first; `?before=NUMBER` |
+//! | `POST /v1/state/ADDRESS/NAME/undo/NUMBER` | undoes one of them |
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
 //!
 //! It listens on loopback only and wants a bearer token, which stands in a file of the data folder that only the owner may
@@ -14,6 +17,7 @@
 
 mod routes;
 mod runs;
+mod state;
 mod token;
 
 use std::io;

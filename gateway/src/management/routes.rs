@@ -10,7 +10,7 @@ use serde::Serialize;
 use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
-use super::{Management, runs, split_publication};
+use super::{Management, runs, split_publication, state};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -51,6 +51,21 @@ pub(super) fn routes(
         .and(allowed.clone())
         .and(with.clone())
         .and_then(runs::recorded);
+    let state = warp::path!("v1" / "state" / String / String)
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(state::list);
+    let history = warp::path!("v1" / "state" / String / String / "history")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(state::history);
+    let undo = warp::path!("v1" / "state" / String / String / "undo" / u64)
+        .and(warp::post())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(state::undo);
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
@@ -66,6 +81,12 @@ pub(super) fn routes(
         .or(runs)
         .unify()
         .or(run)
+        .unify()
+        .or(state)
+        .unify()
+        .or(history)
+        .unify()
+        .or(undo)
         .unify()
         .or(publish)
         .unify()

@@ -73,7 +73,7 @@ pub(super) async fn newest(_: Asked, management: Arc<Management>) -> Answer {
 }
 
 pub(super) async fn recorded(run: String, asked: Asked, management: Arc<Management>) -> Answer {
-    let with_private = asked.query.as_deref() == Some("private=1");
+    let with_private = asked.parameter("private").as_deref() == Some("1");
     let id = run.parse::<RunId>().ok();
     let found = id.and_then(|id| management.executor.recorded_run(&id, with_private));
     let found = found.ok_or_else(|| refused(refusal::no_such_run(&run)))?;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use cop_gateway::{Gateway, GatewayConfig, Limits, Server};
 use cop_net::{Communication, Executor, Pending};
 use cop_runtime::{
-    Address, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, ProgramKind,
-    ProgramListing, ProgramName, ProgramRef, Published, RecordedRun, ReleaseInfo, RunId, RunInfo,
-    WebAnswer, WebRequest,
+    Address, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, Namespace,
+    ProgramKind, ProgramListing, ProgramName, ProgramRef, Published, RecordedRun, ReleaseInfo,
+    RunId, RunInfo, ShownCommit, ShownState, WebAnswer, WebRequest,
 };
 
 pub fn address() -> Address {
@@ -115,6 +115,34 @@ impl Executor for Double {
                 package_hash: PROGRAM,
                 already: false,
             })
+        })
+    }
+
+    fn state(
+        &self,
+        _: &Namespace,
+        _: &str,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<ShownState, Failure> {
+        Err(Failure::new(
+            FailureCode::Internal,
+            "a test's failure",
+            "nothing is kept",
+        ))
+    }
+
+    fn history(&self, _: &Namespace, _: u64, _: usize) -> Result<Vec<ShownCommit>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn undo<'a>(&'a self, _: &'a Namespace, _: u64) -> Pending<'a, u64> {
+        Box::pin(async {
+            Err(Failure::new(
+                FailureCode::Internal,
+                "a test's failure",
+                "nothing is kept",
+            ))
         })
     }
 

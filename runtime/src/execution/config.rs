@@ -22,6 +22,8 @@ pub struct ExecutionConfig {
     pub publisher_quota_bytes: u64,
     /// State per program, in bytes.
     pub state_quota_bytes: u64,
+    /// Of each program's state, past commits that are kept to look back at, in bytes.
+    pub history_bytes: u64,
     /// Memory for remembered answers, in bytes.
     pub cache_bytes: usize,
     /// Memory for the records of the last runs, in bytes.
@@ -43,6 +45,7 @@ impl Default for ExecutionConfig {
             memory_max_bytes: limits::MEMORY_MAX,
             publisher_quota_bytes: 1 << 30,
             state_quota_bytes: 256 << 20,
+            history_bytes: 16 << 20,
             cache_bytes: 64 << 20,
             transcripts_bytes: 64 << 20,
         }

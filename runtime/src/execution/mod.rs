@@ -14,6 +14,7 @@
 
 mod config;
 mod listing;
+mod past;
 mod publish;
 mod target;
 mod web;
@@ -38,12 +39,14 @@ use crate::library::Library;
 use crate::recorded::RecordedRun;
 use crate::runs::{KeptRun, KeptRuns};
 use crate::state::{Committer, States};
+use crate::store::state::Namespace;
 use crate::store::{Store, StoreError};
 use crate::turns::Turns;
 use crate::workers::Workers;
 
 pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
+pub use past::{ShownCommit, ShownKey, ShownState};
 
 /// How long a node that stops waits for what is under way.
 const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
@@ -121,7 +124,11 @@ impl Execution {
             0 => 2 * 64 * workers,
             queue => queue,
         };
-        let states = States::new(store.clone(), config.state_quota_bytes);
+        let states = States::new(
+            store.clone(),
+            config.state_quota_bytes,
+            config.history_bytes,
+        );
         let states = Arc::new(states.map_err(|error| OpenError::Damaged {
             path: data_dir.to_owned(),
             detail: error.to_string(),
@@ -264,6 +271,41 @@ impl Execution {
     /// The newest runs that are still remembered, newest first.
     pub fn newest_runs(&self, count: usize) -> Vec<KeptRun> {
         self.shared.kept_runs.newest(count)
+    }
+
+    /// What a program keeps: at most `limit` keys that begin with `prefix` and come after `after`, in order of their bytes.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn state(
+        &self,
+        namespace: &Namespace,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ShownState, Failure> {
+        self.shared.shown_state(namespace, prefix, after, limit)
+    }
+
+    /// What changed a program's state: at most `limit` commits, newest first, from the one before number `before` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn history(
+        &self,
+        namespace: &Namespace,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<ShownCommit>, Failure> {
+        self.shared.shown_history(namespace, before, limit)
+    }
+
+    /// Gives the keys that a commit changed back what they held before; the number of the commit that does so.
+    ///
+    /// # Errors
+    /// `conflict` if one of them was changed again since, or the commit is not kept any more.
+    pub async fn undo(&self, namespace: &Namespace, number: u64) -> Result<u64, Failure> {
+        self.shared.undo(namespace, number).await
     }
 
     /// Figures for the operator and the management interface.

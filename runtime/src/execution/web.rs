@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::target::{Target, resolve, snapshot};
 use super::{Shared, count};
-use crate::answer::{Cache, Dependence, ProgramRef, RunInfo, WebAnswer, WebRequest};
+use crate::answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
 use crate::cache::{self, Leader, TreeKey, Turn, Walk};
 use crate::failure::{Failure, FailureCode};
 use crate::host::HostCall;
@@ -30,6 +30,7 @@ const ENTRY: &str = "handle";
 /// One request on its way through.
 #[derive(Clone)]
 struct Request {
+    run: RunId,
     target: Target,
     input: Arc<Input>,
     description: String,
@@ -55,6 +56,7 @@ pub(super) async fn run_web(
         .hint("correct the URL or the method")
     })?;
     let request = Request {
+        run: new_run_id()?,
         description: format!("{} {}", view.method(), view.path()),
         input: Arc::new(Input::Request(Box::new(view))),
         deadline: request.deadline,
@@ -260,6 +262,7 @@ fn accepted(
     };
     let mut change = Change {
         namespace,
+        run: request.run,
         still_valid: &mut |view| still_valid(&record.transcript, view),
         writes: &record.writes,
         shapes: &record.shapes,
@@ -288,7 +291,7 @@ fn accepted(
     }
 }
 
-fn overloaded(detail: &str) -> Failure {
+pub(super) fn overloaded(detail: &str) -> Failure {
     Failure::new(FailureCode::Overloaded, "the node is busy", detail).hint("try again in a moment")
 }
 
@@ -379,7 +382,7 @@ fn finish(
         None => (None, None, None),
     };
     let info = RunInfo {
-        run: new_run_id()?,
+        run: request.run,
         address,
         name,
         release,

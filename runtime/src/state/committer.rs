@@ -79,7 +79,7 @@ impl States {
                 }
                 Task::Write(batch) => {
                     let keys = batch.iter().flat_map(|(_, commit)| commit.keys.values());
-                    let first_ms = keys.filter_map(|stored| stored.due_ms).min();
+                    let first_ms = keys.filter_map(|change| change.after.due_ms).min();
                     due_ms = due_ms.into_iter().chain(first_ms).min();
                     self.write_out(batch);
                     if std::mem::take(&mut is_stale) {
@@ -139,7 +139,10 @@ impl States {
     fn write_out(&self, batch: Vec<(Sequence, Commit)>) {
         let last = batch.last().map_or(0, |(sequence, _)| *sequence);
         let commits: Vec<Commit> = batch.into_iter().map(|(_, commit)| commit).collect();
-        let written = self.store.apply(&commits).and_then(|()| self.store.base());
+        let written = self
+            .store
+            .apply(&commits, self.history_bytes)
+            .and_then(|()| self.store.base());
         let mut accepted = self.accepted();
         match written {
             Ok(base) => {

@@ -20,6 +20,7 @@
 
 mod committer;
 mod overlay;
+mod past;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::answer::RunId;
+use crate::store::history::KeyChange;
 use crate::store::state::{Base, Commit, Head, Namespace, Row, Shapes, StateView, Stored};
 use crate::store::writes::{Misfit, Write, Writes};
 use crate::store::{Store, StoreError};
@@ -35,6 +38,7 @@ use crate::store::{Store, StoreError};
 pub use committer::Committer;
 use overlay::Overlay;
 pub use overlay::Snapshot;
+pub use past::Undone;
 
 /// Most commits that wait to be written.
 const WAITING_MAX: usize = 1_024;
@@ -50,6 +54,8 @@ pub type Sequence = u64;
 pub struct Change<'a> {
     /// Whose state.
     pub namespace: &'a Namespace,
+    /// Who wants it.
+    pub run: RunId,
     /// Whether what the run read is still so.
     pub still_valid: &'a mut dyn FnMut(&dyn StateView) -> Result<bool, StoreError>,
     /// What it writes.
@@ -103,6 +109,7 @@ impl From<StoreError> for CommitError {
 pub struct States {
     store: Arc<Store>,
     quota_bytes: u64,
+    history_bytes: u64,
     /// Held by whoever validates and accepts: one at a time.
     accepting: Mutex<()>,
     accepted: Mutex<Accepted>,
@@ -131,15 +138,20 @@ struct Progress {
 }
 
 impl States {
-    /// The state in this store. Each namespace may have so many bytes.
+    /// The state in this store. Each namespace may have so many bytes, and so many more to look back at.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn new(store: Arc<Store>, quota_bytes: u64) -> Result<States, StoreError> {
+    pub fn new(
+        store: Arc<Store>,
+        quota_bytes: u64,
+        history_bytes: u64,
+    ) -> Result<States, StoreError> {
         let base = Arc::new(store.base()?);
         Ok(States {
             store,
             quota_bytes,
+            history_bytes,
             accepting: Mutex::default(),
             accepted: Mutex::new(Accepted {
                 base,
@@ -189,30 +201,30 @@ impl States {
         let mut bytes = before.bytes;
         let mut keys = BTreeMap::new();
         for (key, write) in change.writes {
-            let stored = snapshot.get(key)?;
-            let value = match write.applied(stored.as_deref()) {
+            let stored = snapshot.stored(key)?;
+            let held = stored.row.as_ref().map(Row::value);
+            let value = match write.applied(held) {
                 Ok(value) => value,
                 Err(misfit) => {
                     let key = key.clone();
                     return Ok(Changed::Misfit { key, misfit });
                 }
             };
-            if let Some(stored) = stored {
-                bytes = bytes.saturating_sub((key.len() + stored.len()) as u64);
-            }
-            if let Some(value) = &value {
-                bytes += (key.len() + value.len()) as u64;
-            }
             let due_ms = match write {
                 Write::Put { seconds, .. } => {
                     seconds.map(|seconds| time_ms.saturating_add(seconds.saturating_mul(1_000)))
                 }
                 Write::Remove => None,
                 // What changes a value does not change how long it stays.
-                Write::Add(_) | Write::Append(_) => snapshot.due_ms(key)?,
+                Write::Add(_) | Write::Append(_) => stored.due_ms,
             };
-            let row = value.as_deref().map(Row::of);
-            keys.insert(key.clone(), Stored { row, due_ms });
+            let after = Stored {
+                row: value.as_deref().map(Row::of),
+                due_ms,
+            };
+            bytes = bytes_with(bytes, key, &stored, &after);
+            let before = stored;
+            keys.insert(key.clone(), KeyChange { before, after });
         }
         let mut shapes = Shapes::new();
         for (fingerprint, shape) in change.shapes {
@@ -233,6 +245,7 @@ impl States {
                 bytes,
                 time_ms,
             },
+            run: Some(change.run),
             keys,
             shapes,
         })?;
@@ -271,17 +284,15 @@ impl States {
         };
         let mut keys = BTreeMap::new();
         for key in over {
-            let stored = snapshot.get(&key)?.map_or(0, |value| value.len());
-            head.bytes = head.bytes.saturating_sub((key.len() + stored) as u64);
-            let nothing = Stored {
-                row: None,
-                due_ms: None,
-            };
-            keys.insert(key, nothing);
+            let before = snapshot.stored(&key)?;
+            let after = Stored::default();
+            head.bytes = bytes_with(head.bytes, &key, &before, &after);
+            keys.insert(key, KeyChange { before, after });
         }
         self.push(Commit {
             namespace: namespace.clone(),
             head,
+            run: None,
             keys,
             shapes: Shapes::new(),
         })?;
@@ -313,6 +324,15 @@ impl States {
     fn accepted(&self) -> MutexGuard<'_, Accepted> {
         locked(&self.accepted)
     }
+}
+
+/// The bytes of a namespace in which a key holds something else.
+fn bytes_with(bytes: u64, key: &str, before: &Stored, after: &Stored) -> u64 {
+    let size = |stored: &Stored| {
+        let row = stored.row.as_ref();
+        row.map_or(0, |row| (key.len() + row.value().len()) as u64)
+    };
+    bytes.saturating_sub(size(before)) + size(after)
 }
 
 /// What a lock protects is changed in one step at its end, so a holder that panicked left it as it was.

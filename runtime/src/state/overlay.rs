@@ -23,7 +23,7 @@ impl Overlay {
         self.head = commit.head;
         let keys = commit.keys.iter();
         self.keys
-            .extend(keys.map(|(key, stored)| (key.clone(), (sequence, stored.clone()))));
+            .extend(keys.map(|(key, change)| (key.clone(), (sequence, change.after.clone()))));
         let shapes = commit.shapes.iter();
         self.shapes
             .extend(shapes.map(|(print, shape)| (*print, (sequence, shape.clone()))));
@@ -71,6 +71,18 @@ impl Snapshot {
             Some(overlay) => Ok(overlay.head),
             None => self.base.head(&self.namespace),
         }
+    }
+
+    /// What a key holds.
+    pub fn stored(&self, key: &str) -> Result<Stored, StoreError> {
+        if let Some(stored) = self.changed(key) {
+            return Ok(stored.clone());
+        }
+        let value = self.base.get(&self.namespace, key)?;
+        Ok(Stored {
+            row: value.as_deref().map(Row::of),
+            due_ms: self.base.due_ms(&self.namespace, key)?,
+        })
     }
 
     /// When a key is gone, if it does not stay.

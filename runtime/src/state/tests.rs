@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::{Change, Changed, CommitError, Snapshot, States};
+use super::{Change, Changed, CommitError, Snapshot, States, Undone};
+use crate::answer::RunId;
 use crate::store::StoreError;
-use crate::store::state::{Namespace, Shapes, StateView, get_answer};
+use crate::store::state::{Namespace, Shapes, StateView, Stored, get_answer};
 use crate::store::tests::{Disk, namespace, open, writes};
 use crate::store::writes::{Misfit, Write, Writes};
 use crate::transcript::Identity;
 
 const QUOTA_BYTES: u64 = 1 << 20;
+const HISTORY_BYTES: u64 = 1 << 20;
+const RUN: RunId = RunId([7; 16]);
 
 fn on(disk: &Disk) -> States {
-    States::new(Arc::new(open(disk).unwrap()), QUOTA_BYTES).unwrap()
+    States::new(Arc::new(open(disk).unwrap()), QUOTA_BYTES, HISTORY_BYTES).unwrap()
 }
 
 fn snapshot(states: &States) -> Snapshot {
@@ -33,6 +36,7 @@ fn accept_in(
 ) -> Result<Changed, CommitError> {
     let mut change = Change {
         namespace,
+        run: RUN,
         still_valid: &mut |_| Ok(true),
         writes,
         shapes: &Shapes::new(),
@@ -70,6 +74,7 @@ fn what_is_accepted_is_seen_at_once() {
     let one = writes(&[("n", Some(b"1"))]);
     let mut change = Change {
         namespace: &namespace(),
+        run: RUN,
         still_valid: &mut |view| Ok(view.get("n")?.is_none()),
         writes: &one,
         shapes: &Shapes::new(),
@@ -118,7 +123,9 @@ fn identities_are_those_of_the_answers() {
 #[test]
 fn state_is_bounded_but_may_shrink() {
     let disk = Disk::default();
-    let of = |quota_bytes| States::new(Arc::new(open(&disk).unwrap()), quota_bytes).unwrap();
+    let of = |quota_bytes| {
+        States::new(Arc::new(open(&disk).unwrap()), quota_bytes, HISTORY_BYTES).unwrap()
+    };
     let big = [("a", Write::put([0; 99])), ("b", Write::put([0; 99]))];
     assert_eq!(accept(&of(199), 0, &big), Changed::Quota { bytes: 200 });
     let states = of(200);
@@ -229,6 +236,7 @@ fn a_run_that_read_a_key_that_has_gone_meets_a_conflict() {
     let writes = writes(&[("b", Some(b"2"))]);
     let mut change = Change {
         namespace: &namespace(),
+        run: RUN,
         still_valid: &mut |view| Ok(view.get("a")?.is_some()),
         writes: &writes,
         shapes: &Shapes::new(),
@@ -280,12 +288,13 @@ fn blind_changes_are_applied_to_what_is_there() {
 #[test]
 fn a_shape_is_kept_once_and_counted() {
     let store = Arc::new(open(&Disk::default()).unwrap());
-    let states = States::new(store, 10).unwrap();
+    let states = States::new(store, 10, HISTORY_BYTES).unwrap();
     let shapes = Shapes::from([([7; 8], "Int".to_owned())]);
     let store_of = |key| {
         let writes = writes(&[(key, Some(b"12".as_slice()))]);
         let mut change = Change {
             namespace: &namespace(),
+            run: RUN,
             still_valid: &mut |_| Ok(true),
             writes: &writes,
             shapes: &shapes,
@@ -345,4 +354,54 @@ fn what_waits_is_bounded() {
     assert_eq!(accepted, super::WAITING_MAX);
     states.write_all();
     assert!(accept_in(&states, &namespace(), 0, &write).is_ok());
+}
+
+/// What was done is kept and can be undone, also the undoing, unless something rests on it; the oldest goes first.
+#[test]
+fn the_past_is_kept_for_a_while_and_can_be_undone() {
+    let states = on(&Disk::default());
+    let past = |before| {
+        states.write_all();
+        states.history(&namespace(), before, 99).unwrap()
+    };
+    accept(&states, 5, &[("a", Write::put(*b"1"))]);
+    accept(
+        &states,
+        6,
+        &[("a", Write::put(*b"2")), ("b", put_for(b"3", 9))],
+    );
+    accept(&states, 7, &[("c", Write::put(*b"4"))]);
+    let all = past(u64::MAX);
+    let numbers: Vec<_> = all.iter().map(|past| past.number).collect();
+    assert_eq!(numbers, [3, 2, 1]);
+    let change = &all[1].keys["a"];
+    let value = |stored: &Stored| stored.row.as_ref().map(|row| row.value().to_vec());
+    assert_eq!(value(&change.before), Some(b"1".to_vec()));
+    assert_eq!(value(&change.after), Some(b"2".to_vec()));
+    assert_eq!((all[1].run, all[1].time_ms), (Some(RUN), 6));
+    assert_eq!(all[1].keys["b"].after.due_ms, Some(9_006));
+    assert_eq!(past(3).len(), 2);
+
+    let undo = |number| states.undo(&namespace(), number, RUN, 8).unwrap();
+    assert_eq!(undo(1), Undone::ChangedSince(vec!["a".to_owned()]));
+    assert_eq!(undo(9), Undone::Unknown);
+    assert!(matches!(undo(2), Undone::Accepted { number: 4, .. }));
+    assert_eq!(get(&states, "a"), Some(b"1".to_vec()));
+    assert_eq!(get(&states, "b"), None);
+    states.write_all();
+    assert!(matches!(undo(4), Undone::Accepted { number: 5, .. }));
+    assert_eq!(get(&states, "b"), Some(b"3".to_vec()));
+    assert_eq!(snapshot(&states).due_ms("b").unwrap(), Some(9_006));
+    let head = snapshot(&states).head().unwrap();
+    assert_eq!((head.number, head.bytes), (5, 6));
+    states.write_all();
+    states.expire(9_006).unwrap();
+    assert_eq!(past(u64::MAX)[0].run, None);
+
+    // Half a mebibyte each: the limit holds one before the newest.
+    for number in 0..4_u8 {
+        accept(&states, 9_006, &[("d", Write::put(vec![number; 300_000]))]);
+    }
+    assert!(past(u64::MAX).len() < 4);
+    assert_eq!(past(u64::MAX)[0].number, 10);
 }

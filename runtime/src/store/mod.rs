@@ -15,6 +15,8 @@
 //! | `times` | address, name | time of the last commit, in milliseconds since 1970 |
 //! | `expiries` | address, name, key | when the key is gone, in milliseconds since 1970 |
 //! | `due` | address, name, when, key | nothing: the rows of `expiries` in the order of their time |
+//! | `history` | address, name, number of the commit | what that commit changed ([`history`]) |
+//! | `kept` | address, name | the oldest commit in `history`, bytes of them all |
 //!
 //! Every write is one transaction with two-phase commit: it is on disk whole when it is acknowledged, and not at all otherwise,
 //! at whatever instant the process ends. After an error of the disk redb refuses everything, and so does the store: nothing is
@@ -22,6 +24,7 @@
 //!
 //! The `lock` file beside it keeps a second node out and says who is in.
 
+pub mod history;
 mod lock;
 pub mod programs;
 pub mod state;
@@ -59,6 +62,9 @@ const NAMESPACES: TableDefinition<(Address20, Name), (u64, u64)> =
 const TIMES: TableDefinition<(Address20, Name), i64> = TableDefinition::new("times");
 const EXPIRIES: TableDefinition<(Address20, Name, Bytes), i64> = TableDefinition::new("expiries");
 const DUE: TableDefinition<(Address20, Name, i64, Bytes), ()> = TableDefinition::new("due");
+
+const HISTORY: TableDefinition<(Address20, Name, u64), Bytes> = TableDefinition::new("history");
+const KEPT: TableDefinition<(Address20, Name), (u64, u64)> = TableDefinition::new("kept");
 
 /// Version of the tables. A store with a greater one is not opened.
 const VERSION: u32 = 1;
@@ -209,6 +215,8 @@ impl Store {
             write.open_table(TIMES)?;
             write.open_table(EXPIRIES)?;
             write.open_table(DUE)?;
+            write.open_table(HISTORY)?;
+            write.open_table(KEPT)?;
             Ok(Ok(()))
         };
         match prepared().map_err(refuse)? {

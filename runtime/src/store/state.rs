@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use redb::{ReadOnlyTable, ReadableTable, WriteTransaction};
 
+use super::history::{self, KeyChange};
 use super::{
-    Address20, Bytes, DUE, EXPIRIES, NAMESPACES, Name, SHAPES, STATE, ShapeKey, Store, StoreError,
-    TIMES,
+    Address20, Bytes, DUE, EXPIRIES, HISTORY, NAMESPACES, Name, SHAPES, STATE, ShapeKey, Store,
+    StoreError, TIMES,
 };
 use crate::address::{Address, ProgramName};
+use crate::answer::RunId;
 use crate::codec::Writer;
 use crate::transcript::Identity;
 
@@ -117,7 +119,7 @@ pub struct Head {
 }
 
 /// What a key holds behind a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     /// Its value; `None` if it holds nothing.
     pub row: Option<Row>,
@@ -132,8 +134,10 @@ pub struct Commit {
     pub namespace: Namespace,
     /// What the namespace has come to with it.
     pub head: Head,
-    /// The keys that it changes, each with what it then holds.
-    pub keys: BTreeMap<String, Stored>,
+    /// The run that makes it; `None` for the removal of keys whose time is over.
+    pub run: Option<RunId>,
+    /// The keys that it changes.
+    pub keys: BTreeMap<String, KeyChange>,
     /// The shapes that it adds.
     pub shapes: Shapes,
 }
@@ -141,10 +145,10 @@ pub struct Commit {
 impl Commit {
     /// The bytes that it brings along.
     pub fn size_bytes(&self) -> usize {
-        let keys = self.keys.iter().map(|(key, stored)| {
-            let row = stored.row.as_ref();
-            key.len() + row.map_or(0, |row| row.0.len())
-        });
+        let bytes = |stored: &Stored| stored.row.as_ref().map_or(0, |row| row.0.len());
+        let keys = self.keys.iter();
+        let keys =
+            keys.map(|(key, change)| key.len() + bytes(&change.before) + bytes(&change.after));
         keys.sum::<usize>() + self.shapes.values().map(String::len).sum::<usize>()
     }
 }
@@ -157,6 +161,7 @@ pub struct Base {
     times: ReadOnlyTable<(Address20, Name), i64>,
     expiries: ReadOnlyTable<(Address20, Name, Bytes), i64>,
     due: ReadOnlyTable<(Address20, Name, i64, Bytes), ()>,
+    pub(super) history: ReadOnlyTable<(Address20, Name, u64), Bytes>,
 }
 
 impl Base {
@@ -318,14 +323,21 @@ impl Store {
             times: read.open_table(TIMES)?,
             expiries: read.open_table(EXPIRIES)?,
             due: read.open_table(DUE)?,
+            history: read.open_table(HISTORY)?,
         })
     }
 
-    /// Makes accepted commits durable, in order, all in one transaction.
-    pub fn apply(&self, commits: &[Commit]) -> Result<(), StoreError> {
+    /// Makes accepted commits durable, in order, all in one transaction. Of each namespace the newest commits are kept to look
+    /// back at, up to `history_bytes`.
+    pub fn apply(&self, commits: &[Commit], history_bytes: u64) -> Result<(), StoreError> {
         let bytes: usize = commits.iter().map(Commit::size_bytes).sum();
         self.check_room(bytes as u64)?;
-        self.write(|write| commits.iter().try_for_each(|commit| apply(write, commit)))
+        self.write(|write| {
+            commits.iter().try_for_each(|commit| {
+                apply(write, commit)?;
+                history::keep(write, commit, history_bytes)
+            })
+        })
     }
 }
 
@@ -335,7 +347,7 @@ fn apply(write: &WriteTransaction, commit: &Commit) -> Result<(), StoreError> {
     let mut shapes = write.open_table(SHAPES)?;
     let mut expiries = write.open_table(EXPIRIES)?;
     let mut due = write.open_table(DUE)?;
-    for (key, stored) in &commit.keys {
+    for (key, KeyChange { after: stored, .. }) in &commit.keys {
         let at = place(namespace, key);
         match &stored.row {
             Some(row) => state.insert(at, &*row.0)?,

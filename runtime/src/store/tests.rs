@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
+use super::history::KeyChange;
 use super::programs::PublishError;
 use super::state::{Commit, Head, Namespace, Row, Shapes, Stored};
 use super::writes::{Write, Writes};
@@ -159,16 +160,22 @@ pub(crate) fn writes(pairs: &[(&str, Option<&[u8]>)]) -> Writes {
 
 /// Makes a commit durable that sets one key.
 fn set(store: &Store, key: &str, value: &[u8]) -> Result<(), StoreError> {
-    let stored = Stored {
+    let after = Stored {
         row: Some(Row::of(value)),
         due_ms: None,
     };
-    store.apply(&[Commit {
+    let change = KeyChange {
+        before: Stored::default(),
+        after,
+    };
+    let commit = Commit {
         namespace: namespace(),
         head: Head::default(),
-        keys: BTreeMap::from([(key.to_owned(), stored)]),
+        run: None,
+        keys: BTreeMap::from([(key.to_owned(), change)]),
         shapes: Shapes::new(),
-    }])
+    };
+    store.apply(&[commit], 1 << 20)
 }
 
 /// Wherever the disk fails while something is published, opening it again shows all of it or nothing.

@@ -75,6 +75,9 @@ pub enum Command {
     Publish(PublishOptions),
     /// Do a run of a node again, with the answers that it was given then.
     Replay(ReplayOptions),
+    /// Look at what a program keeps on a node, at what changed it, and undo a change.
+    #[command(subcommand)]
+    State(StateCommand),
 }
 
 impl Command {
@@ -89,6 +92,7 @@ impl Command {
             Command::Profile(options) => options.json,
             Command::Publish(options) => options.json,
             Command::Replay(options) => options.json,
+            Command::State(command) => command.place().json,
             Command::New(_)
             | Command::Add(_)
             | Command::Remove(_)
@@ -629,6 +633,74 @@ pub struct PublishOptions {
     pub password: PasswordOptions,
     #[command(flatten)]
     pub packages: PackageOptions,
+    /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
+    #[arg(long, value_name = "URL")]
+    pub node: Option<String>,
+    /// Data folder of the node, where its management token lies [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+const STATE_AFTER: &str = "\
+Examples:
+  copc state list guestbook              every key with its value
+  copc state list guestbook user/        those that begin with user/
+  copc state history guestbook           the last commits: which run changed what
+  copc state undo guestbook 17           give the keys that commit 17 changed back what they held
+
+PROGRAM is a name, or ADDRESS/NAME where several publishers have one of that name.";
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = STATE_AFTER)]
+pub enum StateCommand {
+    /// List keys with their values.
+    List {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// What the keys begin with
+        #[arg(default_value = "")]
+        prefix: String,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// List the last commits, newest first.
+    History {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// All that are kept, not just the last fifty
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Undo a commit, unless something that it changed was changed again since.
+    Undo {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// The number of the commit
+        commit: u64,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+}
+
+impl StateCommand {
+    /// Where, and how it is told.
+    pub fn place(&self) -> &StatePlace {
+        match self {
+            StateCommand::List { place, .. }
+            | StateCommand::History { place, .. }
+            | StateCommand::Undo { place, .. } => place,
+        }
+    }
+}
+
+/// The node whose programs are looked at.
+#[derive(Clone, Debug, Args)]
+pub struct StatePlace {
     /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
     #[arg(long, value_name = "URL")]
     pub node: Option<String>,

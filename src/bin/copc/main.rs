@@ -20,6 +20,7 @@
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish`, `hand_on` | a release signed and handed to a node, and the packages that it is made of |
 //! | `replay` | a recorded run done again |
+//! | `state` | what programs keep on the node |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
 
@@ -46,6 +47,7 @@ mod remove;
 mod replay;
 mod run;
 mod say;
+mod state;
 mod subject;
 mod tell;
 mod test;
@@ -104,6 +106,7 @@ fn run(command: Command) -> ExitCode {
         Command::Key(command) => key::key(&command),
         Command::Publish(options) => publish::publish(&options),
         Command::Replay(options) => replay::replay(&options),
+        Command::State(command) => state::state(&command),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
