@@ -402,14 +402,24 @@ impl Known {
     }
 
     /// What is known of a type.
+    #[inline]
     pub fn facts(&mut self, ty: TypeId) -> Facts {
-        let at = ty.0 as usize;
-        if self.facts.len() <= at {
-            self.facts.resize(at + 1, None);
+        match self.facts.get(ty.0 as usize) {
+            Some(Some(facts)) => *facts,
+            _ => self.find_facts(ty),
         }
-        if let Some(facts) = self.facts[at] {
-            return facts;
+    }
+
+    /// Whether values of the type are copied bit by bit.
+    #[inline]
+    pub fn is_copy(&mut self, ty: TypeId) -> bool {
+        match self.facts.get(ty.0 as usize) {
+            Some(Some(facts)) => facts.copy,
+            _ => self.find_facts(ty).copy,
         }
+    }
+
+    fn find_facts(&mut self, ty: TypeId) -> Facts {
         let facts = match self.layouts.layout(ty) {
             Err(_) => Facts {
                 copy: true,
@@ -425,13 +435,12 @@ impl Known {
                 }),
             },
         };
+        let at = ty.0 as usize;
+        if self.facts.len() <= at {
+            self.facts.resize(at + 1, None);
+        }
         self.facts[at] = Some(facts);
         facts
-    }
-
-    /// Whether values of the type are copied bit by bit.
-    pub fn is_copy(&mut self, ty: TypeId) -> bool {
-        self.facts(ty).copy
     }
 
     /// Where the parts of a product, or of one variant of a sum, lie among the own slots.

@@ -1,7 +1,7 @@
 //! Where values are used, and how the regions of a body lie inside each other.
 
 use super::draft::{Draft, Known, Use, each_use, opens};
-use cop_bytecode::{Instr, Value};
+use cop_bytecode::{Instr, TypeId, Value};
 
 /// The body as a whole, where a region is asked for.
 pub const BODY: u32 = u32::MAX;
@@ -37,6 +37,7 @@ struct Place {
 /// A value.
 #[derive(Clone, Copy)]
 struct Noted {
+    /// Nothing is noted of it.
     copy: bool,
     /// Where it is defined; [`BODY`] for parameters.
     defined: u32,
@@ -53,7 +54,44 @@ struct Link {
     next: u32,
 }
 
+/// Notes a use.
+fn note(values: &mut [Noted], uses: &mut Vec<Link>, value: Value, at: u32, how: Use) {
+    let value = &mut values[value.0 as usize];
+    if value.copy {
+        return;
+    }
+    let new = uses.len() as u32;
+    match value.last_use {
+        NONE => value.first_use = new,
+        last => uses[last as usize].next = new,
+    }
+    value.last_use = new;
+    uses.push(Link {
+        at,
+        how,
+        next: NONE,
+    });
+}
+
 impl Flow {
+    /// Notes the uses of some values of a body, and nothing of its regions.
+    pub fn fill_uses(&mut self, draft: &Draft, known: &Known, some: impl Fn(TypeId) -> bool) {
+        let Flow { values, uses, .. } = self;
+        values.clear();
+        values.extend(draft.values.iter().map(|ty| Noted {
+            copy: !some(*ty),
+            defined: BODY,
+            first_use: NONE,
+            last_use: NONE,
+        }));
+        uses.clear();
+        for (at, node) in draft.code.iter().enumerate() {
+            each_use(draft, &node.instr, known, &mut |value, how| {
+                note(values, uses, value, at as u32, how);
+            });
+        }
+    }
+
     /// Looks at a body.
     pub fn fill(&mut self, draft: &Draft, known: &mut Known) {
         let Flow {
@@ -106,21 +144,7 @@ impl Flow {
                 open.push((at, at));
             }
             each_use(draft, &node.instr, known, &mut |value, how| {
-                let value = &mut values[value.0 as usize];
-                if value.copy {
-                    return;
-                }
-                let new = uses.len() as u32;
-                match value.last_use {
-                    NONE => value.first_use = new,
-                    last => uses[last as usize].next = new,
-                }
-                value.last_use = new;
-                uses.push(Link {
-                    at,
-                    how,
-                    next: NONE,
-                });
+                note(values, uses, value, at, how);
             });
         }
     }

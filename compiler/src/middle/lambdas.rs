@@ -268,7 +268,9 @@ impl Pass<'_> {
             },
         };
         let mut flow = std::mem::take(&mut self.known.flow);
-        flow.fill(&draft, self.known);
+        let layouts = &self.known.layouts;
+        let is_fn = |ty| matches!(layouts.get(ty), Some(Type::Fn { .. }));
+        flow.fill_uses(&draft, self.known, is_fn);
         let values = (0..draft.values.len() as u32).map(Value);
         let is_virtual = values
             .map(|v| !given.is_empty() && given.contains_key(&v))

@@ -137,6 +137,10 @@ pub struct Layouts {
     /// Per type, its parts per variant, once asked for.
     parts: Vec<Option<Vec<Vec<TypeId>>>>,
     layouts: Vec<Option<Layout>>,
+    /// Numbers of types that are asked for again and again: see [`Layouts::short_cut`].
+    plain: [Option<TypeId>; 8],
+    /// Per type, the number of its option.
+    options: Vec<Option<TypeId>>,
     /// How many parts of types have been made by filling in arguments.
     filled_in: usize,
 }
@@ -156,13 +160,39 @@ impl Layouts {
 
     /// The number of a type, which is added if it is new.
     pub fn intern(&mut self, ty: Type) -> TypeId {
+        if let Some(known) = self.short_cut(&ty).copied().flatten() {
+            return known;
+        }
         let next = TypeId(self.types.len() as u32);
+        // What has a short cut is cheap to copy.
+        let short = self.short_cut(&ty).is_some().then(|| ty.clone());
         let id = *self.types.entry(ty).or_insert(next);
         if id == next {
             self.parts.push(None);
             self.layouts.push(None);
+            self.options.push(None);
+        }
+        if let Some(place) = short.and_then(|ty| self.short_cut(&ty)) {
+            *place = Some(id);
         }
         id
+    }
+
+    /// Where the number of a type is kept once it is known, so that the type need not be looked up.
+    fn short_cut(&mut self, ty: &Type) -> Option<&mut Option<TypeId>> {
+        let index = match ty {
+            Type::I64 => 0,
+            Type::F64 => 1,
+            Type::Bool => 2,
+            Type::Char => 3,
+            Type::Unit => 4,
+            Type::String => 5,
+            Type::Bytes => 6,
+            Type::Range => 7,
+            Type::Option(of) => return self.options.get_mut(of.0 as usize),
+            _ => return None,
+        };
+        self.plain.get_mut(index)
     }
 
     /// Adds a definition. Its fields may be filled in later by [`Layouts::set_shape`], before it is laid out.

@@ -20,7 +20,7 @@ use super::tables::reference_slots;
 use super::values::{Owned, State, Undo, slots};
 
 impl Pass<'_> {
-    /// Passes values to what is declared; gives where borrowed ones lie.
+    /// Passes values to what is declared; gives where borrowed ones lie, or nothing if there are none.
     pub(super) fn pass_on(
         &mut self,
         values: &[Value],
@@ -34,7 +34,8 @@ impl Pass<'_> {
             );
             return fault(Rule::Region, text);
         }
-        let mut places = Vec::with_capacity(types.len());
+        let mut places = Vec::new();
+        let borrows = types.iter().any(|t| matches!(t.own, Own::Borrowed { .. }));
         for (value, value_type) in values.iter().zip(types) {
             let mut place = None;
             match value_type.own {
@@ -77,7 +78,9 @@ impl Pass<'_> {
                     }
                 }
             }
-            places.push(place);
+            if borrows {
+                places.push(place);
+            }
         }
         Ok(places)
     }

@@ -36,11 +36,12 @@ impl Pass<'_> {
             }
             _ => {}
         }
-        let row = self.row(ty, variant)?;
-        self.check_part_count(ty, parts.len(), row.len())?;
+        let due = self.row(ty, variant)?.len();
+        self.check_part_count(ty, parts.len(), due)?;
         let boxed = self.layouts.ready(ty).is_some_and(|l| l.boxed);
         let mut unique = reference_slots(self.layouts, ty);
-        for (part, place) in parts.iter().zip(row) {
+        for (index, part) in parts.iter().enumerate() {
+            let place = self.row(ty, variant)?[index];
             let given = self.give_as(*part, place.ty)?;
             if !boxed {
                 let taken = reference_slots(self.layouts, place.ty) & !given.unique;
@@ -71,13 +72,13 @@ impl Pass<'_> {
     }
 
     /// The parts of a product, or of one variant of a sum.
-    fn row(&self, ty: TypeId, variant: u32) -> Check<Vec<Part>> {
+    fn row(&self, ty: TypeId, variant: u32) -> Check<&[Part]> {
         let row = match self.layouts.ready(ty).map(|l| &l.body) {
-            Some(Body::Product(parts)) if variant == 0 => Some(parts.clone()),
-            Some(Body::Sum { variants, .. }) => variants.get(variant as usize).cloned(),
+            Some(Body::Product(parts)) if variant == 0 => Some(parts.as_slice()),
+            Some(Body::Sum { variants, .. }) => variants.get(variant as usize).map(Vec::as_slice),
             Some(Body::OptionRef(part)) => match variant {
-                0 => Some(vec![]),
-                1 => Some(vec![*part]),
+                0 => Some(&[][..]),
+                1 => Some(std::slice::from_ref(part)),
                 _ => None,
             },
             _ => None,
@@ -331,11 +332,12 @@ impl Pass<'_> {
     /// `open`.
     pub(super) fn open(&mut self, value: Value, variant: u32, count: u32) -> Check {
         let redefined = self.redefine(value)?;
-        let row = self.row(redefined.ty, variant)?;
-        self.check_part_count(redefined.ty, count as usize, row.len())?;
+        let due = self.row(redefined.ty, variant)?.len();
+        self.check_part_count(redefined.ty, count as usize, due)?;
         let boxed = self.layouts.ready(redefined.ty).is_some_and(|l| l.boxed);
         let unique = redefined.owned.map_or(0, |o| o.unique);
-        for part in row {
+        for index in 0..due {
+            let part = self.row(redefined.ty, variant)?[index];
             let kept = if boxed {
                 0
             } else {

@@ -29,6 +29,8 @@ pub(super) struct Pass<'a> {
     pub(super) log: Vec<Undo>,
     /// Roots of what the instruction at hand has looked at.
     pub(super) looked: Vec<Value>,
+    /// Whether it has consumed anything.
+    pub(super) consumed: bool,
     /// The instruction before was a terminator.
     pub(super) ended: bool,
     /// Slots of values in scope, now and at most.
@@ -69,10 +71,11 @@ impl<'a> Pass<'a> {
             inline,
             function,
             at: 0,
-            values: Vec::new(),
+            values: Vec::with_capacity(function.params.len() + function.body.len() / 2),
             frames: vec![Frame::new(Region::Body, &[], 0, 0)],
             log: Vec::new(),
             looked: Vec::new(),
+            consumed: false,
             ended: false,
             slots: 0,
             most_slots: 0,
@@ -159,6 +162,7 @@ impl<'a> Pass<'a> {
             );
         }
         self.looked.clear();
+        self.consumed = false;
         match instr {
             Instr::ConstI64(_) => self.constant(Type::I64),
             Instr::ConstF64(bits) => self.const_f64(*bits),

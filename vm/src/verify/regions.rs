@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
     ) -> Check {
         self.check_value_types(params)?;
         self.check_value_types(results)?;
-        let places = self.pass_on(start, params)?;
+        self.pass_on(start, params)?;
         self.check_looked(Rule::Borrow)?;
         if self.frames.len() > limits::REGION_DEPTH {
             let text = format!("more than {} regions are open", limits::REGION_DEPTH);
@@ -153,19 +153,18 @@ impl<'a> Pass<'a> {
         }
         // At the head of a loop, where in its root a borrowed parameter lies is what all rounds agree on, so
         // nothing is known.
-        let unknown = vec![None; places.len()];
-        self.define_passed(params, &unknown)
+        self.define_passed(params, &[])
     }
 
     /// Defines values that are passed into or out of a region.
-    fn define_passed(&mut self, types: &[ValueType], places: &[Option<Place>]) -> Check {
+    fn define_passed(&mut self, types: &[ValueType], places: &[Place]) -> Check {
         for (index, value_type) in types.iter().enumerate() {
             match value_type.own {
                 Own::Copy => self.define(value_type.ty, 0)?,
                 Own::Owned { unique } => self.define(value_type.ty, unique)?,
                 Own::Borrowed { root } => {
                     let root_info = self.info(root)?;
-                    let place = places.get(index).copied().flatten().unwrap_or(Place {
+                    let place = places.get(index).copied().unwrap_or(Place {
                         own: reference_slots(self.layouts, root_info.ty),
                         first: None,
                     });
@@ -282,14 +281,16 @@ impl<'a> Pass<'a> {
         };
         let base = frame.log_base;
         let first_value = frame.first_value as usize;
-        self.undo_to(base);
+        if self.log.len() > base {
+            self.undo_to(base);
+            for frame in &mut self.frames {
+                frame.seen = frame.seen.min(base);
+            }
+        }
         for info in &mut self.values[first_value..] {
             info.visible = false;
         }
         let next = self.values.len() as u32;
-        for frame in &mut self.frames {
-            frame.seen = frame.seen.min(base);
-        }
         if let Some(frame) = self.frames.last_mut() {
             frame.first_value = next;
             frame.live = 0;
@@ -322,11 +323,11 @@ impl<'a> Pass<'a> {
             self.consume(*value);
         }
         self.join_flags(&frame);
-        let places: Vec<Option<Place>> = match frame.region {
+        let places: &[Place] = match frame.region {
             // A `for` may end with what `start` or `next` gave.
-            Region::For => Vec::new(),
-            _ => frame.borrowed.iter().copied().map(Some).collect(),
+            Region::For => &[],
+            _ => &frame.borrowed,
         };
-        self.define_passed(frame.results, &places)
+        self.define_passed(frame.results, places)
     }
 }

@@ -193,6 +193,20 @@ impl Pass<'_> {
 
     /// Whether what a value is borrowed from is still there.
     pub(super) fn check_root(&self, value: Value, root: Value) -> Check {
+        if let Some(known) = self.values.get(root.0 as usize)
+            && known.visible
+            && matches!(
+                known.state,
+                State::Borrowed(_)
+                    | State::Owned(Owned {
+                        live: true,
+                        hole: None,
+                        ..
+                    })
+            )
+        {
+            return Ok(());
+        }
         match self.info(root)?.state {
             State::Owned(Owned { live: false, .. }) => fault(
                 Rule::Borrow,
@@ -209,6 +223,10 @@ impl Pass<'_> {
 
     /// After all operands: what was looked at must not have been consumed by the same instruction.
     pub(super) fn check_looked(&mut self, rule: Rule) -> Check {
+        if !self.consumed {
+            self.looked.clear();
+            return Ok(());
+        }
         let looked = std::mem::take(&mut self.looked);
         for root in &looked {
             if let State::Owned(Owned { live: false, .. }) = self.info(*root)?.state {
@@ -257,6 +275,10 @@ impl Pass<'_> {
     /// Takes a whole value as operand: copies it if it is copy, consumes it if it is owned.
     pub(super) fn give(&mut self, value: Value) -> Check<Given> {
         let info = self.info(value)?;
+        self.give_known(value, info)
+    }
+
+    fn give_known(&mut self, value: Value, info: Info) -> Check<Given> {
         match info.state {
             State::Copy => Ok(Given {
                 ty: info.ty,
@@ -291,7 +313,7 @@ impl Pass<'_> {
     pub(super) fn give_as(&mut self, value: Value, ty: TypeId) -> Check<Given> {
         let info = self.info(value)?;
         self.expect(value, info.ty, ty)?;
-        self.give(value)
+        self.give_known(value, info)
     }
 
     /// The flags that an owned value is known to have here. Those of a value from outside a loop may have been
@@ -312,6 +334,7 @@ impl Pass<'_> {
             && owned.live
         {
             owned.live = false;
+            self.consumed = true;
             self.frames[info.depth as usize].live -= 1;
             if info.depth < depth_here {
                 self.log.push(Undo::Consumed(value));
