@@ -356,10 +356,14 @@ mod tests {
             let root = file.file_name().and_then(|name| name.to_str());
             let root = root.unwrap_or_default();
             let alone = compile(root, &folder, CompileOptions::default()).compiled;
-            let (_, beside) = compile_both(root, &folder, CompileOptions::default());
+            let (both, beside) = compile_both(root, &folder, CompileOptions::default());
             let (alone, beside) = (alone.expect("it compiles"), beside.expect("it compiles"));
             assert_eq!(alone.package, beside.package, "{}", file.display());
             assert_eq!(alone.source_map, beside.source_map, "{}", file.display());
+            // The first was lowered from a program that is kept, what is compiled alone from one that is given up.
+            let (tested, both) = (compiled(&file), both.compiled.expect("it compiles"));
+            assert_eq!(tested.package, both.package, "{}", file.display());
+            assert_eq!(tested.source_map, both.source_map, "{}", file.display());
         }
     }
 }

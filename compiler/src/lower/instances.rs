@@ -237,7 +237,13 @@ impl<'p> Lowerer<'p> {
             }
             let function = self.function(id);
             let count = function.params.len();
-            let takes = match self.bodies.look(self.program, id) {
+            // Numbers are copied, whoever takes them over.
+            let matters = |p: &crate::hir::Param| {
+                !p.mutable && !matches!(p.ty, Ty::Int | Ty::Float | Ty::Bool | Ty::Char | Ty::Range)
+            };
+            let matters = function.params.iter().any(matters);
+            let body = self.bodies.look(self.program, id);
+            let takes = match body.filter(|_| matters) {
                 Some(body) => takes(body, count),
                 None => Takes {
                     owning: vec![false; count],

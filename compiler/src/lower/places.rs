@@ -160,18 +160,17 @@ impl FnLowerer<'_, '_> {
         let ty = self.b.type_of(value);
         let target = self.place_type(local, path);
         let result = self.update_result(op, target);
-        let mut types = vec![ty];
-        types.extend(result);
         let instr = Instr::Update {
             op,
             value,
             path: path.into(),
             args: args.into(),
         };
-        let defined = self.b.emit_values(instr, &types);
+        let new = self.b.emit_value(instr, ty);
+        let result = result.map(|ty| (self.b.define(ty), ty));
         let owned = !self.is_copy(ty);
-        self.b.bind(local, defined[0], owned);
-        result.map(|r| (defined[1], r))
+        self.b.bind(local, new, owned);
+        result
     }
 
     fn update_result(&mut self, op: UpdateOp, target: TypeId) -> Option<TypeId> {
