@@ -3,8 +3,8 @@
 //! The pipeline, which is also the order to read in: [`entry`] makes a wrapper for each entry point and asks
 //! for its instance; [`instances`] keeps one closed function per combination of type arguments and finds out
 //! which function a trait's method is; [`liveness`] finds the last uses of variables, where a value can be
-//! moved instead of shared; [`function`], [`expr`], [`calls`], [`places`], [`patterns`] and [`loops`] walk a
-//! body and emit through the [`builder`], which keeps the rules of owners; [`derive`] writes the methods of
+//! moved instead of shared; [`function`], [`expr`], [`calls`], [`places`], [`patterns`], [`lending`],
+//! [`matches`] and [`loops`] walk a body and emit through the [`builder`], which keeps the rules of owners; [`derive`] writes the methods of
 //! `Eq`, `Ord`, `Show` and `Data` for structs, enums and tuples; [`finish`] has the passes of [`crate::middle`] make
 //! the code good, and puts everything into canonical order.
 //!
@@ -18,9 +18,10 @@ mod expr;
 mod finish;
 mod function;
 mod instances;
-
+mod lending;
 mod liveness;
 mod loops;
+mod matches;
 mod patterns;
 mod places;
 mod shape;
