@@ -355,6 +355,31 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_as_wide_as_the_terminal() {
+        let mut files = SourceMap::new();
+        let line = format!("    let x = {}1;\n", "1 + ".repeat(60));
+        let file = files.add("main.cop", &line);
+        let end = line.len() as u32;
+        let message = Diagnostic::error("E0101", "`;` ends nothing in cop")
+            .at(Span::new(file, end - 2, end - 1), "")
+            .help("a line break ends a statement; leave the `;` out, and all others of this file as well");
+        let look = |columns| Look {
+            colours: false,
+            columns: Some(columns),
+        };
+        let widest = |shown: String| shown.lines().map(|line| line.chars().count()).max();
+        assert!(widest(one(&message, &files, look(60))) <= Some(60));
+        assert!(widest(one(&message, &files, false)) > Some(60));
+        // Narrower ones get no narrower text.
+        assert_eq!(
+            one(&message, &files, look(1)),
+            one(&message, &files, look(COLUMNS_MIN))
+        );
+        assert_eq!(wrap("a  b ccc dd", 4), "a  b\nccc\ndd");
+        assert_eq!(wrap("longest\nb c", 3), "longest\nb c");
+    }
+
+    #[test]
     fn json_has_places_both_ways() {
         let (all, files) = sample();
         let list: serde_json::Value = serde_json::from_str(&json(&all, &files)).expect("JSON");

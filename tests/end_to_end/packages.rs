@@ -460,17 +460,19 @@ fn packages_in_folders_have_rules() {
     ]);
     let run = copc(home.path(), &["run", "a"]);
     assert_eq!((run.well(), run.errors.as_str()), ("3\n", ""));
-    let misspelt = "name = \"a\"\n[dependencies]\nb = \"../bb\"\n";
+    let misspelt = "name = \"a\"\n[dependencies]\nb = \"../shpaes\"\n";
     let named = std::fs::read_to_string(home.path().join("a/cop.toml")).expect("read");
     std::fs::write(home.path().join("a/cop.toml"), misspelt).expect("written");
-    std::fs::create_dir(home.path().join("bx")).expect("made");
+    std::fs::create_dir(home.path().join("shapess")).expect("made");
+    std::fs::create_dir(home.path().join("shapes")).expect("made");
+    std::fs::write(home.path().join("shapes/main.cop"), "").expect("written");
     copc(home.path(), &["check", "a"]).refused(
         1,
         &[
             "E0806",
-            "there is one at `../b`",
-            "- b = \"../bb\"",
-            "+ b = \"../b\"",
+            "there is one at `../shapes`",
+            "- b = \"../shpaes\"",
+            "+ b = \"../shapes\"",
         ],
     );
     std::fs::write(home.path().join("a/cop.toml"), named).expect("written");

@@ -75,6 +75,7 @@ impl BodyCx<'_, '_> {
             Ty::Error | Ty::Never => return finish::nothing(Ty::Error, span),
             Ty::Infer(_) => {
                 self.unknown_shape(base.span, &format!("reach `{}`", name.text));
+                self.table.unify(&ty, &Ty::Error);
                 return finish::nothing(Ty::Error, span);
             }
             _ => {}
@@ -129,11 +130,23 @@ impl BodyCx<'_, '_> {
             .variants
             .iter()
             .flat_map(|variant| &variant.fields)
+            .filter(|field| !self.is_hidden(*id, &field.ty))
             .map(|field| field.name.to_string())
             .collect(),
             Ty::Range => vec!["start".to_string(), "end".to_string()],
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a field of a struct of another file is of a type that only that file knows: it is not for others.
+    fn is_hidden(&self, of: AdtId, ty: &Ty) -> bool {
+        let home = self.cx.program.adts[of.index()].module as usize;
+        let Ty::Adt(id, _) = ty else { return false };
+        let adt = &self.cx.program.adts[id.index()];
+        let entry = self.cx.scopes[home].types.get(&adt.name);
+        home != self.module
+            && adt.module as usize == home
+            && entry.is_some_and(|entry| !entry.public)
     }
 
     /// Refuses to look into an opaque type from another file.
@@ -172,6 +185,7 @@ impl BodyCx<'_, '_> {
             Ty::Error | Ty::Never => finish::nothing(Ty::Error, span),
             Ty::Infer(_) => {
                 self.unknown_shape(base.span, &format!("take its part `{index}`"));
+                self.table.unify(&ty, &Ty::Error);
                 finish::nothing(Ty::Error, span)
             }
             _ => {
@@ -193,6 +207,10 @@ impl BodyCx<'_, '_> {
     }
 
     pub(super) fn index(&mut self, base: &Expr, index: &Expr, span: Span) -> hir::Expr {
+        if matches!(base.kind, Ast::Upper(_)) && names_type(index) {
+            self.type_arguments(base.span, index.span, span);
+            return finish::nothing(Ty::Error, span);
+        }
         let base = self.expr(base, Want::Any);
         let ty = self.shape(&base.ty);
         match &ty {
@@ -230,21 +248,12 @@ impl BodyCx<'_, '_> {
             }
             Ty::Infer(_) => {
                 self.unknown_shape(base.span, "index it");
+                self.table.unify(&ty, &Ty::Error);
                 self.expr(index, Want::Any);
                 finish::nothing(Ty::Error, span)
             }
             Ty::Fn(_) if names_type(index) => {
-                let whole = base.span.after().to(index.span);
-                let whole = Span {
-                    end: span.end,
-                    ..whole
-                };
-                self.report(
-                    Diagnostic::error("E0410", "a call carries no type arguments")
-                        .at(whole, "leave this out")
-                        .help("they follow from the arguments; where nothing tells them, write the type of what is bound: `let name: Type = …`")
-                        .edit(whole, ""),
-                );
+                self.type_arguments(base.span, index.span, span);
                 // What the call gives is not known.
                 finish::nothing(Ty::Error, span)
             }
@@ -262,6 +271,21 @@ impl BodyCx<'_, '_> {
                 finish::nothing(Ty::Error, span)
             }
         }
+    }
+
+    /// Says that what is called or built carries no types in `[ ]`.
+    fn type_arguments(&mut self, base: Span, index: Span, span: Span) {
+        let whole = base.after().to(index);
+        let whole = Span {
+            end: span.end,
+            ..whole
+        };
+        self.report(
+            Diagnostic::error("E0410", "a call carries no type arguments")
+                .at(whole, "leave this out")
+                .help("they follow from the arguments; where nothing tells them, write the type of what is bound: `let name: Type = …`")
+                .edit(whole, ""),
+        );
     }
 
     pub(super) fn index_or_slice(

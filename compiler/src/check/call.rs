@@ -172,6 +172,7 @@ impl BodyCx<'_, '_> {
             Ty::Error | Ty::Never => return self.broken_call(arguments, span),
             Ty::Infer(_) => {
                 self.unknown_shape(receiver.span, &format!("find `{}`", name.text));
+                self.table.unify(&ty, &Ty::Error);
                 return self.broken_call(arguments, span);
             }
             _ => {}
@@ -511,8 +512,10 @@ impl BodyCx<'_, '_> {
             _ => {
                 let shown = self.shown(&ty);
                 self.report(
-                    Diagnostic::error("E0419", format!("`{shown}` is not a function"))
-                        .at(callee.span, format!("a `{shown}` cannot be called")),
+                    Diagnostic::error("E0419", format!("`{shown}` is not a function")).at(
+                        callee.span,
+                        format!("{} cannot be called", names::a(&shown)),
+                    ),
                 );
                 self.broken_call(arguments, span)
             }

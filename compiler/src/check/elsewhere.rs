@@ -110,6 +110,9 @@ pub(super) fn method(word: &str) -> Option<Result<&'static str, &'static str>> {
         }
         "strip" | "trimmed" => Ok("trim"),
         "empty" => Ok("is_empty"),
+        "parse" | "to_i" | "toInt" | "parse_int" | "parseInt" => {
+            Err("`Int.parse(text)`, and `Float.parse(text)`, give an option")
+        }
         "trim_right" | "rstrip" | "trimEnd" | "trimRight" => Ok("trim_end"),
         "trim_left" | "lstrip" | "trimStart" | "trimLeft" => Ok("trim_start"),
         "pad_left" | "padStart" | "padLeft" | "rjust" => Ok("pad_start"),

@@ -140,7 +140,14 @@ impl Foresee<'_, '_> {
                 "the least `Int` has no positive counterpart".to_owned(),
             )),
             ExprKind::Index(base, index) => {
-                let (length, at) = (self.length(base)?, self.number(index, 0)?);
+                let at = self.number(index, 0)?;
+                let counts = matches!(base.ty, Ty::List(_) | Ty::Bytes);
+                let Some(length) = self.length(base) else {
+                    let label = "elements count from 0 at the start; the last one is `xs.last()`";
+                    let below = counts && at < 0;
+                    return below
+                        .then(|| (TrapKind::IndexOutOfBounds, index.span, label.to_owned()));
+                };
                 let inside = usize::try_from(at).is_ok_and(|at| at < length);
                 (!inside).then(|| {
                     let label = match length {

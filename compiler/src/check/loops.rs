@@ -83,6 +83,7 @@ impl BodyCx<'_, '_> {
             Ty::Error | Ty::Never => (Walk::List, Ty::Error),
             Ty::Infer(_) => {
                 self.unknown_shape(span, "walk it");
+                self.table.unify(&ty, &Ty::Error);
                 (Walk::List, Ty::Error)
             }
             _ => self.walk_iterator(&ty, span),

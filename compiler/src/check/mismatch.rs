@@ -184,6 +184,14 @@ impl BodyCx<'_, '_> {
                 message.notes.push(format!("{what} takes this type"));
                 return;
             }
+            Why::Elements(span)
+                if message
+                    .primary
+                    .as_ref()
+                    .is_some_and(|one| one.span == *span) =>
+            {
+                return;
+            }
             Why::Elements(span) => (*span, "like the first of its kind".to_string()),
             Why::Branches(span) => (*span, "all branches have the type of the first".to_string()),
             Why::Place(span) => (*span, "the type of this place".to_string()),
@@ -363,7 +371,7 @@ impl BodyCx<'_, '_> {
                             _ => wrap(message, "Ok(", ")"),
                         };
                     }
-                    if compatible(&error, found) {
+                    if compatible(&error, found) && !self.is_option_or_result(found) {
                         return wrap(message.help("an error is `Err(error)`"), "Err(", ")");
                     }
                 }
@@ -400,7 +408,7 @@ impl BodyCx<'_, '_> {
         self.cx.as_option(ty).is_some() || self.cx.as_result(ty).is_some()
     }
 
-    /// Says that a type must be known by here.
+    /// Says that a type must be known by here. Who says so where a value is used makes it [`Ty::Error`], so that it is said once.
     pub(super) fn unknown_shape(&mut self, span: Span, to: &str) {
         self.report(
             Diagnostic::error("E0409", "the type of this is not known yet")

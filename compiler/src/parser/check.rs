@@ -71,7 +71,9 @@ impl Context {
     /// `mut name` lends a part of a place, which neither `let` nor `for` has.
     pub(super) fn check_no_mut(&mut self, pattern: &Pattern, word: &str, help: &str) {
         match &pattern.kind {
-            PatternKind::MutName(_) => {
+            PatternKind::MutName(name) => {
+                let own = format!("let mut {0} = {0}", name.text);
+                let help = help.replace("let mut x = x", &own);
                 let error =
                     Diagnostic::error("E0501", format!("`mut` inside the pattern of a {word}"))
                         .at(

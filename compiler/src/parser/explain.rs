@@ -85,8 +85,9 @@ impl<'a> Scene<'a> {
             Some(Token::Ident(_) | Token::Upper(_)) | None => false,
             Some(token) => token.ends(),
         };
-        let anew = self.at(0).is_some_and(Token::starts_statement) || name && ended;
-        if anew && self.expects("NL") && self.expects_operator() && !self.expects(",") {
+        let word = |token: &Token| token.starts_statement() || token.starts_item();
+        let anew = self.at(0).is_some_and(word) || name && ended && self.expects_operator();
+        if anew && self.expects("NL") && !self.expects(",") {
             let gap = self.span(-1).after().to(self.span(0).before());
             error = error
                 .help("what is next starts on a line of its own")

@@ -257,11 +257,14 @@ fn mut_without_let(scene: &Scene<'_>) -> Option<Diagnostic> {
 /// `let x = 1` at the top of a file.
 fn let_in_file(scene: &Scene<'_>) -> Option<Diagnostic> {
     let found = scene.at(0) == Some(&Token::Let) && scene.expects("struct");
-    found.then(|| {
-        scene
-            .error("there are no variables outside of functions")
+    let error = found.then(|| scene.error("there are no variables outside of functions"))?;
+    Some(match scene.at(1) {
+        Some(Token::Mut) => error.help(
+            "what changes is passed on: `fn count(mut total: Int)`; what lasts between runs is kept in the store, `\"host/kv\"`",
+        ),
+        _ => error
             .help("a file has constants: `const limit = 10`")
-            .edit(scene.span(0), "const")
+            .edit(scene.span(0), "const"),
     })
 }
 
@@ -308,14 +311,22 @@ fn let_mut_else(scene: &Scene<'_>) -> Option<Diagnostic> {
 
 /// `if let Some(x) = value {`.
 fn if_let(scene: &Scene<'_>) -> Option<Diagnostic> {
-    if scene.at(0) != Some(&Token::Let)
-        || !matches!(scene.at(-1), Some(Token::If | Token::While | Token::AndAnd))
-    {
+    let condition = |offset| {
+        matches!(
+            scene.at(offset),
+            Some(Token::If | Token::While | Token::AndAnd)
+        )
+    };
+    let in_parentheses = scene.at(-1) == Some(&Token::LParen) && condition(-2);
+    if scene.at(0) != Some(&Token::Let) || !(condition(-1) || in_parentheses) {
         return None;
     }
     let error = scene
         .error("a condition with a pattern is written with `is`")
         .help("`if value is Some(x) { ... }`");
+    if in_parentheses {
+        return Some(error);
+    }
     let (Some(eq), Some(block)) = (
         scene.behind(|token| *token == Token::Eq),
         scene.behind(|token| *token == Token::LBrace),

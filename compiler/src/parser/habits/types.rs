@@ -7,6 +7,7 @@ use crate::parser::explain::Scene;
 
 pub const HABITS: &[Habit] = &[
     trait_as_type,
+    mut_before_type,
     small_type,
     list_in_brackets,
     list_behind,
@@ -53,6 +54,19 @@ fn small_type(scene: &Scene<'_>) -> Option<Diagnostic> {
             "every value has one type; a function for many types has a parameter: `fn f[T](x: T)`",
         ),
         None => error.help("`Int`, `Float`, `Bool`, `String`, `List[Int]`, `Map[String, Int]`"),
+    })
+}
+
+/// `kv: mut Kv`.
+fn mut_before_type(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let named =
+        scene.at(-1) == Some(&Token::Colon) && matches!(scene.at(-2), Some(Token::Ident(_)));
+    let found = scene.at(0) == Some(&Token::Mut) && scene.expects("Self") && named;
+    (found && !scene.expects_operand()).then(|| {
+        scene
+            .error("`mut` stands before the name of a parameter")
+            .edit(scene.span(-2).before(), "mut ")
+            .edit(scene.span(0).to(scene.span(1).before()), "")
     })
 }
 
