@@ -175,20 +175,24 @@ impl<'p> Heap<'p> {
     }
 
     /// Calls `each` with the references in memory.
-    fn memory_refs(&mut self, refs: &[Piece], at: u32, each: &mut dyn FnMut(&mut Heap<'p>, Ref)) {
+    #[inline]
+    fn memory_refs<F: FnMut(&mut Heap<'p>, Ref)>(&mut self, refs: &[Piece], at: u32, each: &mut F) {
         for piece in refs {
             let from = at.wrapping_add(piece.offset);
             match piece.kind {
-                PieceKind::Sum(id) => {
-                    if let (_, Some(row)) = self.row_in_memory(id, from) {
-                        self.memory_refs(&row.refs, from, each);
-                    }
-                }
+                PieceKind::Sum(id) => self.sum_refs(id, from, each),
                 _ => {
                     let cell = self.arena.u32(from);
                     each(self, cell);
                 }
             }
+        }
+    }
+
+    /// Calls `each` with the references in an inline sum in memory.
+    fn sum_refs<F: FnMut(&mut Heap<'p>, Ref)>(&mut self, id: ShapeId, at: u32, each: &mut F) {
+        if let (_, Some(row)) = self.row_in_memory(id, at) {
+            self.memory_refs(&row.refs, at, each);
         }
     }
 
@@ -245,7 +249,8 @@ impl<'p> Heap<'p> {
     }
 
     /// Calls `each` with every reference that a cell holds, in order, and nothing for those of a broken heap.
-    fn children(&mut self, cell: Ref, each: &mut dyn FnMut(&mut Heap<'p>, Ref)) {
+    #[inline]
+    fn children<F: FnMut(&mut Heap<'p>, Ref)>(&mut self, cell: Ref, each: &mut F) {
         let word = self.arena.u32(cell + 4);
         if word & CLOSURE != 0 {
             return match self.captures.get((word & !CLOSURE) as usize) {

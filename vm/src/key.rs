@@ -60,9 +60,13 @@ impl Sip {
 
     fn bytes(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u64);
-        for chunk in bytes.chunks(8) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.word(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
             let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
+            word[..rest.len()].copy_from_slice(rest);
             self.word(u64::from_le_bytes(word));
         }
     }
@@ -100,8 +104,34 @@ impl Machine<'_> {
     /// this is done by portions; what is left to pay for, less than a portion, is given back with the hash.
     pub fn key_hash(&mut self, key: &Shape, slots: &[u64]) -> Run<(u32, u64)> {
         let mut sip = Sip::new();
-        let mut cells = Vec::new();
         let mut size = u64::from(key.size);
+        // The two that nearly all keys are, without a list of cells.
+        match (key.kind, &key.pieces[..], slots) {
+            (
+                Kind::Scalar,
+                [
+                    Piece {
+                        kind: PieceKind::I64,
+                        ..
+                    },
+                ],
+                [word, ..],
+            ) => {
+                sip.word(*word);
+                return Ok((sip.finish(), size));
+            }
+            (Kind::String, _, [cell, ..])
+                if u64::from(self.heap.length(*cell as Ref)) + size < PORTION =>
+            {
+                let bytes = self.heap.text(*cell as Ref);
+                sip.word(1);
+                sip.bytes(bytes);
+                size += bytes.len() as u64;
+                return Ok((sip.finish(), size));
+            }
+            _ => {}
+        }
+        let mut cells = Vec::new();
         self.heap
             .hash_slots(&key.pieces, slots, &mut sip, &mut cells);
         while let Some(cell) = cells.pop() {

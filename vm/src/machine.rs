@@ -76,6 +76,8 @@ pub struct Machine<'p> {
     pub fuel_limit: u64,
     /// A program of which machine code is wanted when this slice is used up.
     pub warm: Option<Warm>,
+    /// The map or set in which a key was found last, and the number of its entry: only where to look first.
+    pub recent: (Ref, u32),
     /// Bytes copied because a cell was shared, since somebody last looked.
     pub copied: u64,
 }

@@ -162,16 +162,8 @@ impl<'p> Machine<'p> {
             Op::StringToBytes => {
                 u64::from(self.part(program.bytes, cell(0), 0, length(self, 0) as usize)?)
             }
-            Op::StringSkipSpace | Op::StringSkipWord => {
-                let text = self.heap.text(cell(0));
-                let (from, _) = text::check_text_range(text, int(1), text.len() as i64)?;
-                let to = match plan.op {
-                    Op::StringSkipSpace => text::skip(text, from, |c| !unicode::is_space(c)),
-                    _ => text::skip(text, from, unicode::is_space),
-                };
-                self.pay_bytes((to - from) as u64)?;
-                to as u64
-            }
+            Op::StringSkipSpace => self.skip(cell(0), int(1), false)?,
+            Op::StringSkipWord => self.skip(cell(0), int(1), true)?,
 
             Op::BytesToText => {
                 self.pay_bytes(length(self, 0))?;
@@ -238,8 +230,20 @@ impl<'p> Machine<'p> {
         Ok(())
     }
 
+    /// `string.skip_space`, or `string.skip_word` if `words`.
+    pub fn skip(&mut self, cell: Ref, from: i64, words: bool) -> Run<u64> {
+        let text = self.heap.text(cell);
+        let (from, _) = text::check_text_range(text, from, text.len() as i64)?;
+        let to = match words {
+            false => text::skip(text, from, |c| !unicode::is_space(c)),
+            true => text::skip(text, from, unicode::is_space),
+        };
+        self.pay_bytes((to - from) as u64)?;
+        Ok(to as u64)
+    }
+
     /// A new sequence of bytes with a part of another; pays for it.
-    fn part(&mut self, ty: u32, from: Ref, start: usize, end: usize) -> Run<Ref> {
+    pub fn part(&mut self, ty: u32, from: Ref, start: usize, end: usize) -> Run<Ref> {
         let count = (end - start) as u64;
         self.pay_bytes(count)?;
         let part = self.new_sequence(ty, count, 1)?;
@@ -278,7 +282,7 @@ impl<'p> Machine<'p> {
             UpdateOp::TextPush => {
                 self.append(cell, character().encode_utf8(&mut [0; 4]).as_bytes(), true)
             }
-            UpdateOp::TextAppendI64 => self.append(cell, int(0).to_string().as_bytes(), true),
+            UpdateOp::TextAppendI64 => self.append_i64(cell, int(0)),
             UpdateOp::TextAppendHex => self.append(cell, format!("{:x}", word(0)).as_bytes(), true),
             UpdateOp::TextAppendF64 => {
                 let mut text = String::new();

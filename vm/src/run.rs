@@ -227,6 +227,7 @@ fn run_noting(
         stack_left: limits::STACK as i64,
         fuel_limit: limits.fuel,
         warm,
+        recent: (0, 0),
         copied: 0,
     };
     let nowhere = Code::default();

@@ -273,7 +273,7 @@ fn references(layouts: &Layouts, pieces: &[Piece]) -> Vec<Piece> {
 }
 
 /// Entries of a table: key, value and hash, sorted by size like the parts of a product.
-fn table(layouts: &Layouts, key: TypeId, value: Option<TypeId>) -> Option<Table> {
+pub fn table(layouts: &Layouts, key: TypeId, value: Option<TypeId>) -> Option<Table> {
     let of = |id| layouts.ready(id).map(|l| (l.size, l.align));
     let parts = [of(key)?, value.map_or(Some((0, 1)), of)?, (4, 4)];
     let mut order = [0, 1, 2];

@@ -20,6 +20,9 @@ use crate::machine::{Machine, Run, internal, trap};
 use crate::memory::Ref;
 use crate::shape::{Kind, Piece, PieceKind, Shape, Table};
 
+/// Texts of up to so many bytes are compared with the key found last.
+const SHORT: usize = 256;
+
 /// A key that was hashed.
 pub struct Hashed {
     hash: u32,
@@ -101,6 +104,49 @@ impl<'p> Heap<'p> {
         Ok(None)
     }
 
+    /// Whether a live entry of that number has that key, if the key is an integer or a short text: its hash, and the bytes
+    /// that hashing the key costs.
+    fn is_at(
+        &self,
+        cell: Ref,
+        table: &Table,
+        key: &Shape,
+        number: u32,
+        slots: &[u64],
+    ) -> Option<(u32, u64)> {
+        let &word = slots.first()?;
+        if number >= self.length(cell) {
+            return None;
+        }
+        let entry = self.entry_at(cell, table, number);
+        let hash = self.arena.u32(entry + table.hash_offset);
+        if hash & DEAD != 0 {
+            return None;
+        }
+        let at = entry + table.key_offset;
+        let (equal, size) = match (key.kind, &key.pieces[..]) {
+            (
+                Kind::Scalar,
+                [
+                    Piece {
+                        kind: PieceKind::I64,
+                        ..
+                    },
+                ],
+            ) => (self.arena.u64(at) == word, 0),
+            (Kind::String, _) => {
+                let text = self.text(word as u32);
+                let short = text.len() <= SHORT;
+                (
+                    short && self.text(self.arena.u32(at)) == text,
+                    text.len() as u64,
+                )
+            }
+            _ => return None,
+        };
+        equal.then_some((hash, u64::from(key.size) + size))
+    }
+
     /// Puts an entry's number into the first empty place of its probe.
     fn enter(&mut self, index: Ref, hash: u32, entry: u32) {
         let mask = self.places(index).wrapping_sub(1);
@@ -141,12 +187,24 @@ impl<'p> Machine<'p> {
     /// Hashes a key, pays for that by the size of the key and `base`, and looks it up.
     fn find_key(&mut self, cell: Ref, slots: &[u64], base: u64) -> Run<Hashed> {
         let (table, key) = self.table_of(cell)?;
+        // Who looks a key up often does so again: `if m.contains(k) { m[k] += 1 }`.
+        let (recent, number) = self.recent;
+        if recent == cell
+            && let Some((hash, size)) = self.heap.is_at(cell, table, key, number, slots)
+        {
+            self.pay(base + per_16_bytes(size))?;
+            let entry = Some(number);
+            return Ok(Hashed { hash, entry });
+        }
         let (hash, unpaid) = self.key_hash(key, slots)?;
         self.pay(base + per_16_bytes(unpaid))?;
         let interrupt = self.interrupt.as_deref();
         let entry = self
             .heap
             .look_up(cell, table, key, hash, slots, interrupt)?;
+        if let Some(entry) = entry {
+            self.recent = (cell, entry);
+        }
         Ok(Hashed { hash, entry })
     }
 

@@ -91,7 +91,17 @@ pub fn matches_at(text: &[u8], part: &[u8], offset: i64) -> bool {
 /// looked at, so that walking a text word by word takes as long as the text is.
 pub fn skip(text: &[u8], from: usize, stop: impl Fn(char) -> bool) -> usize {
     let mut at = from;
-    while let Ok(next) = char_at(text, at as i64) {
+    while let Some(&byte) = text.get(at) {
+        if byte < 0x80 {
+            if stop(char::from(byte)) {
+                break;
+            }
+            at += 1;
+            continue;
+        }
+        let Ok(next) = char_at(text, at as i64) else {
+            break;
+        };
         if stop(next) {
             break;
         }
@@ -170,10 +180,8 @@ impl Machine<'_> {
     /// another. Pays for what has to be moved.
     pub fn grow(&mut self, cell: Ref, more: u64, stride: u32) -> Run<Ref> {
         let arena = &self.heap.arena;
-        let (length, capacity) = (
-            u64::from(arena.u32(cell + 8)),
-            u64::from(arena.u32(cell + 12)),
-        );
+        let old = arena.u32(cell + 12);
+        let (length, capacity) = (u64::from(arena.u32(cell + 8)), u64::from(old));
         let needed = length + more;
         if needed <= capacity {
             return Ok(cell);
@@ -192,7 +200,8 @@ impl Machine<'_> {
         self.heap
             .arena
             .copy(cell + SEQUENCE, new + SEQUENCE, moved as u32);
-        self.heap.free_cell(cell);
+        let size = u64::from(SEQUENCE) + u64::from(old) * u64::from(stride);
+        self.heap.arena.free(cell, size);
         Ok(new)
     }
 
@@ -208,6 +217,26 @@ impl Machine<'_> {
         self.heap.arena.write(cell + SEQUENCE + length, content);
         self.heap.arena.set_u32(cell + 8, length + count as u32);
         Ok(cell)
+    }
+
+    /// Appends a number in decimal.
+    pub fn append_i64(&mut self, cell: Ref, number: i64) -> Run<Ref> {
+        let mut room = [0; 20];
+        let mut first = room.len();
+        let mut rest = number.unsigned_abs();
+        loop {
+            first -= 1;
+            room[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            first -= 1;
+            room[first] = b'-';
+        }
+        self.append(cell, &room[first..], true)
     }
 
     /// Appends `count` bytes of the sequence `other` from `from` on.

@@ -39,9 +39,8 @@ impl Abi {
             }
             params.extend(slots);
         }
-        let floats = results.iter().filter(|ty| **ty == types::F64).count();
         Ok(Abi {
-            by_memory: results.len() - floats > IN_REGISTERS.0 || floats > IN_REGISTERS.1,
+            by_memory: !holds_in_registers(&results),
             params,
             results,
         })
@@ -72,6 +71,12 @@ impl Abi {
         key.extend(self.results.iter().map(letter));
         key
     }
+}
+
+/// Whether registers hold results of these types.
+pub fn holds_in_registers(results: &[ir::Type]) -> bool {
+    let floats = results.iter().filter(|ty| **ty == types::F64).count();
+    results.len() - floats <= IN_REGISTERS.0 && floats <= IN_REGISTERS.1
 }
 
 /// The types of a value's slots: floats in float registers, everything else as 64-bit words.

@@ -1,6 +1,7 @@
 //! What machine code knows of its run: a few words at a fixed address, its first argument everywhere.
 
 use std::ffi::c_void;
+use std::sync::atomic::AtomicUsize;
 
 use crate::machine::Stop;
 use crate::memory::ListClass;
@@ -14,6 +15,8 @@ pub struct Context {
     pub classes: *mut ListClass,
     /// References of the package's constants, 4 bytes each.
     pub constants: *const u32,
+    /// By function, the way into it by a closure, 0 if there is none; see [`super::closures`].
+    pub closures: *const AtomicUsize,
     /// Fuel, while code outside works with it; else it travels in registers.
     pub fuel: i64,
     /// What is left of the stack, likewise.
@@ -44,6 +47,7 @@ impl Default for Context {
             base: std::ptr::null_mut(),
             classes: std::ptr::null_mut(),
             constants: std::ptr::null(),
+            closures: std::ptr::null(),
             fuel: 0,
             stack_left: 0,
             entry_sp: 0,

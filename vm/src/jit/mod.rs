@@ -5,20 +5,23 @@
 //! instruction, run on a frame in memory ([`outside::run_steps`]), so that both engines have one meaning.
 //!
 //! In the order a newcomer should read: [`context`] (what machine code knows of its run), [`stub`] (entering and leaving
-//! it), [`outside`] (what it calls), [`abi`] (how functions call each other), and `body` with its parts (the translation).
+//! it), [`outside`], [`direct`] and [`quick`] (what it calls), [`abi`] (how functions call each other), and `body` with its parts (the translation).
 
 mod abi;
 mod beside;
 mod body;
+mod closures;
 mod context;
+mod direct;
 mod outside;
+mod quick;
 mod stack;
 mod stub;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use cop_bytecode::TrapKind;
 use cop_bytecode::instr::Instr;
@@ -71,6 +74,8 @@ pub struct Native {
     code: Mutex<Option<Code>>,
     /// By first address: where each function's code ends, and its instructions by offset.
     places: RwLock<BTreeMap<usize, Place>>,
+    /// By function, the way into it by a closure.
+    closures: OnceLock<closures::Table>,
 }
 
 struct Place {
@@ -109,6 +114,9 @@ impl From<ModuleError> for NoCode {
     }
 }
 
+/// What a batch has made: places of functions, and the ways into them by closures.
+type Batch = (Vec<(usize, Place)>, Vec<(u32, usize)>);
+
 /// A module and what was declared in it.
 struct Code {
     /// Given back by hand: its memory is freed with it.
@@ -124,23 +132,80 @@ struct Code {
     failed: Option<String>,
 }
 
-/// What machine code calls.
-#[derive(Clone, Copy)]
-struct Outside {
-    run_steps: FuncId,
-    call: FuncId,
-    call_value: FuncId,
-    ask_host: FuncId,
-    allocate: FuncId,
-    release: FuncId,
-    unique: FuncId,
-    free: FuncId,
-    copy_bytes: FuncId,
-    trap_with_message: FuncId,
-    raise: FuncId,
-    /// These two keep all registers.
-    checkpoint: FuncId,
-    checkpoint_of_call: FuncId,
+/// What machine code calls: a function of [`outside`], [`direct`], [`quick`] or [`stub`], how many words it takes, and how many it
+/// gives back.
+macro_rules! outside {
+    ($($name:ident: $place:ident($params:literal) -> $results:literal;)*) => {
+        /// What machine code calls.
+        #[derive(Clone, Copy)]
+        struct Outside {
+            $($name: FuncId,)*
+        }
+
+        impl Outside {
+            /// Their names and addresses.
+            const ADDRESSES: &[(&str, fn() -> *const u8)] =
+                &[$((stringify!($name), || $place::$name as *const u8),)*];
+
+            fn import(module: &mut JITModule) -> Result<Outside, NoCode> {
+                Ok(Outside {
+                    $($name: import(module, stringify!($name), $params, $results)?,)*
+                })
+            }
+        }
+    };
+}
+
+outside! {
+    run_steps: outside(4) -> 1;
+    call: outside(5) -> 1;
+    call_value: outside(5) -> 1;
+    ask_host: outside(3) -> 1;
+    allocate: outside(3) -> 1;
+    release: outside(2) -> 0;
+    unique: outside(2) -> 1;
+    free: outside(2) -> 0;
+    copy_bytes: outside(3) -> 0;
+    trap_with_message: outside(4) -> 0;
+    raise: stub(1) -> 0;
+    checkpoint: outside(1) -> 0;
+    checkpoint_of_call: outside(1) -> 0;
+    string_slice: direct(4) -> 1;
+    bytes_slice: direct(4) -> 1;
+    string_to_bytes: direct(2) -> 1;
+    check_slice: direct(4) -> 1;
+    append_part: direct(5) -> 1;
+    append_i64: direct(3) -> 1;
+    push_char: direct(3) -> 1;
+    room_for_one: direct(3) -> 1;
+    char_at: direct(3) -> 1;
+    compare: direct(3) -> 1;
+    equal: direct(3) -> 1;
+    new_text: quick(4) -> 1;
+    grow_text: quick(3) -> 1;
+    free_sized: quick(3) -> 0;
+    new_table: direct(2) -> 1;
+    table_find: direct(4) -> 1;
+    table_step: direct(4) -> 1;
+    table_put: direct(5) -> 1;
+    table_next: direct(3) -> 1;
+    table_entry: direct(4) -> 1;
+    skip: direct(4) -> 1;
+}
+
+/// A function outside, with the C calling convention.
+fn import(
+    module: &mut JITModule,
+    name: &str,
+    params: usize,
+    results: usize,
+) -> Result<FuncId, NoCode> {
+    let mut signature = module.make_signature();
+    signature.call_conv = CallConv::SystemV;
+    signature.params = vec![AbiParam::new(types::I64); params];
+    signature.returns = vec![AbiParam::new(types::I64); results];
+    let declared = module.declare_function(name, Linkage::Import, &signature);
+    declared.map_err(NoCode::from)
 }
 
 impl Native {
@@ -161,7 +226,12 @@ impl Native {
             return Ok(());
         }
         match code.batch(program, function) {
-            Ok(places) => {
+            Ok((places, ways_in)) => {
+                let count = program.package.functions.len();
+                let table = self.closures.get_or_init(|| closures::Table::new(count));
+                for (function, address) in ways_in {
+                    table.set(function, address);
+                }
                 let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
                 all.extend(places);
                 Ok(())
@@ -234,49 +304,10 @@ impl Code {
         let memory = ArenaMemoryProvider::new_with_size(CODE_SPACE)
             .map_err(|error| NoCode::Machine(error.to_string()))?;
         builder.memory_provider(Box::new(memory));
-        let addresses: [(&str, *const u8); 13] = [
-            ("run_steps", outside::run_steps as *const u8),
-            ("call", outside::call as *const u8),
-            ("call_value", outside::call_value as *const u8),
-            ("ask_host", outside::ask_host as *const u8),
-            ("allocate", outside::allocate as *const u8),
-            ("release", outside::release as *const u8),
-            ("unique", outside::unique as *const u8),
-            ("free", outside::free as *const u8),
-            ("copy_bytes", outside::copy_bytes as *const u8),
-            ("trap_with_message", outside::trap_with_message as *const u8),
-            ("raise", stub::raise as *const u8),
-            ("checkpoint", outside::checkpoint as *const u8),
-            (
-                "checkpoint_of_call",
-                outside::checkpoint_of_call as *const u8,
-            ),
-        ];
-        builder.symbols(addresses);
+        builder.symbols(Outside::ADDRESSES.iter().map(|(name, at)| (*name, at())));
         let mut module = JITModule::new(builder);
-        let mut import = |name: &str, params: usize, results: usize| {
-            let mut signature = module.make_signature();
-            signature.call_conv = CallConv::SystemV;
-            signature.params = vec![AbiParam::new(types::I64); params];
-            signature.returns = vec![AbiParam::new(types::I64); results];
-            let declared = module.declare_function(name, Linkage::Import, &signature);
-            declared.map_err(NoCode::from)
-        };
-        let mut outside = Outside {
-            run_steps: import("run_steps", 4, 1)?,
-            call: import("call", 5, 1)?,
-            call_value: import("call_value", 5, 1)?,
-            ask_host: import("ask_host", 3, 1)?,
-            allocate: import("allocate", 3, 1)?,
-            release: import("release", 2, 0)?,
-            unique: import("unique", 2, 1)?,
-            free: import("free", 2, 0)?,
-            copy_bytes: import("copy_bytes", 3, 0)?,
-            trap_with_message: import("trap_with_message", 4, 0)?,
-            raise: import("raise", 1, 0)?,
-            checkpoint: import("checkpoint", 1, 0)?,
-            checkpoint_of_call: import("checkpoint_of_call", 1, 0)?,
-        };
+        // These two keep all registers.
+        let mut outside = Outside::import(&mut module)?;
         let mut code = Code {
             compilation: module.make_context(),
             module: ManuallyDrop::new(module),
@@ -299,10 +330,11 @@ impl Code {
         self.write(signature, |b, module, params| {
             let callee = module.declare_func_in_func(callee, b.func);
             b.ins().call(callee, &[params[0]]);
+            b.ins().return_(&[]);
         })
     }
 
-    /// A function of one block, written by hand, which returns nothing.
+    /// A function of one block, written by hand, which ends it.
     fn write(
         &mut self,
         signature: Signature,
@@ -319,14 +351,13 @@ impl Code {
         b.seal_block(block);
         let params = b.block_params(block).to_vec();
         body(&mut b, module, &params);
-        b.ins().return_(&[]);
         b.finalize(module.target_config());
         module.define_function(id, &mut self.compilation)?;
         Ok(id)
     }
 
     /// Compiles a function and whatever it can call that has no code yet.
-    fn batch(&mut self, program: &Inner, root: u32) -> Result<Vec<(usize, Place)>, NoCode> {
+    fn batch(&mut self, program: &Inner, root: u32) -> Result<Batch, NoCode> {
         let batch = self.reachable(program, root);
         let mut layouts = program
             .layouts
@@ -344,6 +375,7 @@ impl Code {
         for function in &batch {
             instructions.push(self.define(program, &mut layouts, *function)?);
         }
+        let ways_in = self.ways_in(program, &mut layouts, &batch)?;
         drop(layouts);
         let mut trampolines = Vec::with_capacity(batch.len());
         for abi in &abis {
@@ -372,7 +404,40 @@ impl Code {
                 results: abis[i].results.len() as u32,
             });
         }
-        Ok(places)
+        let address = |id: FuncId| module.get_finalized_function(id) as usize;
+        let ways_in = ways_in.into_iter().map(|(f, id)| (f, address(id)));
+        Ok((places, ways_in.collect()))
+    }
+
+    /// Writes the ways into functions of the batch by closures that are made in it.
+    fn ways_in(
+        &mut self,
+        program: &Inner,
+        layouts: &mut cop_bytecode::layout::Layouts,
+        batch: &[u32],
+    ) -> Result<Vec<(u32, FuncId)>, NoCode> {
+        let functions = &program.package.functions;
+        let mut wanted = BTreeSet::new();
+        for function in batch {
+            for instr in &functions[*function as usize].body {
+                if let Instr::Closure { function, .. } = instr {
+                    wanted.insert(*function);
+                }
+            }
+        }
+        let mut made = Vec::new();
+        for function in wanted {
+            let Some(callee) = self.functions.get(&function).copied() else {
+                continue;
+            };
+            if let Some(way) = closures::WayIn::of(layouts, &functions[function as usize])? {
+                let id = self.write(way.signature.clone(), |b, module, params| {
+                    way.write(callee, b, module, params);
+                })?;
+                made.push((function, id));
+            }
+        }
+        Ok(made)
     }
 
     /// The functions to be compiled with a function, itself first.
@@ -478,6 +543,7 @@ impl Code {
             for (i, value) in returned[1..].iter().enumerate() {
                 b.ins().store(flags, *value, results, 8 * i as i32);
             }
+            b.ins().return_(&[]);
         })?;
         self.trampolines.insert(key, id);
         Ok(id)
@@ -534,6 +600,8 @@ pub fn enter(
         (*context).base = interpreter.machine.heap.arena.base();
         (*context).classes = interpreter.machine.heap.arena.classes();
         (*context).constants = interpreter.machine.constants.as_ptr();
+        let closures = interpreter.program.native.closures.get();
+        (*context).closures = closures.map_or(std::ptr::null(), closures::Table::start);
         (*context).fuel = interpreter.machine.fuel;
         (*context).stack_left = stack_left;
         (*context).interpreter = std::ptr::from_mut(interpreter).cast();

@@ -19,7 +19,11 @@ pub const ENDED: u64 = u64::MAX;
 
 /// Runs `work` with the interpreter that entered machine code, which has the fuel meanwhile.
 #[inline]
-fn outside<T>(context: *mut Context, ended: T, work: impl FnOnce(&mut Interpreter) -> Run<T>) -> T {
+pub(super) fn outside<T>(
+    context: *mut Context,
+    ended: T,
+    work: impl FnOnce(&mut Interpreter) -> Run<T>,
+) -> T {
     // SAFETY: machine code passes on the context it was entered with, which lives as long as its run; `enter` has pointed
     // it at the interpreter, which it lends for as long as the machine code runs. Nothing else uses the interpreter
     // until this function returns, and only single fields of the context are touched, here and everywhere.

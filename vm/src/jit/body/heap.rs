@@ -1,7 +1,6 @@
 //! Values with parts, references and their counts.
 
-use std::mem::offset_of;
-
+use cop_bytecode::cost::{Cost, per_16_bytes};
 use cop_bytecode::instr::{Instr, Step, Value};
 use cop_bytecode::layout::{Body as LayoutBody, LayoutError, Part};
 use cop_bytecode::{Op, TrapKind, Type, TypeId, UpdateOp, fuel};
@@ -9,10 +8,13 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
 use super::paths::{Cell, Place};
+use super::scalars::{LENGTH, SEQUENCE};
 use super::{Body, NoCode};
-use crate::jit::context::Context;
-use crate::memory::{Class, ListClass, PINNED_COUNT, pinned};
+use crate::memory::pinned;
 use crate::shape::{self, PieceKind};
+
+/// Constants of up to so many bytes are copied by stores alone.
+const COPIED: usize = 64;
 
 impl Body<'_, '_> {
     /// Translates an instruction on values, if it is one of those done in place.
@@ -30,12 +32,20 @@ impl Body<'_, '_> {
             Instr::Unique { value, slot } => self.unique(*value, *slot),
             Instr::Get { value, path } => self.get(*value, path),
             Instr::Set { value, path, new } => self.set(*value, path, *new),
+            Instr::Closure {
+                function, captures, ..
+            } => self.new_closure(*function, captures),
+            Instr::Take { value, path } => self.take(*value, path),
+            Instr::Put { value, path, new } => self.put(*value, path, *new),
             Instr::Update {
                 op,
                 value,
                 path,
                 args,
-            } => self.update(*op, *value, path, args),
+            } => Ok(self.update(*op, *value, path, args)?
+                || self.append(*op, *value, path, args)?
+                || self.list_update(*op, *value, path, args)?
+                || self.table_update(*op, *value, path, args)?),
             _ => Ok(false),
         }
     }
@@ -60,8 +70,10 @@ impl Body<'_, '_> {
     }
 
     fn new_value(&mut self, ty: TypeId, variant: u32, parts: &[Value]) -> Result<bool, NoCode> {
-        if let Some(Type::List(_) | Type::Map(..) | Type::Set(_)) = self.around.layouts.get(ty) {
-            return Ok(false);
+        match self.around.layouts.get(ty) {
+            Some(&Type::List(item)) => return self.new_list(ty, item, parts),
+            Some(Type::Map(..) | Type::Set(_)) => return self.new_table(ty),
+            _ => {}
         }
         let layout = self.around.layouts.layout(ty)?;
         let (boxed, body) = (layout.boxed, layout.body.clone());
@@ -114,10 +126,8 @@ impl Body<'_, '_> {
         let row = self.parts(ty, variant)?;
         let mut all = Vec::new();
         for (part, value) in row.iter().zip(parts) {
-            let Some(pieces) = self.flat_pieces(part.ty)? else {
-                return Ok(false);
-            };
-            all.push((pieces, part.offset as i32, self.slots(*value).to_vec()));
+            let lay = self.lay(part.ty)?;
+            all.push((lay, part.offset as i32, self.slots(*value).to_vec()));
         }
         let sizes = &self.around.layouts.layout(ty)?.cell_sizes;
         let size = *sizes.get(variant as usize).ok_or(LayoutError::Unknown)?;
@@ -132,95 +142,11 @@ impl Body<'_, '_> {
             };
             self.store_cell(width, tag, address, crate::heap::HEADER as i32);
         }
-        for (pieces, offset, slots) in all {
-            self.store_flat(&pieces, &slots, address, offset);
+        for (lay, offset, slots) in all {
+            self.store(&lay, &slots, address, offset);
         }
         self.values.push(vec![cell]);
         Ok(true)
-    }
-
-    /// Where the state of a class of cells is, if a cell of that size is taken from a list.
-    fn class(&mut self, size: u32) -> Option<(ir::Value, i32)> {
-        let Some(Class::Listed { index, .. }) = Class::of(u64::from(size)) else {
-            return None;
-        };
-        let classes = self.load_context(types::I64, offset_of!(Context, classes));
-        Some((classes, (index * size_of::<ListClass>()) as i32))
-    }
-
-    /// A new cell with header: one that was freed before, else as the arena finds one.
-    fn allocate(&mut self, size: u32, ty: u32) -> ir::Value {
-        let Some((classes, class)) = self.class(size) else {
-            return self.allocate_outside(size, ty);
-        };
-        let flags = MemFlagsData::trusted();
-        let (head, alive) = (
-            class + offset_of!(ListClass, head) as i32,
-            class + offset_of!(ListClass, alive) as i32,
-        );
-        let (free, none, on) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.b.create_block(),
-        );
-        self.b.set_cold_block(none);
-        let result = self.b.append_block_param(on, types::I64);
-        let cell = self.b.ins().uload32(flags, classes, head);
-        self.b.ins().brif(cell, free, &[], none, &[]);
-        self.b.switch_to_block(free);
-        self.b.seal_block(free);
-        let address = self.b.ins().iadd(self.base, cell);
-        let next = self.b.ins().load(types::I32, flags, address, 0);
-        self.b.ins().store(flags, next, classes, head);
-        let count = self.b.ins().load(types::I64, flags, classes, alive);
-        let count = self.b.ins().iadd_imm_s(count, 1);
-        self.b.ins().store(flags, count, classes, alive);
-        let header = i64::from(ty) << 32 | 1;
-        let header = self.b.ins().iconst(types::I64, header);
-        self.b.ins().store(flags, header, address, 0);
-        self.b.ins().jump(on, &[cell.into()]);
-        self.b.switch_to_block(none);
-        self.b.seal_block(none);
-        let cell = self.allocate_outside(size, ty);
-        self.b.ins().jump(on, &[cell.into()]);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
-        result
-    }
-
-    /// Puts a cell on the list of its class.
-    fn free(&mut self, cell: ir::Value, size: u32) {
-        let Some((classes, class)) = self.class(size) else {
-            self.save_fuel();
-            let args = [self.context, cell];
-            self.call_outside(self.around.outside.free, &args);
-            return;
-        };
-        let flags = MemFlagsData::trusted();
-        let (head, alive) = (
-            class + offset_of!(ListClass, head) as i32,
-            class + offset_of!(ListClass, alive) as i32,
-        );
-        let address = self.b.ins().iadd(self.base, cell);
-        let next = self.b.ins().load(types::I32, flags, classes, head);
-        self.b.ins().store(flags, next, address, 0);
-        self.b.ins().istore32(flags, cell, classes, head);
-        let count = self.b.ins().load(types::I64, flags, classes, alive);
-        let count = self.b.ins().iadd_imm_s(count, -1);
-        self.b.ins().store(flags, count, classes, alive);
-    }
-
-    fn allocate_outside(&mut self, size: u32, ty: u32) -> ir::Value {
-        let args = [
-            self.context,
-            self.b.ins().iconst(types::I64, i64::from(size)),
-            self.b.ins().iconst(types::I64, i64::from(ty)),
-        ];
-        self.save_fuel();
-        let cell = self.call_outside(self.around.outside.allocate, &args);
-        let cell = cell.unwrap_or(self.context);
-        self.end_if_ended(cell);
-        cell
     }
 
     fn take_apart(&mut self, value: Value, variant: u32) -> Result<bool, NoCode> {
@@ -259,13 +185,9 @@ impl Body<'_, '_> {
         let ty = self.ty(value);
         let mut plan = Vec::new();
         for part in self.parts(ty, variant)? {
-            let (Some(pieces), Some(refs)) =
-                (self.flat_pieces(part.ty)?, self.plain_refs(part.ty)?)
-            else {
-                return Ok(false);
-            };
+            let (lay, refs) = (self.lay(part.ty)?, self.refs(part.ty)?);
             let types = self.types_of(part.ty)?;
-            plan.push((pieces, refs, types, part.offset as i32));
+            plan.push((lay, refs, types, part.offset as i32));
         }
         let sizes = &self.around.layouts.layout(ty)?.cell_sizes;
         let size = *sizes.get(variant as usize).ok_or(LayoutError::Unknown)?;
@@ -279,119 +201,50 @@ impl Body<'_, '_> {
         let cell = self.slot(value);
         let address = self.b.ins().iadd(self.base, cell);
         let mut owned = Vec::new();
-        for (pieces, refs, types, offset) in plan {
-            let row = self.load_flat(&pieces, address, offset, &types);
-            owned.extend(refs.into_iter().map(|slot| row[slot]));
+        for (lay, refs, types, offset) in plan {
+            let row = self.load(&lay, address, offset, &types);
+            owned.push((refs, row.clone()));
             self.values.push(row);
         }
         let free = |body: &mut Self| body.free(cell, size);
         self.give_up(address, free, |body| {
-            owned.into_iter().for_each(|cell| body.share(cell));
+            for (refs, row) in owned {
+                body.each_ref(&refs, &row, &mut |body, cell, _| body.share(cell));
+            }
         });
         Ok(true)
     }
 
-    /// The slots of a type that hold references, if no tag decides about them.
-    fn plain_refs(&mut self, ty: TypeId) -> Result<Option<Vec<usize>>, NoCode> {
-        let mut refs = Vec::new();
-        for piece in shape::pieces(self.around.layouts, ty, 0, 0)? {
-            match piece.kind {
-                PieceKind::Ref => refs.push(piece.slot as usize),
-                PieceKind::Sum(sum) if !self.around.layouts.layout(TypeId(sum))?.copy => {
-                    return Ok(None);
-                }
-                _ => {}
-            }
-        }
-        Ok(Some(refs))
-    }
-
     fn dup(&mut self, value: Value) -> Result<bool, NoCode> {
-        let ty = self.ty(value);
-        let Some(refs) = self.plain_refs(ty)? else {
-            return Ok(false);
-        };
+        let refs = self.refs(self.ty(value))?;
         let slots = self.slots(value).to_vec();
-        for slot in refs {
-            self.share(slots[slot]);
+        match self.constants.get(&value.0).copied() {
+            // It is nobody's.
+            Some(index) => {
+                self.constants.insert(self.values.len() as u32, index);
+            }
+            None => self.each_ref(&refs, &slots, &mut |body, cell, _| body.share(cell)),
         }
         self.values.push(slots);
         Ok(true)
     }
 
-    /// One more owner. Where no reference is, there is a cell that counts as pinned.
-    fn share(&mut self, cell: ir::Value) {
-        let flags = MemFlagsData::trusted();
-        let address = self.b.ins().iadd(self.base, cell);
-        let count = self.b.ins().load(types::I32, flags, address, 0);
-        let counted =
-            self.b
-                .ins()
-                .icmp_imm_s(IntCC::NotEqual, count, i64::from(PINNED_COUNT as i32));
-        let one = self.b.ins().uextend(types::I32, counted);
-        let count = self.b.ins().iadd(count, one);
-        self.b.ins().store(flags, count, address, 0);
-    }
-
     fn drop_value(&mut self, value: Value) -> Result<bool, NoCode> {
-        let ty = self.ty(value);
-        let Some(refs) = self.plain_refs(ty)? else {
-            return Ok(false);
-        };
-        let slots = self.slots(value).to_vec();
-        for slot in refs {
-            self.release(slots[slot]);
+        if !self.constants.contains_key(&value.0) {
+            let refs = self.refs(self.ty(value))?;
+            let slots = self.slots(value).to_vec();
+            self.each_ref(&refs, &slots, &mut |body, cell, ty| body.release(cell, ty));
         }
         Ok(true)
     }
 
-    /// One owner fewer.
-    fn release(&mut self, cell: ir::Value) {
-        let address = self.b.ins().iadd(self.base, cell);
-        let free = |body: &mut Self| {
-            body.save_fuel();
-            let args = [body.context, cell];
-            body.call_outside(body.around.outside.release, &args);
-        };
-        self.give_up(address, free, |_| {});
-    }
-
-    /// One owner fewer of the cell at an address: does `free` if it was the last, else `shared`, and counts.
-    fn give_up(
-        &mut self,
-        address: ir::Value,
-        free: impl FnOnce(&mut Self),
-        shared: impl FnOnce(&mut Self),
-    ) {
-        let flags = MemFlagsData::trusted();
-        let count = self.b.ins().load(types::I32, flags, address, 0);
-        let (last, more, on) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.b.create_block(),
-        );
-        let is_last = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
-        self.b.ins().brif(is_last, last, &[], more, &[]);
-        self.b.switch_to_block(last);
-        self.b.seal_block(last);
-        free(self);
-        self.b.ins().jump(on, &[]);
-        self.b.switch_to_block(more);
-        self.b.seal_block(more);
-        shared(self);
-        // A pinned cell stays as it is.
-        let pinned = i64::from(PINNED_COUNT as i32);
-        let counted = self.b.ins().icmp_imm_s(IntCC::NotEqual, count, pinned);
-        let one = self.b.ins().uextend(types::I32, counted);
-        let count = self.b.ins().isub(count, one);
-        self.b.ins().store(flags, count, address, 0);
-        self.b.ins().jump(on, &[]);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
-    }
-
     fn unique(&mut self, value: Value, slot: u32) -> Result<bool, NoCode> {
         let ty = self.ty(value);
+        if let Some(content) = self.content(value).filter(|c| c.len() <= COPIED) {
+            let copy = self.copy_constant(&content, ty);
+            self.values.push(vec![copy]);
+            return Ok(true);
+        }
         let pieces = shape::pieces(self.around.layouts, ty, 0, 0)?;
         let plain = |p: &shape::Piece| p.slot == slot && p.kind == PieceKind::Ref;
         if !pieces.iter().any(plain) {
@@ -403,40 +256,25 @@ impl Body<'_, '_> {
         Ok(true)
     }
 
-    /// The cell itself if it has one owner, else a copy.
-    pub(super) fn make_unique(&mut self, cell: ir::Value) -> ir::Value {
-        let flags = MemFlagsData::trusted();
+    /// A copy of a constant, as `unique` makes it.
+    fn copy_constant(&mut self, content: &[u8], ty: TypeId) -> ir::Value {
+        let size = u64::from(crate::heap::SEQUENCE) + content.len() as u64;
+        let price = Cost::Copy.base() + per_16_bytes(size);
+        let price = self.b.ins().iconst(types::I64, price as i64);
+        self.pay(price);
+        let cell = self.allocate(size as u32, ty.0);
         let address = self.b.ins().iadd(self.base, cell);
-        let count = self.b.ins().load(types::I32, flags, address, 0);
-        let (shared, on) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(shared);
-        let result = self.b.append_block_param(on, types::I64);
-        let is_unique = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
-        self.b
-            .ins()
-            .brif(is_unique, on, &[cell.into()], shared, &[]);
-        self.b.switch_to_block(shared);
-        self.b.seal_block(shared);
-        self.save_fuel();
-        let args = [self.context, cell];
-        let copy = self.call_outside(self.around.outside.unique, &args);
-        let copy = copy.unwrap_or(cell);
-        self.restore_fuel();
-        self.end_if_ended(copy);
-        self.b.ins().jump(on, &[copy.into()]);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
-        result
+        let length = content.len() as i64;
+        let lengths = self.b.ins().iconst(types::I64, length << 32 | length);
+        let flags = MemFlagsData::trusted();
+        self.b.ins().store(flags, lengths, address, LENGTH);
+        self.write_constant(content, address, SEQUENCE);
+        cell
     }
 
     fn get(&mut self, value: Value, path: &[Step]) -> Result<bool, NoCode> {
-        if !Self::is_plain(path) {
-            return Ok(false);
-        }
         let end = cop_bytecode::typing::path_type(self.around.layouts, self.ty(value), path)?;
-        let Some(pieces) = self.flat_pieces(end)? else {
-            return Ok(false);
-        };
+        let lay = self.lay(end)?;
         let types = self.types_of(end)?;
         let (place, _, byte) = self.walk(value, path, false)?;
         let row = match place {
@@ -447,51 +285,108 @@ impl Body<'_, '_> {
             Place::Memory(address, offset) if byte => {
                 vec![self.load_cell(Cell::Byte, address, offset, types::I64)]
             }
-            Place::Memory(address, offset) => self.load_flat(&pieces, address, offset, &types),
+            Place::Memory(address, offset) => self.load(&lay, address, offset, &types),
         };
         self.values.push(row);
         Ok(true)
     }
 
     fn set(&mut self, value: Value, path: &[Step], new: Value) -> Result<bool, NoCode> {
+        let in_bytes = self.ends_in_byte(value, path)?;
         let end = cop_bytecode::typing::path_type(self.around.layouts, self.ty(value), path)?;
-        let (Some(pieces), Some(refs)) = (self.flat_pieces(end)?, self.plain_refs(end)?) else {
-            return Ok(false);
-        };
-        let in_bytes = matches!(path.last(), Some(Step::Index(_)))
-            && self.types_of(end)?.len() == 1
-            && self.ends_in_byte(value, path)?;
-        if !Self::is_plain(path) || in_bytes {
-            return Ok(false);
-        }
-        let types = self.types_of(end)?;
+        let (lay, refs, types) = (self.lay(end)?, self.refs(end)?, self.types_of(end)?);
         let new = self.slots(new).to_vec();
+        if in_bytes {
+            let wide = self
+                .b
+                .ins()
+                .icmp_imm_s(IntCC::UnsignedGreaterThan, new[0], 255);
+            self.trap_if(wide, TrapKind::InvalidArgument, Some(new[0]), None);
+        }
         let (place, ..) = self.walk(value, path, true)?;
         let mut whole = self.slots(value).to_vec();
         match place {
             Place::Slots(first) => {
-                for slot in refs {
-                    self.release(whole[first + slot]);
-                }
-                for (i, slot) in new.into_iter().enumerate() {
-                    let wanted = self.b.func.dfg.value_type(whole[first + i]);
-                    whole[first + i] = self.cast(slot, wanted);
-                }
+                let old = self.cast_all(&whole[first..first + types.len()], &types);
+                self.each_ref(&refs, &old, &mut |body, cell, ty| body.release(cell, ty));
+                self.replace(&mut whole, first, &new);
+            }
+            Place::Memory(address, offset) if in_bytes => {
+                self.store_cell(Cell::Byte, new[0], address, offset);
             }
             Place::Memory(address, offset) => {
-                let old: Vec<ir::Value> = pieces
-                    .iter()
-                    .filter(|piece| refs.contains(&piece.slot))
-                    .map(|piece| (piece.cell, offset + piece.offset))
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .map(|(cell, at)| self.load_cell(cell, address, at, types::I64))
-                    .collect();
+                let old = match refs.is_empty() {
+                    true => Vec::new(),
+                    false => self.load(&lay, address, offset, &types),
+                };
                 let row = self.cast_all(&new, &types);
-                self.store_flat(&pieces, &row, address, offset);
-                for cell in old {
-                    self.release(cell);
+                self.store(&lay, &row, address, offset);
+                self.each_ref(&refs, &old, &mut |body, cell, ty| body.release(cell, ty));
+            }
+        }
+        self.values.push(whole);
+        Ok(true)
+    }
+
+    /// Puts slots into a row from one on.
+    fn replace(&mut self, whole: &mut [ir::Value], first: usize, new: &[ir::Value]) {
+        for (i, slot) in new.iter().enumerate() {
+            let wanted = self.b.func.dfg.value_type(whole[first + i]);
+            whole[first + i] = self.cast(*slot, wanted);
+        }
+    }
+
+    /// Moves a value out of a place, in which its references become zero.
+    fn take(&mut self, value: Value, path: &[Step]) -> Result<bool, NoCode> {
+        if self.ends_in_byte(value, path)? {
+            return Ok(false);
+        }
+        let end = cop_bytecode::typing::path_type(self.around.layouts, self.ty(value), path)?;
+        let (lay, refs, types) = (self.lay(end)?, self.refs(end)?, self.types_of(end)?);
+        let Some(holes) = refs.plain() else {
+            return Ok(false);
+        };
+        let (place, ..) = self.walk(value, path, true)?;
+        let mut whole = self.slots(value).to_vec();
+        let row = match place {
+            Place::Slots(first) => {
+                let row = self.cast_all(&whole[first..first + types.len()], &types);
+                let zero = self.b.ins().iconst(types::I64, 0);
+                for slot in holes {
+                    self.replace(&mut whole, first + slot, &[zero]);
                 }
+                row
+            }
+            Place::Memory(address, offset) => {
+                let row = self.load(&lay, address, offset, &types);
+                let zero = self.b.ins().iconst(types::I64, 0);
+                for flat in lay.at(&holes) {
+                    self.store_cell(flat.cell, zero, address, offset + flat.offset);
+                }
+                row
+            }
+        };
+        self.values.push(row);
+        self.values.push(whole);
+        Ok(true)
+    }
+
+    /// Moves a value back into the place from which it was taken: everything was checked and made unique then.
+    fn put(&mut self, value: Value, path: &[Step], new: Value) -> Result<bool, NoCode> {
+        let plain = |step: &Step| !matches!(step, Step::Variant(_));
+        if !path.iter().all(plain) || self.ends_in_byte(value, path)? {
+            return Ok(false);
+        }
+        let end = cop_bytecode::typing::path_type(self.around.layouts, self.ty(value), path)?;
+        let (lay, types) = (self.lay(end)?, self.types_of(end)?);
+        let new = self.slots(new).to_vec();
+        let (place, ..) = self.walk(value, path, false)?;
+        let mut whole = self.slots(value).to_vec();
+        match place {
+            Place::Slots(first) => self.replace(&mut whole, first, &new),
+            Place::Memory(address, offset) => {
+                let row = self.cast_all(&new, &types);
+                self.store(&lay, &row, address, offset);
             }
         }
         self.values.push(whole);
@@ -514,7 +409,7 @@ impl Body<'_, '_> {
         path: &[Step],
         args: &[Value],
     ) -> Result<bool, NoCode> {
-        if !Self::is_plain(path) || !is_arithmetic(op) || self.ends_in_byte(value, path)? {
+        if !is_arithmetic(op) || self.ends_in_byte(value, path)? {
             return Ok(false);
         }
         let by = self.slot(args[0]);

@@ -3,14 +3,21 @@
 //! Every value of the bytecode is a row of Cranelift values, one for each slot. Regions become blocks: what a region
 //! gives is the parameters of the block behind it, what a loop carries those of its head. Fuel is a variable.
 
+mod cells;
+mod closures;
 mod growing;
 mod heap;
+mod lay;
+mod lists;
 mod paths;
 mod regions;
 mod scalars;
+mod tables;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::mem::offset_of;
+use std::rc::Rc;
 
 use cop_bytecode::instr::{Instr, Step, Value};
 use cop_bytecode::layout::Layouts;
@@ -30,6 +37,7 @@ use super::{NoCode, Outside};
 use crate::compile::{Compiled, compile};
 use crate::program::Inner;
 
+use lay::{Lay, Refs};
 use regions::Region;
 
 /// What is around the function.
@@ -96,6 +104,10 @@ pub fn translate(
         results: if by_memory { params[3] } else { params[0] },
         frame: None,
         callees: BTreeMap::new(),
+        lays: BTreeMap::new(),
+        refs: BTreeMap::new(),
+        constants: BTreeMap::new(),
+        areas: BTreeMap::new(),
         ended,
         at: 0,
         is_entry,
@@ -133,6 +145,13 @@ struct Body<'a, 'b> {
     /// The interpreter's frame, for what is done outside.
     frame: Option<StackSlot>,
     callees: BTreeMap<FuncId, FuncRef>,
+    /// How types lie in memory, and where their references are.
+    lays: BTreeMap<TypeId, Rc<Lay>>,
+    refs: BTreeMap<TypeId, Rc<Refs>>,
+    /// Values that are constants of the package, and which.
+    constants: BTreeMap<u32, u32>,
+    /// Places in the frame for keys and values of maps, by which and how many slots.
+    areas: BTreeMap<(usize, usize), StackSlot>,
     /// Ends the run: kind and site, two operands.
     ended: Block,
     at: u32,
@@ -396,6 +415,7 @@ impl<'a> Body<'a, '_> {
                 let table = self.load_context(types::I64, offset_of!(Context, constants));
                 let flags = MemFlagsData::trusted().with_readonly();
                 let cell = self.b.ins().uload32(flags, table, *index as i32 * 4);
+                self.constants.insert(self.values.len() as u32, *index);
                 self.values.push(vec![cell]);
             }
             Instr::Block { .. }
@@ -417,8 +437,7 @@ impl<'a> Body<'a, '_> {
             Instr::Call { function, args } => self.call(*function, args, defined)?,
             Instr::CallValue { callee, args, .. } => {
                 let cell = self.slot(*callee);
-                let outside = self.around.outside.call_value;
-                self.call_by_memory(outside, cell, args, defined)?;
+                self.call_closure(cell, args, defined)?;
             }
             Instr::HostCall {
                 function, argument, ..
@@ -433,12 +452,15 @@ impl<'a> Body<'a, '_> {
                 self.values.push(vec![answer]);
             }
             Instr::Op { op, args, .. } => {
-                if !self.scalar(*op, args)? {
+                if !self.scalar(*op, args)?
+                    && !self.text_op(*op, args)?
+                    && !self.table_op(*op, args)?
+                {
                     self.outside(at, instr, defined)?;
                 }
             }
             _ => {
-                if !self.heap(instr)? && !self.append(at, instr, defined.clone())? {
+                if !self.heap(instr)? {
                     self.outside(at, instr, defined)?;
                 }
             }

@@ -136,45 +136,6 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Reads a value from memory.
-    pub(super) fn load_flat(
-        &mut self,
-        pieces: &[Flat],
-        address: ir::Value,
-        offset: i32,
-        types: &[ir::Type],
-    ) -> Vec<ir::Value> {
-        let mut row = Vec::with_capacity(types.len());
-        for (slot, ty) in types.iter().enumerate() {
-            let value = match pieces.iter().find(|piece| piece.slot == slot) {
-                Some(piece) => self.load_cell(piece.cell, address, offset + piece.offset, *ty),
-                None if *ty == types::F64 => self.b.ins().f64const(0.0),
-                None => self.b.ins().iconst(types::I64, 0),
-            };
-            row.push(value);
-        }
-        row
-    }
-
-    /// Writes a value to memory.
-    pub(super) fn store_flat(
-        &mut self,
-        pieces: &[Flat],
-        row: &[ir::Value],
-        address: ir::Value,
-        offset: i32,
-    ) {
-        for piece in pieces {
-            self.store_cell(piece.cell, row[piece.slot], address, offset + piece.offset);
-        }
-    }
-
-    /// Whether a path has only steps that are done in place.
-    pub(super) fn is_plain(path: &[Step]) -> bool {
-        path.iter()
-            .all(|step| matches!(step, Step::Index(_) | Step::Field(_) | Step::Variant(_)))
-    }
-
     /// The part of a product, or of a variant, and whether the whole is boxed.
     fn part(&mut self, ty: TypeId, variant: u32, field: u32) -> Result<(Part, bool), NoCode> {
         let layout = self.around.layouts.layout(ty)?;
@@ -189,7 +150,7 @@ impl Body<'_, '_> {
         Ok((*part.ok_or(LayoutError::Unknown)?, layout.boxed))
     }
 
-    /// Walks a plain path. To change what lies at its end, `change` makes each cell behind the root's own slots unique
+    /// Walks a path. To change what lies at its end, `change` makes each cell behind the root's own slots unique
     /// on the way. The type of what lies there, and whether it is an element of bytes.
     pub(super) fn walk(
         &mut self,
@@ -242,7 +203,20 @@ impl Body<'_, '_> {
                     let address = self.element(cell, index, stride);
                     place = Place::Memory(address, SEQUENCE);
                 }
-                _ => return Err(LayoutError::Unknown.into()),
+                Step::Key(key) => {
+                    let cell = self.enter_cell(root, place, change);
+                    let (at, count) = self.in_memory(key, super::tables::KEY);
+                    let address = self.ask(self.around.outside.table_step, &[cell, at, count]);
+                    place = Place::Memory(self.b.ins().iadd(self.base, address), 0);
+                }
+                Step::EntryKey(entry) => {
+                    let cell = self.enter_cell(root, place, change);
+                    place = self.entry(cell, ty, entry, false)?;
+                }
+                Step::EntryValue(entry) => {
+                    let cell = self.enter_cell(root, place, change);
+                    place = self.entry(cell, ty, entry, true)?;
+                }
             }
             ty = step_type(self.around.layouts, ty, &mut variant, *step)?;
         }
@@ -251,7 +225,7 @@ impl Body<'_, '_> {
     }
 
     /// The reference at a place.
-    fn enter_cell(&mut self, root: Value, place: Place, change: bool) -> ir::Value {
+    pub(super) fn enter_cell(&mut self, root: Value, place: Place, change: bool) -> ir::Value {
         match place {
             Place::Slots(slot) => self.slots(root)[slot],
             Place::Memory(address, offset) => {
