@@ -18,8 +18,8 @@ use crate::source::Span;
 use cop_bytecode::{Instr, Op, Type, Types, Value, Values};
 use rustc_hash::FxHashMap;
 
-/// Per loop, by where it begins: for each parameter the own slots to make unique before it.
-pub type Hoists = FxHashMap<usize, Vec<u64>>;
+/// Loops in order, each by where it begins: for each parameter the own slots to make unique before it.
+pub type Hoists = Vec<(usize, Vec<u64>)>;
 
 /// Longest condition that is copied, in instructions.
 const CONDITION: usize = 8;
@@ -89,8 +89,10 @@ pub fn run(draft: &mut Draft, known: &mut Known, hoists: &Hoists) {
         out: Vec::with_capacity(code.len() + 16 * hoists.len()),
         open: vec![],
     };
+    let mut hoists = hoists.iter().peekable();
     for at in 0..code.len() {
-        let before = hoists.get(&at).and_then(|slots| {
+        let before = hoists.next_if(|(loop_at, _)| *loop_at == at);
+        let before = before.and_then(|(_, slots)| {
             let wrapped = pass.wrap(&code, at)?;
             Some((wrapped, slots))
         });

@@ -501,7 +501,7 @@ impl Rewrite<'_, '_> {
                                     None => flat.push(*arg),
                                 }
                             }
-                            *args = flat.into();
+                            *args = flat;
                         }
                         None => return self.call_with_closures(node, &like, &modes),
                     }

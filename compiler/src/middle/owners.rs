@@ -177,24 +177,37 @@ fn drop_early(
 
 /// Puts drops in, and takes drops out; both in order.
 fn replace(draft: &mut Draft, moved: Vec<(u32, Value)>, gone: Vec<u32>) {
-    let length = draft.code.len() + moved.len() - gone.len();
+    let mut code = Vec::with_capacity(draft.code.len() + moved.len() - gone.len());
     let mut moved = moved.into_iter().peekable();
     let mut gone = gone.into_iter().peekable();
-    let mut code = Vec::with_capacity(length);
-    for (at, node) in std::mem::take(&mut draft.code).into_iter().enumerate() {
-        while let Some((_, value)) = moved.next_if(|(behind, _)| *behind as usize == at) {
+    let mut rest = std::mem::take(&mut draft.code).into_iter().peekable();
+    let mut done = 0;
+    loop {
+        let next_moved = moved.peek().map_or(u32::MAX, |(behind, _)| *behind);
+        let next_gone = gone.peek().copied().unwrap_or(u32::MAX);
+        let next = next_moved.min(next_gone);
+        if next == u32::MAX {
+            break;
+        }
+        code.extend(rest.by_ref().take((next - done) as usize));
+        done = next;
+        let Some(node) = rest.peek() else { break };
+        let (span, site) = (node.span, node.site);
+        while let Some((_, value)) = moved.next_if(|(behind, _)| *behind == next) {
             code.push(Node {
                 instr: Instr::Drop(value),
                 first: 0,
                 count: 0,
-                span: node.span,
-                site: node.site,
+                span,
+                site,
             });
         }
-        if gone.next_if(|gone| *gone as usize == at).is_none() {
-            code.push(node);
+        if gone.next_if_eq(&next).is_some() {
+            rest.next();
+            done += 1;
         }
     }
+    code.extend(rest);
     draft.code = code;
 }
 

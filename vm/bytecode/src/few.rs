@@ -23,6 +23,7 @@ pub type Path = Few<Step, 1>;
 pub struct Few<T, const N: usize>(Held<T, N>);
 
 #[derive(Clone)]
+#[allow(clippy::box_collection)] // A vector is three times as large as a reference, in every instruction.
 enum Held<T, const N: usize> {
     /// So many of them.
     Here(u8, [T; N]),
@@ -213,6 +214,7 @@ impl<T: fmt::Debug, const N: usize> fmt::Debug for Few<T, N> {
 
 /// Types and ownership of a region's parameters or results.
 #[derive(Clone, PartialEq, Eq, Default)]
+#[allow(clippy::box_collection)] // As above; most regions have none.
 pub struct Types(Option<Box<Vec<ValueType>>>);
 
 impl Types {

@@ -159,10 +159,15 @@ impl Layouts {
     }
 
     /// The number of a type, which is added if it is new.
+    #[inline]
     pub fn intern(&mut self, ty: Type) -> TypeId {
-        if let Some(known) = self.short_cut(&ty).copied().flatten() {
-            return known;
+        match self.short_cut(&ty).copied().flatten() {
+            Some(known) => known,
+            None => self.look_up(ty),
         }
+    }
+
+    fn look_up(&mut self, ty: Type) -> TypeId {
         let next = TypeId(self.types.len() as u32);
         // What has a short cut is cheap to copy.
         let short = self.short_cut(&ty).is_some().then(|| ty.clone());
@@ -179,6 +184,7 @@ impl Layouts {
     }
 
     /// Where the number of a type is kept once it is known, so that the type need not be looked up.
+    #[inline]
     fn short_cut(&mut self, ty: &Type) -> Option<&mut Option<TypeId>> {
         let index = match ty {
             Type::I64 => 0,
@@ -224,6 +230,7 @@ impl Layouts {
     }
 
     /// A type by its number.
+    #[inline]
     pub fn get(&self, id: TypeId) -> Option<&Type> {
         self.types.get_index(id.0 as usize).map(|(ty, _)| ty)
     }
@@ -336,6 +343,7 @@ impl Layouts {
     ///
     /// # Errors
     /// See [`LayoutError`].
+    #[inline]
     pub fn layout(&mut self, id: TypeId) -> Result<&Layout, LayoutError> {
         if self
             .layouts
@@ -351,6 +359,7 @@ impl Layouts {
     }
 
     /// A layout that [`Layouts::layout`] has already made.
+    #[inline]
     pub fn ready(&self, id: TypeId) -> Option<&Layout> {
         self.layouts.get(id.0 as usize)?.as_ref()
     }

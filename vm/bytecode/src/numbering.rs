@@ -48,6 +48,7 @@ impl Numbering {
     /// Passes one instruction and returns the values it defines. `call_results` gives how many values a call of
     /// a function defines (see [`Function::call_results`]). Operands of the instruction refer to values below
     /// [`Numbering::next`] as it was before.
+    #[inline]
     pub fn step(
         &mut self,
         instr: &Instr,

@@ -101,6 +101,7 @@ impl Pass<'_> {
     }
 
     /// The value, if it can be named here.
+    #[inline]
     pub(super) fn info(&self, value: Value) -> Check<Info> {
         match self.values.get(value.0 as usize) {
             Some(info) if info.visible => Ok(*info),
@@ -408,6 +409,7 @@ impl Pass<'_> {
         self.define_state(ty, State::Borrowed(borrowed))
     }
 
+    #[inline]
     pub(super) fn is_copy(&self, ty: TypeId) -> bool {
         self.layouts.ready(ty).is_some_and(|l| l.copy)
     }
@@ -421,6 +423,7 @@ impl Pass<'_> {
     }
 
     /// A type of the machine's own, such as `Bool`, or what the result of an instruction needs.
+    #[inline]
     pub(super) fn type_of(&mut self, ty: Type) -> Check<TypeId> {
         let id = self.layouts.intern(ty);
         match self.layouts.layout(id) {

@@ -107,7 +107,7 @@ impl<'a> Pass<'a> {
             if let Event::Open { at, .. } = self.events.all[carries.open as usize]
                 && slots.iter().any(|s| *s != 0)
             {
-                hoists.insert(at as usize, slots);
+                hoists.push((at as usize, slots));
             }
         }
         hoists

@@ -116,25 +116,27 @@ impl Out<'_> {
         if self.inserts.is_empty() {
             return;
         }
-        let code = &mut self.draft.code;
+        let code = std::mem::take(&mut self.draft.code);
         let mut out = Vec::with_capacity(code.len() + self.inserts.len());
-        let mut inserts = self.inserts.into_iter().peekable();
-        for (at, node) in code.drain(..).enumerate() {
-            if let Some(insert) = inserts.next_if(|i| i.at as usize == at) {
-                out.push(Node {
-                    instr: Instr::Unique {
-                        value: insert.value,
-                        slot: insert.slot,
-                    },
-                    first: insert.made,
-                    count: 1,
-                    span: node.span,
-                    site: node.site,
-                });
-            }
-            out.push(node);
+        let mut rest = code.into_iter().peekable();
+        let mut done = 0;
+        for insert in self.inserts {
+            out.extend(rest.by_ref().take((insert.at - done) as usize));
+            done = insert.at;
+            let Some(before) = rest.peek() else { break };
+            out.push(Node {
+                instr: Instr::Unique {
+                    value: insert.value,
+                    slot: insert.slot,
+                },
+                first: insert.made,
+                count: 1,
+                span: before.span,
+                site: before.site,
+            });
         }
-        *code = out;
+        out.extend(rest);
+        self.draft.code = out;
     }
 }
 
