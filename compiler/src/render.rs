@@ -359,7 +359,7 @@ mod tests {
         let mut files = SourceMap::new();
         let line = format!("    let x = {}1;\n", "1 + ".repeat(60));
         let file = files.add("main.cop", &line);
-        let end = line.len() as u32;
+        let end = line.len();
         let message = Diagnostic::error("E0101", "`;` ends nothing in cop")
             .at(Span::new(file, end - 2, end - 1), "")
             .help("a line break ends a statement; leave the `;` out, and all others of this file as well");

@@ -440,6 +440,15 @@ impl Loader<'_> {
         names
     }
 
+    /// The module of the library, or the interface of a capability, with this name.
+    fn in_library(&self, name: &str) -> Option<&str> {
+        let offered = |path: &&str| {
+            let parts = path.split_once('/');
+            parts.is_some_and(|(kind, own)| matches!(kind, "std" | "host") && own == name)
+        };
+        self.library.iter().map(|(path, _)| *path).find(offered)
+    }
+
     fn library(&mut self, import: &str, span: Span) -> Option<usize> {
         let key = (PackageId::LIBRARY, import.to_string());
         if let Some(known) = self.by_path.get(&key) {
@@ -473,7 +482,11 @@ impl Loader<'_> {
             .filter(|path| path.split('/').next() == Some(prefix))
             .cloned()
             .collect();
-        message = match nearest(import, all.iter().map(String::as_str)) {
+        let last = import.rsplit('/').next().unwrap_or(import);
+        let near = self
+            .in_library(last)
+            .or_else(|| nearest(import, all.iter().map(String::as_str)));
+        message = match near {
             Some(near) => message
                 .help(format!("there is `{near}`"))
                 .edit(span, format!("\"{near}\"")),

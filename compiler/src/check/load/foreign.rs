@@ -81,6 +81,10 @@ impl Loader<'_> {
                             "there is a file `{path}` in this package: put `./` before the name"
                         ))
                         .edit(span, format!("\"./{import}\""));
+                } else if let Some(path) = self.in_library(import) {
+                    message = message
+                        .help("it is a module of the library")
+                        .edit(span, format!("\"{path}\""));
                 } else if let Some(near) =
                     nearest(&foreign.wanted, known.iter().map(String::as_str))
                 {
