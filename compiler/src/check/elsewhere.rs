@@ -147,6 +147,10 @@ pub(super) fn method(word: &str) -> Option<Result<&'static str, &'static str>> {
             Err("what stands for a missing value follows `??`: `value ?? other`")
         }
         "format" => Err("values stand in the string: `\"${name} is ${age}\"`"),
+        "min_by" | "max_by" | "minBy" | "maxBy" => {
+            Err("`import lists from \"std/lists\"`, then `lists.min_by(xs, |x| key)`")
+        }
+        "form" => Err("`import { form } from \"std/web\"`, then `form(req.text() ?? \"\")`"),
         "json" => Err(
             "`import json from \"std/json\"`, then `json.decode(req.text() ?? \"\")` where a type is written",
         ),

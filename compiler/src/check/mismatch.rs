@@ -44,9 +44,14 @@ impl BodyCx<'_, '_> {
                     _ if !self.gives_result() && self.may_only_fail(&ty) => message
                         .help("look at it with `match`, or say with `expect` why it does not fail; `let _ =` drops it")
                         .edit(value.span.after(), ".expect(\"it does not fail\")"),
-                    _ if self.cx.as_result(&ty).is_some() && !self.gives_result() => message
-                        .help("look at it with `match`, or drop it on purpose with `let _ =`")
-                        .edit(value.span.before(), "let _ = "),
+                    _ if self.cx.as_result(&ty).is_some()
+                        && !self.gives_result()
+                        && !self.follows(value.span, "=>") =>
+                    {
+                        message
+                            .help("look at it with `match`, or drop it on purpose with `let _ =`")
+                            .edit(value.span.before(), "let _ = ")
+                    }
                     _ if self.cx.as_result(&ty).is_some() => message
                         .help("pass the error on with `?`, or drop the result with `let _ =`")
                         .edit(value.span.after(), "?"),
@@ -120,9 +125,7 @@ impl BodyCx<'_, '_> {
         span: Span,
     ) -> Diagnostic {
         let plain = message.clone().help("drop it on purpose with `let _ =`");
-        let plain = if self.follows(span, "=>") {
-            plain
-        } else if self.follows(span, "|") {
+        let plain = if self.follows(span, "=>") || self.follows(span, "|") {
             plain
                 .edit(span.before(), "{ let _ = ")
                 .edit(span.after(), " }")
@@ -330,6 +333,15 @@ impl BodyCx<'_, '_> {
                     message
                 }
             }
+            _ if found.is_unit() && self.changed_in_place(value).is_some() => {
+                let place = self.changed_in_place(value).unwrap_or_default();
+                message.help(format!(
+                    "this changes `{place}` in place and gives nothing; write `{place}` on a line below"
+                ))
+            }
+            _ if self.is_tree_of_json(found) => message.help(
+                "`json.decode(text)` reads a value of your own type, `json.parse(text)` any JSON as a `Json`",
+            ),
             (Ty::Char, Ty::String) if self.cx.files.text(span).starts_with('\'') => {
                 let text = self.cx.files.text(span);
                 let inside = text[1..text.len() - 1].replace('"', "\\\"");
@@ -391,6 +403,26 @@ impl BodyCx<'_, '_> {
                 message
             }
         }
+    }
+
+    /// The variable that a call of a method changes, as it is written.
+    fn changed_in_place(&self, value: &Expr) -> Option<String> {
+        let ExprKind::Call(_, args) = &value.kind else {
+            return None;
+        };
+        let Some(hir::Arg::Lent(place)) = args.first() else {
+            return None;
+        };
+        let text = self.cx.files.text(place.span);
+        let behind = self.cx.files.text(value.span).strip_prefix(text)?;
+        behind.starts_with('.').then(|| text.to_owned())
+    }
+
+    /// Whether a type is what `json.parse` gives.
+    fn is_tree_of_json(&self, ty: &Ty) -> bool {
+        let good = self.cx.as_result(ty).map(|(good, _)| self.shallow(&good));
+        let tree = self.cx.program.lang.adts.get("Json");
+        matches!(good, Some(Ty::Adt(id, _)) if Some(&id) == tree)
     }
 
     /// The variant whose name, in whatever case, is the whole text of a literal.

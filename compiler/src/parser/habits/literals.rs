@@ -11,6 +11,7 @@ pub const HABITS: &[Habit] = &[
     payload_without_parentheses,
     map_in_braces,
     set_in_braces,
+    format_behind_colon,
     map_arrow,
     slice_with_colon,
     function_as_value,
@@ -95,6 +96,16 @@ fn map_in_braces(scene: &Scene<'_>) -> Option<Diagnostic> {
         _ => error
             .edit(scene.span_at(open), "[")
             .edit(scene.span_at(close), "]"),
+    })
+}
+
+/// `"${total:.2}"`.
+fn format_behind_colon(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let found = scene.at(0) == Some(&Token::Colon) && scene.expects("STR_TAIL");
+    found.then(|| {
+        scene
+            .error("how a value looks is said by methods")
+            .help("`${x.format(2)}` has two digits behind the point, `${n.show().pad_start(8)}` eight characters")
     })
 }
 
