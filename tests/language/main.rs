@@ -11,6 +11,7 @@
 
 mod engines;
 mod library;
+mod limits;
 mod outcomes;
 mod programs;
 mod run;

@@ -5,7 +5,8 @@
 //! instruction, run on a frame in memory ([`outside::run_steps`]), so that both engines have one meaning.
 //!
 //! In the order a newcomer should read: [`context`] (what machine code knows of its run), [`stub`] (entering and leaving
-//! it), [`outside`], [`direct`] and [`quick`] (what it calls), [`abi`] (how functions call each other), and `body` with its parts (the translation).
+//! it), [`outside`], [`direct`] and [`quick`] (what it calls), [`abi`] (how functions call each other), [`facts`] (which checks
+//! cannot fail), and `body` with its parts (the translation).
 
 mod abi;
 mod beside;
@@ -13,6 +14,7 @@ mod body;
 mod closures;
 mod context;
 mod direct;
+mod facts;
 mod outside;
 mod quick;
 mod stack;
@@ -124,6 +126,8 @@ struct Code {
     outside: Outside,
     /// By function: its code, if it has any.
     functions: BTreeMap<u32, FuncId>,
+    /// By function: when a call of it ends at once, if callers can see that.
+    guards: BTreeMap<u32, body::Guard>,
     /// By types of arguments and results.
     trampolines: BTreeMap<Vec<u8>, FuncId>,
     builder: FunctionBuilderContext,
@@ -212,7 +216,8 @@ impl Native {
     /// Compiles a function and all that it calls.
     ///
     /// # Errors
-    /// When something cannot be compiled. The program is interpreted then, and nothing more of it compiled.
+    /// When something cannot be compiled. The program is interpreted then, and nothing more of it compiled. A function that is
+    /// too large is interpreted itself, and what it calls is compiled all the same.
     pub fn compile(&self, program: &Inner, function: u32) -> Result<(), String> {
         let mut made = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         let code = match &mut *made {
@@ -234,7 +239,12 @@ impl Native {
                 }
                 let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
                 all.extend(places);
-                Ok(())
+                match size(program, function) <= LARGEST {
+                    true => Ok(()),
+                    false => Err(format!(
+                        "function {function} has more than {LARGEST} instructions"
+                    )),
+                }
             }
             Err(error) => {
                 code.failed = Some(error.to_string());
@@ -270,6 +280,11 @@ impl Drop for Code {
             ManuallyDrop::take(&mut self.module).free_memory()
         };
     }
+}
+
+/// How many instructions a function has.
+fn size(program: &Inner, function: u32) -> usize {
+    program.package.functions[function as usize].body.len()
 }
 
 fn machine() -> Result<OwnedTargetIsa, NoCode> {
@@ -313,6 +328,7 @@ impl Code {
             module: ManuallyDrop::new(module),
             outside,
             functions: BTreeMap::new(),
+            guards: BTreeMap::new(),
             trampolines: BTreeMap::new(),
             builder: FunctionBuilderContext::new(),
             failed: None,
@@ -370,6 +386,9 @@ impl Code {
             let id = self.module.declare_anonymous_function(&signature)?;
             self.functions.insert(*function, id);
             abis.push(abi);
+            if let Some(guard) = body::Guard::of(&program.package, &mut layouts, *function) {
+                self.guards.insert(*function, guard);
+            }
         }
         let mut instructions = Vec::with_capacity(batch.len());
         for function in &batch {
@@ -440,7 +459,7 @@ impl Code {
         Ok(made)
     }
 
-    /// The functions to be compiled with a function, itself first.
+    /// The functions to be compiled with a function, itself first unless it is too large.
     fn reachable(&self, program: &Inner, root: u32) -> Vec<u32> {
         let mut found = vec![root];
         let mut known = BTreeSet::from([root]);
@@ -451,12 +470,13 @@ impl Code {
                 let (Instr::Call { function, .. } | Instr::Closure { function, .. }) = instr else {
                     continue;
                 };
-                let small = program.package.functions[*function as usize].body.len() <= LARGEST;
+                let small = size(program, *function) <= LARGEST;
                 if small && !self.functions.contains_key(function) && known.insert(*function) {
                     found.push(*function);
                 }
             }
         }
+        found.retain(|function| size(program, *function) <= LARGEST);
         found
     }
 
@@ -476,6 +496,7 @@ impl Code {
                 layouts,
                 module,
                 functions: &self.functions,
+                guards: &self.guards,
                 outside: self.outside,
             },
             function,

@@ -5,6 +5,7 @@ mod build;
 mod containers;
 mod flow;
 mod hostile;
+mod large;
 mod limits;
 mod models;
 mod pinned;

@@ -350,6 +350,15 @@ impl Body<'_, '_> {
 
     /// The cell itself if it has one owner, else a copy.
     pub(super) fn make_unique(&mut self, cell: ir::Value) -> ir::Value {
+        self.make_unique_at(cell, None)
+    }
+
+    /// The cell itself if it has one owner, else a copy, which takes its place in memory.
+    pub(super) fn make_unique_at(
+        &mut self,
+        cell: ir::Value,
+        place: Option<(ir::Value, i32)>,
+    ) -> ir::Value {
         let flags = MemFlagsData::trusted();
         let address = self.b.ins().iadd(self.base, cell);
         let count = self.b.ins().load(types::I32, flags, address, 0);
@@ -368,6 +377,9 @@ impl Body<'_, '_> {
         let copy = copy.unwrap_or(cell);
         self.restore_fuel();
         self.end_if_ended(copy);
+        if let Some((address, offset)) = place {
+            self.store_cell(Cell::Half, copy, address, offset);
+        }
         self.b.ins().jump(on, &[copy.into()]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);

@@ -7,6 +7,7 @@ use cop_bytecode::{Op, TrapKind, Type, TypeId, UpdateOp, fuel};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
+use super::bounds::NOTHING;
 use super::paths::{Cell, Place};
 use super::scalars::{LENGTH, SEQUENCE};
 use super::{Body, NoCode};
@@ -435,20 +436,20 @@ impl Body<'_, '_> {
 
     fn arithmetic(&mut self, op: UpdateOp, a: ir::Value, b: ir::Value) -> ir::Value {
         match op {
-            UpdateOp::I64Add => self.add(a, b),
-            UpdateOp::I64Sub => self.sub(a, b),
-            UpdateOp::I64Mul => self.mul(a, b),
-            UpdateOp::I64Div => self.div(a, b),
-            UpdateOp::I64Rem => self.rem(a, b),
+            UpdateOp::I64Add => self.add(a, b, NOTHING),
+            UpdateOp::I64Sub => self.sub(a, b, NOTHING),
+            UpdateOp::I64Mul => self.mul(a, b, NOTHING),
+            UpdateOp::I64Div => self.div(a, b, NOTHING),
+            UpdateOp::I64Rem => self.rem(a, b, NOTHING),
             UpdateOp::I64AddWrap => self.b.ins().iadd(a, b),
             UpdateOp::I64SubWrap => self.b.ins().isub(a, b),
             UpdateOp::I64MulWrap => self.b.ins().imul(a, b),
             UpdateOp::I64And => self.b.ins().band(a, b),
             UpdateOp::I64Or => self.b.ins().bor(a, b),
             UpdateOp::I64Xor => self.b.ins().bxor(a, b),
-            UpdateOp::I64Shl => self.shift(Op::I64Shl, a, b),
-            UpdateOp::I64Shr => self.shift(Op::I64Shr, a, b),
-            UpdateOp::I64UShr => self.shift(Op::I64UShr, a, b),
+            UpdateOp::I64Shl => self.shift(Op::I64Shl, a, b, NOTHING),
+            UpdateOp::I64Shr => self.shift(Op::I64Shr, a, b, NOTHING),
+            UpdateOp::I64UShr => self.shift(Op::I64UShr, a, b, NOTHING),
             UpdateOp::F64Add => self.b.ins().fadd(a, b),
             UpdateOp::F64Sub => self.b.ins().fsub(a, b),
             UpdateOp::F64Mul => self.b.ins().fmul(a, b),

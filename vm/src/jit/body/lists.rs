@@ -5,6 +5,7 @@ use cop_bytecode::{Type, TypeId, UpdateOp};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
 
+use super::bounds::UNKNOWN;
 use super::scalars::{LENGTH, SEQUENCE};
 use super::{Body, NoCode};
 
@@ -62,10 +63,11 @@ impl Body<'_, '_> {
             let (left, right) = (self.slot(args[0]), self.slot(args[1]));
             let (place, ..) = self.walk(value, path, true)?;
             let cell = self.enter_cell(value, place, true);
-            let [left, right] = [left, right].map(|index| self.element(cell, index, stride));
-            let rows = [left, right].map(|at| self.load(&lay, at, SEQUENCE, &types));
-            self.store(&lay, &rows[1], left, SEQUENCE);
-            self.store(&lay, &rows[0], right, SEQUENCE);
+            let places = [left, right].map(|index| self.element(cell, index, stride, UNKNOWN));
+            let rows = places.map(|(at, offset)| self.load(&lay, at, offset, &types));
+            let [(left, of_left), (right, of_right)] = places;
+            self.store(&lay, &rows[1], left, of_left);
+            self.store(&lay, &rows[0], right, of_right);
             let whole = self.slots(value).to_vec();
             self.values.push(whole);
             return Ok(true);

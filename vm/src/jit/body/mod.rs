@@ -3,15 +3,18 @@
 //! Every value of the bytecode is a row of Cranelift values, one for each slot. Regions become blocks: what a region
 //! gives is the parameters of the block behind it, what a loop carries those of its head. Fuel is a variable.
 
+mod bounds;
 mod cells;
 mod closures;
 mod growing;
+mod guard;
 mod heap;
 mod lay;
 mod lists;
 mod paths;
 mod regions;
 mod scalars;
+mod select;
 mod tables;
 mod texts;
 
@@ -33,10 +36,13 @@ use cranelift_module::{FuncId, Module};
 
 use super::abi::{Abi, slot_types};
 use super::context::Context;
+use super::facts::{Facts, Sum};
 use super::{NoCode, Outside};
 use crate::compile::{Compiled, compile};
 use crate::program::Inner;
 
+use bounds::Row;
+pub use guard::Guard;
 use lay::{Lay, Refs};
 use regions::Region;
 
@@ -47,6 +53,8 @@ pub struct Surroundings<'a> {
     pub module: &'a mut JITModule,
     /// Functions that have machine code, or will.
     pub functions: &'a BTreeMap<u32, FuncId>,
+    /// Conditions under which a call of one of them ends at once.
+    pub guards: &'a BTreeMap<u32, Guard>,
     pub outside: Outside,
 }
 
@@ -78,6 +86,12 @@ pub fn translate(
         }
         range.1 += 1;
     }
+    let package = &around.program.package;
+    let results = |callee: u32| {
+        let callee = package.functions.get(callee as usize);
+        callee.map(Function::call_results)
+    };
+    let facts = Facts::of(function, around.layouts, &compiled.types, &results);
     let is_entry = around
         .program
         .package
@@ -111,6 +125,13 @@ pub fn translate(
         ended,
         at: 0,
         is_entry,
+        facts,
+        lengths: BTreeMap::new(),
+        lengths_log: Vec::new(),
+        inverted: BTreeMap::new(),
+        offsets: BTreeMap::new(),
+        rows: BTreeMap::new(),
+        rows_log: Vec::new(),
     };
     body.enter(&params, frame_cost)?;
     for (at, instr) in function.body.iter().enumerate() {
@@ -156,9 +177,23 @@ struct Body<'a, 'b> {
     ended: Block,
     at: u32,
     is_entry: bool,
+    facts: Facts,
+    /// Lengths of sequences that are at hand here.
+    lengths: BTreeMap<Sum, ir::Value>,
+    lengths_log: Vec<Sum>,
+    /// Truth values that are others turned round.
+    inverted: BTreeMap<ir::Value, ir::Value>,
+    /// Numbers that are another and a constant.
+    offsets: BTreeMap<ir::Value, (ir::Value, i64)>,
+    /// Elements that are sequences, by list and index: where they are and how long, as far as that was read.
+    rows: BTreeMap<(Value, Sum), Row>,
+    rows_log: Vec<(Value, Sum)>,
 }
 
 type Done = Result<(), NoCode>;
+
+/// Leaves fuel out, for a bench that wants to know what it costs.
+const UNMETERED: bool = cfg!(feature = "unmetered");
 
 impl<'a> Body<'a, '_> {
     /// The prologue: the values that everything uses, the charge of the first block, the frame, and a checkpoint.
@@ -173,7 +208,10 @@ impl<'a> Body<'a, '_> {
             self.values.push(params[next..next + width].to_vec());
             next += width;
         }
-        self.base = self.load_context(i64, offset_of!(Context, base));
+        // It never changes, so that nothing is loaded where nothing needs it.
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let base = offset_of!(Context, base) as i32;
+        self.base = self.b.ins().load(i64, flags, self.context, base);
         self.stack_left = self.b.ins().iadd_imm_s(params[2], -frame_cost);
         let charge = self.compiled.code.entry_charge as i64;
         let fuel = self.b.ins().iadd_imm_s(params[1], -charge);
@@ -235,7 +273,7 @@ impl<'a> Body<'a, '_> {
     }
 
     fn charge(&mut self, charge: u64) {
-        if charge > 0 {
+        if charge > 0 && !UNMETERED {
             let fuel = self.b.use_var(self.fuel);
             let left = self.b.ins().iadd_imm_s(fuel, -(charge as i64));
             self.b.def_var(self.fuel, left);
@@ -277,6 +315,8 @@ impl<'a> Body<'a, '_> {
         let site = self.b.ins().iconst(i64, kind << 32 | i64::from(self.at));
         let left = left.unwrap_or_else(|| self.b.ins().iconst(i64, 0));
         let right = right.unwrap_or_else(|| self.b.ins().iconst(i64, 0));
+        // Here, not where all ends meet: fuel would have to be in the same register at each of them.
+        self.save_fuel();
         self.b
             .ins()
             .jump(self.ended, &[site.into(), left.into(), right.into()]);
@@ -328,13 +368,11 @@ impl<'a> Body<'a, '_> {
         let site = b.ins().bor(at, function);
         let flags = MemFlagsData::trusted();
         let operands = offset_of!(Context, operands);
-        let fuel = b.use_var(self.fuel);
         for (value, offset) in [
             (kind, offset_of!(Context, kind)),
             (site, offset_of!(Context, site)),
             (left, operands),
             (right, operands + 8),
-            (fuel, offset_of!(Context, fuel)),
         ] {
             b.ins().store(flags, value, self.context, offset as i32);
         }
@@ -460,7 +498,13 @@ impl<'a> Body<'a, '_> {
                 }
             }
             _ => {
-                if !self.heap(instr)? {
+                // What some of them read is not at hand behind them: not all of it is read whichever way they go.
+                let read = self.read();
+                let done = self.heap(instr)?;
+                if !matches!(instr, Instr::Get { .. } | Instr::Set { .. }) {
+                    self.forget(read);
+                }
+                if !done {
                     self.outside(at, instr, defined)?;
                 }
             }
@@ -516,6 +560,15 @@ impl<'a> Body<'a, '_> {
         };
         let target = &self.around.program.package.functions[function as usize];
         let abi = Abi::of(self.around.layouts, target)?;
+        let slots = self.flat(args);
+        let slots = self.cast_all(&slots, &abi.params);
+        let guards = self.around.guards;
+        let spared = match guards.get(&function) {
+            Some(guard) if !abi.by_memory => {
+                self.unless_over(guard, target, &slots, &abi.results)?
+            }
+            _ => None,
+        };
         let mut all = vec![self.context, self.b.use_var(self.fuel), self.stack_left];
         let area = if abi.by_memory {
             let area = self.stack_area(abi.results.len());
@@ -524,8 +577,7 @@ impl<'a> Body<'a, '_> {
         } else {
             None
         };
-        let slots = self.flat(args);
-        all.extend(self.cast_all(&slots, &abi.params));
+        all.extend(slots);
         let callee = self.callee(id);
         let call = self.b.ins().call(callee, &all);
         let returned = self.b.inst_results(call).to_vec();
@@ -533,6 +585,10 @@ impl<'a> Body<'a, '_> {
         let results = match area {
             None => returned[1..].to_vec(),
             Some(area) => self.load_area(area, &abi.results),
+        };
+        let results = match spared {
+            Some(spared) => self.either_way(&spared, &results),
+            None => results,
         };
         self.define_rows(&results, defined)
     }

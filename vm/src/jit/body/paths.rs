@@ -7,7 +7,7 @@ use cop_bytecode::{TrapKind, Type, TypeId};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
-use super::scalars::SEQUENCE;
+use super::bounds::Check;
 use super::{Body, NoCode};
 use crate::shape::{self, PieceKind};
 
@@ -162,7 +162,7 @@ impl Body<'_, '_> {
         let mut variant = 0;
         let mut place = Place::Slots(0);
         let mut byte = false;
-        for step in path {
+        for (i, step) in path.iter().enumerate() {
             match *step {
                 Step::Field(field) => {
                     let (part, boxed) = self.part(ty, variant, field)?;
@@ -188,7 +188,7 @@ impl Body<'_, '_> {
                     self.trap_if(other, TrapKind::WrongVariant, Some(found), Some(wanted));
                 }
                 Step::Index(index) => {
-                    let cell = self.enter_cell(root, place, change);
+                    let (cell, length) = self.enter_sequence(root, path, i, place, change);
                     let index = self.slot(index);
                     let stride = match self.around.layouts.get(ty) {
                         Some(Type::List(item)) => {
@@ -200,8 +200,13 @@ impl Body<'_, '_> {
                             1
                         }
                     };
-                    let address = self.element(cell, index, stride);
-                    place = Place::Memory(address, SEQUENCE);
+                    let check = Check {
+                        length,
+                        inside: self.facts.inside(self.at, i),
+                        above: self.facts.above(self.at, i),
+                    };
+                    let (address, offset) = self.element(cell, index, stride, check);
+                    place = Place::Memory(address, offset);
                 }
                 Step::Key(key) => {
                     let cell = self.enter_cell(root, place, change);
@@ -233,10 +238,7 @@ impl Body<'_, '_> {
                 if !change {
                     return cell;
                 }
-                let unique = self.make_unique(cell);
-                // Mostly the same again, which costs less than to find out.
-                self.store_cell(Cell::Half, unique, address, offset);
-                unique
+                self.make_unique_at(cell, Some((address, offset)))
             }
         }
     }

@@ -6,7 +6,9 @@ use cop_bytecode::layout::{Body as LayoutBody, LayoutError};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, types};
 
-use super::{Body, Done};
+use super::bounds::Read;
+use super::select::Choice;
+use super::{Body, Done, UNMETERED};
 use crate::jit::NoCode;
 
 /// An open region.
@@ -15,9 +17,13 @@ pub(super) struct Region {
     /// The block behind it, with what the region gives as parameters.
     end: Block,
     results: Vec<TypeId>,
+    /// What had been read when it was opened.
+    read: Read,
 }
 
 enum Kind {
+    /// An `if` without jumps.
+    Choice(Choice),
     Block,
     /// The second arm.
     If(Block),
@@ -41,18 +47,37 @@ impl Body<'_, '_> {
                 self.charge_next();
             }
             Instr::If { condition, results } => {
+                let condition = self.condition(*condition);
+                if let Some(choice) = self.choice(condition, results)? {
+                    self.charge_choice(&choice);
+                    self.regions.push(Region {
+                        kind: Kind::Choice(choice),
+                        // Nothing goes there.
+                        end: self.ended,
+                        results: results.iter().map(|t| t.ty).collect(),
+                        read: self.read(),
+                    });
+                    return Ok(());
+                }
                 let (first, second) = (self.b.create_block(), self.b.create_block());
-                let condition = self.slot(*condition);
-                self.b.ins().brif(condition, first, &[], second, &[]);
+                match self.inverted.get(&condition) {
+                    Some(other) => self.b.ins().brif(*other, second, &[], first, &[]),
+                    None => self.b.ins().brif(condition, first, &[], second, &[]),
+                };
                 self.open(Kind::If(second), results)?;
                 self.begin(first);
                 self.charge_next();
             }
             Instr::Else => {
                 let region = self.regions.last_mut().ok_or(LayoutError::Unknown)?;
+                if let Kind::Choice(_) = region.kind {
+                    return Ok(());
+                }
+                let read = region.read;
                 let Kind::If(second) = std::mem::replace(&mut region.kind, Kind::Block) else {
                     return Err(LayoutError::Unknown.into());
                 };
+                self.forget(read);
                 self.begin(second);
                 self.charge_next();
             }
@@ -64,6 +89,8 @@ impl Body<'_, '_> {
                 };
                 let arm = *arms.get(*begun).ok_or(LayoutError::Unknown)?;
                 *begun += 1;
+                let read = region.read;
+                self.forget(read);
                 self.begin(arm);
                 self.charge_next();
             }
@@ -72,6 +99,7 @@ impl Body<'_, '_> {
                 params,
                 results,
             } => {
+                self.lengths_before(self.at);
                 let head = self.b.create_block();
                 let start = self.row(start, params)?;
                 self.b.ins().jump(head, &args(&start));
@@ -86,6 +114,7 @@ impl Body<'_, '_> {
                 start,
                 params,
             } => {
+                self.lengths_before(self.at);
                 let (from, limit) = (self.slot(*from), self.slot(*to));
                 let start = self.row(start, params)?;
                 let head = self.b.create_block();
@@ -103,6 +132,13 @@ impl Body<'_, '_> {
             }
             Instr::End => {
                 let region = self.regions.pop().ok_or(LayoutError::Unknown)?;
+                self.forget(region.read);
+                if let Kind::Choice(choice) = region.kind {
+                    let results = choice.results(self);
+                    self.values.extend(results);
+                    self.charge_next();
+                    return Ok(());
+                }
                 if let Kind::Loop(head) | Kind::For(head, ..) = region.kind {
                     self.b.seal_block(head);
                 }
@@ -120,6 +156,10 @@ impl Body<'_, '_> {
                 let at = self.region(*depth)?;
                 let (end, results) = (self.regions[at].end, self.regions[at].results.clone());
                 let row = self.row_of(values, results.into_iter())?;
+                if let Kind::Choice(choice) = &mut self.regions[at].kind {
+                    choice.give(row);
+                    return Ok(());
+                }
                 self.b.ins().jump(end, &args(&row));
             }
             Instr::Next { depth, values } => {
@@ -137,7 +177,13 @@ impl Body<'_, '_> {
                         let row = self.flat(values);
                         let row = self.like(&row, &wanted);
                         let turn = self.b.ins().iadd_imm_s(index, 1);
-                        let more = self.b.ins().icmp(IntCC::SignedLessThan, turn, limit);
+                        let more = match self.offsets.get(&limit) {
+                            // As good, and the limit need not be kept beside the number that it is one above.
+                            Some(&(below, 1)) => {
+                                self.b.ins().icmp(IntCC::SignedLessThan, index, below)
+                            }
+                            _ => self.b.ins().icmp(IntCC::SignedLessThan, turn, limit),
+                        };
                         let mut next = vec![BlockArg::Value(turn)];
                         next.extend(args(&row));
                         self.b.ins().brif(more, head, &next, end, &args(&row));
@@ -148,6 +194,14 @@ impl Body<'_, '_> {
             _ => return Err(LayoutError::Unknown.into()),
         }
         Ok(())
+    }
+
+    /// The condition of this `if`, as far as it is not known.
+    fn condition(&mut self, condition: Value) -> ir::Value {
+        match self.facts.decided(self.at) {
+            Some(truth) => self.b.ins().iconst(types::I64, i64::from(truth)),
+            None => self.slot(condition),
+        }
     }
 
     /// Goes on in a block that nothing else will lead to.
@@ -172,6 +226,7 @@ impl Body<'_, '_> {
             kind,
             end,
             results: results.iter().map(|t| t.ty).collect(),
+            read: self.read(),
         });
         Ok(())
     }
@@ -219,6 +274,9 @@ impl Body<'_, '_> {
 
     /// The head of a loop: its charge, and a checkpoint.
     fn head(&mut self) {
+        if UNMETERED {
+            return;
+        }
         self.charge_next();
         let fuel = self.b.use_var(self.fuel);
         let ask = self.around.outside.checkpoint;

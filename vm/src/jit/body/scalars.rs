@@ -7,6 +7,7 @@ use cop_bytecode::{Op, TrapKind};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
+use super::bounds::Check;
 use super::{Body, NoCode};
 
 impl Body<'_, '_> {
@@ -18,14 +19,16 @@ impl Body<'_, '_> {
         };
         let b = second.and_then(|s| s.first().copied()).unwrap_or(a);
         let result = match op {
-            Op::I64Add => self.add(a, b),
-            Op::I64Sub => self.sub(a, b),
-            Op::I64Mul => self.mul(a, b),
-            Op::I64Div => self.div(a, b),
-            Op::I64Rem => self.rem(a, b),
+            Op::I64Add => self.add_values(args, a, b),
+            Op::I64Sub => self.sub_values(args, a, b),
+            Op::I64Mul => self.mul(a, b, self.sure()),
+            Op::I64Div => self.div(a, b, self.sure()),
+            Op::I64Rem => self.rem(a, b, self.sure()),
             Op::I64Neg => {
-                let least = self.b.ins().icmp_imm_s(IntCC::Equal, a, i64::MIN);
-                self.trap_if(least, TrapKind::IntegerOverflow, Some(a), None);
+                if !self.facts.sure(self.at) {
+                    let least = self.b.ins().icmp_imm_s(IntCC::Equal, a, i64::MIN);
+                    self.trap_if(least, TrapKind::IntegerOverflow, Some(a), None);
+                }
                 self.b.ins().ineg(a)
             }
             Op::I64AddWrap => self.b.ins().iadd(a, b),
@@ -36,7 +39,7 @@ impl Body<'_, '_> {
             Op::I64Xor => self.b.ins().bxor(a, b),
             Op::I64Not => self.b.ins().bnot(a),
             Op::I64Shl | Op::I64Shr | Op::I64UShr | Op::I64RotateLeft | Op::I64RotateRight => {
-                self.shift(op, a, b)
+                self.shift(op, a, b, self.sure())
             }
             Op::I64Eq | Op::BoolEq => self.compare(IntCC::Equal, a, b),
             Op::I64Ne => self.compare(IntCC::NotEqual, a, b),
@@ -50,8 +53,10 @@ impl Body<'_, '_> {
             Op::I64LeadingZeros => self.b.ins().clz(a),
             Op::I64TrailingZeros => self.b.ins().ctz(a),
             Op::I64UDiv | Op::I64URem => {
-                let zero = self.b.ins().icmp_imm_s(IntCC::Equal, b, 0);
-                self.trap_if(zero, TrapKind::DivisionByZero, Some(a), None);
+                if !self.facts.sure(self.at) {
+                    let zero = self.b.ins().icmp_imm_s(IntCC::Equal, b, 0);
+                    self.trap_if(zero, TrapKind::DivisionByZero, Some(a), None);
+                }
                 match op {
                     Op::I64UDiv => self.b.ins().udiv(a, b),
                     _ => self.b.ins().urem(a, b),
@@ -108,14 +113,25 @@ impl Body<'_, '_> {
                 self.cast(bits, types::F64)
             }
 
-            Op::BoolNot => self.b.ins().bxor_imm_s(a, 1),
+            Op::BoolNot => {
+                let not = self.b.ins().bxor_imm_s(a, 1);
+                self.inverted.insert(not, a);
+                not
+            }
             Op::CharCode => a,
-            Op::StringLen | Op::BytesLen | Op::ListLen => self.length(a),
+            Op::StringLen | Op::BytesLen | Op::ListLen => self.length_of(args[0]),
             Op::StringByteAt => {
-                let address = self.element(a, b, 1);
+                let length = self.length_of(args[0]);
+                let inside = self.facts.sure(self.at);
+                let check = Check {
+                    length: Some(length),
+                    inside,
+                    above: inside,
+                };
+                let (address, offset) = self.element(a, b, 1, check);
                 self.b
                     .ins()
-                    .uload8(types::I64, MemFlagsData::trusted(), address, SEQUENCE)
+                    .uload8(types::I64, MemFlagsData::trusted(), address, offset)
             }
             _ => return Ok(false),
         };
@@ -137,88 +153,11 @@ impl Body<'_, '_> {
         self.widen(truth)
     }
 
-    pub(super) fn add(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
-        let (sum, over) = self.b.ins().sadd_overflow(a, b);
-        self.trap_if(over, TrapKind::IntegerOverflow, Some(a), Some(b));
-        sum
-    }
-
-    pub(super) fn sub(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
-        let (difference, over) = self.b.ins().ssub_overflow(a, b);
-        self.trap_if(over, TrapKind::IntegerOverflow, Some(a), Some(b));
-        difference
-    }
-
-    pub(super) fn mul(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
-        let (product, over) = self.b.ins().smul_overflow(a, b);
-        self.trap_if(over, TrapKind::IntegerOverflow, Some(a), Some(b));
-        product
-    }
-
-    pub(super) fn div(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
-        let zero = self.b.ins().icmp_imm_s(IntCC::Equal, b, 0);
-        self.trap_if(zero, TrapKind::DivisionByZero, Some(a), None);
-        let least = self.b.ins().icmp_imm_s(IntCC::Equal, a, i64::MIN);
-        let minus = self.b.ins().icmp_imm_s(IntCC::Equal, b, -1);
-        let over = self.b.ins().band(least, minus);
-        self.trap_if(over, TrapKind::IntegerOverflow, Some(a), Some(b));
-        self.b.ins().sdiv(a, b)
-    }
-
-    pub(super) fn rem(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
-        let zero = self.b.ins().icmp_imm_s(IntCC::Equal, b, 0);
-        self.trap_if(zero, TrapKind::DivisionByZero, Some(a), None);
-        // Of a division by -1 nothing ever remains; the machine would not survive that of the least number.
-        self.b.ins().srem(a, b)
-    }
-
-    pub(super) fn shift(&mut self, op: Op, a: ir::Value, by: ir::Value) -> ir::Value {
-        let far = self.b.ins().icmp_imm_s(IntCC::UnsignedGreaterThan, by, 63);
-        self.trap_if(far, TrapKind::ShiftOutOfRange, Some(by), None);
-        match op {
-            Op::I64Shl => self.b.ins().ishl(a, by),
-            Op::I64Shr => self.b.ins().sshr(a, by),
-            Op::I64UShr => self.b.ins().ushr(a, by),
-            Op::I64RotateLeft => self.b.ins().rotl(a, by),
-            _ => self.b.ins().rotr(a, by),
-        }
-    }
-
     fn canonical_bits(&mut self, float: ir::Value) -> ir::Value {
         let bits = self.cast(float, types::I64);
         let nan = self.b.ins().fcmp(FloatCC::Unordered, float, float);
         let canonical = self.b.ins().iconst(types::I64, NAN_BITS as i64);
         self.b.ins().select(nan, canonical, bits)
-    }
-
-    /// The length of a sequence.
-    pub(super) fn length(&mut self, cell: ir::Value) -> ir::Value {
-        let address = self.b.ins().iadd(self.base, cell);
-        self.b
-            .ins()
-            .uload32(MemFlagsData::trusted(), address, LENGTH)
-    }
-
-    /// The address of an element of a sequence, from which [`SEQUENCE`] is to be added; traps outside.
-    pub(super) fn element(&mut self, cell: ir::Value, index: ir::Value, stride: u32) -> ir::Value {
-        let start = self.b.ins().iadd(self.base, cell);
-        let flags = MemFlagsData::trusted();
-        let length = self.b.ins().uload32(flags, start, LENGTH);
-        let outside = self
-            .b
-            .ins()
-            .icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
-        self.trap_if(
-            outside,
-            TrapKind::IndexOutOfBounds,
-            Some(index),
-            Some(length),
-        );
-        let offset = match stride {
-            1 => index,
-            _ => self.b.ins().imul_imm_s(index, i64::from(stride)),
-        };
-        self.b.ins().iadd(start, offset)
     }
 }
 
