@@ -135,6 +135,12 @@ impl<'a> Pass<'a> {
 
     /// Defines the next value.
     pub(super) fn define_state(&mut self, ty: TypeId, state: State) -> Check {
+        let slots = self.layouts.ready(ty).map_or(0, |l| l.slots.len() as u32);
+        self.define_slots(ty, state, slots)
+    }
+
+    /// Defines the next value, which takes so many slots.
+    pub(super) fn define_slots(&mut self, ty: TypeId, state: State, slots: u32) -> Check {
         if self.values.len() >= limits::VALUES {
             let text = format!("more than {} values", limits::VALUES);
             return fault(Rule::Limit, text);
@@ -149,7 +155,7 @@ impl<'a> Pass<'a> {
             visible: true,
             state,
         });
-        self.slots += self.layouts.ready(ty).map_or(0, |l| l.slots.len() as u32);
+        self.slots += slots;
         self.most_slots = self.most_slots.max(self.slots);
         Ok(())
     }

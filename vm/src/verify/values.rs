@@ -381,15 +381,17 @@ impl Pass<'_> {
 
     /// Defines the next value of a type: copy, or owned with these flags.
     pub(super) fn define(&mut self, ty: TypeId, unique: u64) -> Check {
-        if self.is_copy(ty) {
-            return self.define_state(ty, State::Copy);
+        let layout = self.layouts.ready(ty);
+        let slots = layout.map_or(0, |l| l.slots.len() as u32);
+        if layout.is_some_and(|l| l.copy) {
+            return self.define_slots(ty, State::Copy, slots);
         }
         let owned = Owned {
             live: true,
             unique: unique & reference_slots(self.layouts, ty),
             hole: None,
         };
-        self.define_state(ty, State::Owned(owned))
+        self.define_slots(ty, State::Owned(owned), slots)
     }
 
     /// Defines the next value as a parameter of the function.
