@@ -657,22 +657,15 @@ impl Builder {
         match parts {
             Opened::Local(local) => self.take(*local),
             Opened::Value { ty, variant, parts } => {
-                let parts: Vec<Value> = parts.iter().map(|p| self.rebuild(p)).collect();
+                let parts = parts.iter().map(|p| self.rebuild(p)).collect();
                 self.new_value(*ty, *variant, parts)
             }
         }
     }
 
     /// Builds a value of its parts.
-    pub fn new_value(&mut self, ty: TypeId, variant: u32, parts: Vec<Value>) -> Value {
-        self.emit_value(
-            Instr::New {
-                ty,
-                variant,
-                parts: parts.into(),
-            },
-            ty,
-        )
+    pub fn new_value(&mut self, ty: TypeId, variant: u32, parts: Values) -> Value {
+        self.emit_value(Instr::New { ty, variant, parts }, ty)
     }
 
     /// Leaves the region with `value`. What was bound inside is dropped.
@@ -751,11 +744,9 @@ impl Builder {
         let open_lends = self.lends.clone();
         self.close_lends(0, layouts);
         self.drop_all_but(|l| kept.contains(l));
-        let mut values = vec![value];
+        let mut values = Values::from([value]);
         values.extend(kept.iter().map(|l| self.value(*l)));
-        self.push(Instr::Ret {
-            values: values.into(),
-        });
+        self.push(Instr::Ret { values });
         self.lends = open_lends;
         self.dead = true;
     }
@@ -815,8 +806,7 @@ impl Builder {
         if counting {
             changed.clone_from(&region.carried);
         }
-        let mut types: Vec<TypeId> = Vec::with_capacity(changed.len() + 1);
-        types.extend(region.result);
+        let mut types: Vec<TypeId> = region.result.into_iter().collect();
         for local in &changed {
             types.push(match region.exits.first() {
                 Some(id) => self.pending[*id]

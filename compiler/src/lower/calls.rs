@@ -141,7 +141,7 @@ impl<'p> FnLowerer<'_, 'p> {
                 opened.push(self.open_place(place, alone));
             }
         }
-        let mut values = Vec::with_capacity(ready.len());
+        let mut values = Values::new();
         let mut next = 0;
         let mut written = vec![];
         for (r, mode) in ready.iter().zip(modes) {
@@ -170,7 +170,7 @@ impl<'p> FnLowerer<'_, 'p> {
         // The result is defined first, then what `inout` arguments became.
         let first = self
             .b
-            .emit_value(instr(values.into(), written.len() as u32), result);
+            .emit_value(instr(values, written.len() as u32), result);
         let results: Vec<Value> = written.iter().map(|(_, ty)| self.b.define(*ty)).collect();
         // The result is held before anything else happens, so that it is dropped on every way out.
         let got = self.fresh(first, result);

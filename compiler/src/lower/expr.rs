@@ -151,7 +151,7 @@ impl FnLowerer<'_, '_> {
             return Val::Unit;
         }
         let ty = self.ty(ty);
-        let parts: Vec<Value> = parts.into_iter().map(|v| self.consume(v)).collect();
+        let parts = parts.into_iter().map(|v| self.consume(v)).collect();
         let value = self.b.new_value(ty, variant, parts);
         self.fresh(value, ty)
     }

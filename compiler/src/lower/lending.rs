@@ -22,7 +22,7 @@ impl FnLowerer<'_, '_> {
         let ty = super::builder::path_type(&mut self.cx.layouts, root_ty, &path);
         let copied = self.is_copy(ty) || used.is_none_or(|used| Self::mentions(used, root));
         let part = self.b.hidden();
-        self.lend_part(root, path, part, copied);
+        self.lend_part(root, path.to_vec(), part, copied);
         // The keys stay alive as long as the lend; they are dropped with the region that holds them.
         let _ = keys;
         part

@@ -230,7 +230,7 @@ impl FnLowerer<'_, '_> {
             .into_iter()
             .map(|v| self.own_ref(v, root))
             .collect();
-        let parts: Vec<Value> = parts.into_iter().map(|p| self.consume(p)).collect();
+        let parts = parts.into_iter().map(|p| self.consume(p)).collect();
         let pair = self.b.new_value(ty, 0, parts);
         let pair = self.fresh(pair, ty);
         self.bind_pattern(pattern, pair);

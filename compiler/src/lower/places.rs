@@ -5,7 +5,7 @@ use super::function::{FnLowerer, Val};
 use super::liveness;
 use crate::hir::{Arg, BinaryOp, Expr, ExprKind, LocalId, Place, StepKind, Ty};
 use cop_bytecode::table::Kind;
-use cop_bytecode::{Instr, Step, TypeId, UpdateOp, Value};
+use cop_bytecode::{Instr, Path, Step, TypeId, UpdateOp, Value};
 
 /// A place whose indices have values.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Prepared {
     /// The variable.
     pub root: LocalId,
     /// The path.
-    pub path: Vec<Step>,
+    pub path: Path,
     /// Keys in the path, to be released after use.
     pub keys: Vec<Val>,
 }
@@ -23,7 +23,7 @@ impl Prepared {
     pub fn variable(root: LocalId) -> Prepared {
         Prepared {
             root,
-            path: vec![],
+            path: Path::new(),
             keys: vec![],
         }
     }
@@ -41,7 +41,7 @@ pub(super) struct Part {
 /// A value read through a path: where it begins.
 struct Chain {
     base: Val,
-    path: Vec<Step>,
+    path: Path,
     keys: Vec<Val>,
 }
 
@@ -57,7 +57,7 @@ impl FnLowerer<'_, '_> {
         let got = self.b.emit_value(
             Instr::Get {
                 value,
-                path: chain.path.into(),
+                path: chain.path,
             },
             ty,
         );
@@ -111,7 +111,7 @@ impl FnLowerer<'_, '_> {
             }
             _ => Chain {
                 base: self.expr(e),
-                path: vec![],
+                path: Path::new(),
                 keys: vec![],
             },
         }
@@ -276,7 +276,7 @@ impl FnLowerer<'_, '_> {
             let ty = self.b.type_of(root);
             let instr = Instr::Set {
                 value: root,
-                path: prepared.path.clone().into(),
+                path: prepared.path.clone(),
                 new,
             };
             let root = self.b.emit_value(instr, ty);
@@ -345,7 +345,7 @@ impl FnLowerer<'_, '_> {
             let got = self.b.emit_value(
                 Instr::Get {
                     value,
-                    path: place.path.clone().into(),
+                    path: place.path.clone(),
                 },
                 ty,
             );
@@ -364,7 +364,7 @@ impl FnLowerer<'_, '_> {
         let root_ty = self.b.type_of(root);
         let instr = Instr::Take {
             value: root,
-            path: place.path.clone().into(),
+            path: place.path.clone(),
         };
         let defined = self.b.emit_values(instr, &[ty, root_ty]);
         self.b.bind(place.root, defined[1], true);
@@ -389,17 +389,9 @@ impl FnLowerer<'_, '_> {
         let value = self.b.value(place.root);
         let ty = self.b.type_of(value);
         let instr = if part.taken {
-            Instr::Put {
-                value,
-                path: path.into(),
-                new,
-            }
+            Instr::Put { value, path, new }
         } else {
-            Instr::Set {
-                value,
-                path: path.into(),
-                new,
-            }
+            Instr::Set { value, path, new }
         };
         let value = self.b.emit_value(instr, ty);
         let owned = !self.is_copy(ty);
