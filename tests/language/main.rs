@@ -17,6 +17,7 @@ mod programs;
 mod run;
 mod runs;
 mod section;
+mod tight;
 mod unicode;
 
 mod model;

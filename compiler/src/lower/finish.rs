@@ -34,6 +34,9 @@ pub(super) fn finish(
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
     let mut known = Known::new(written.layouts);
+    let empty = |constant: &Constant| matches!(constant, Constant::String(text) if text.is_empty());
+    let empty = written.constants.iter().position(empty);
+    known.empty_text = empty.map(|index| index as u32);
     let mut drafts = written.functions;
     let roots: Vec<u32> = entries.iter().map(|e| e.function).collect();
     middle::run(&mut drafts, &mut known, &roots, last);

@@ -2,7 +2,7 @@
 
 use super::function::{FnLowerer, Val};
 use super::liveness;
-use crate::hir::{Arg, Expr, ExprKind, LocalId, Pattern, TraitFnRef, Ty, Walk};
+use crate::hir::{Arg, Expr, ExprKind, LocalId, Pattern, PatternKind, TraitFnRef, Ty, Walk};
 use cop_bytecode::{Instr, Op, Step, Value};
 
 impl FnLowerer<'_, '_> {
@@ -65,9 +65,13 @@ impl FnLowerer<'_, '_> {
     pub fn for_loop(&mut self, pattern: &Pattern, value: &Expr, how: &Walk, body: &Expr) -> Val {
         match how {
             Walk::Range => self.for_range(pattern, value, body),
-            Walk::List | Walk::Bytes => {
-                self.for_sequence(pattern, value, body, matches!(how, Walk::List))
-            }
+            Walk::List => match self.enumerated(pattern, value) {
+                Some((list, number, item)) => {
+                    self.for_sequence(item, Some(number), list, body, Op::ListLen)
+                }
+                None => self.for_sequence(pattern, None, value, body, Op::ListLen),
+            },
+            Walk::Bytes => self.for_sequence(pattern, None, value, body, Op::BytesLen),
             Walk::Map | Walk::Set => self.for_table(pattern, value, body, matches!(how, Walk::Map)),
             Walk::Iterator(next) => self.for_iterator(pattern, value, next, body),
         }
@@ -99,14 +103,42 @@ impl FnLowerer<'_, '_> {
         }
     }
 
-    fn for_sequence(&mut self, pattern: &Pattern, value: &Expr, body: &Expr, list: bool) -> Val {
+    /// `for (i, x) in xs.enumerate()` walks `xs`: the list, and the patterns for places and elements.
+    fn enumerated<'e>(
+        &self,
+        pattern: &'e Pattern,
+        value: &'e Expr,
+    ) -> Option<(&'e Expr, &'e Pattern, &'e Pattern)> {
+        let ExprKind::Call(callee, args) = &value.kind else {
+            return None;
+        };
+        let PatternKind::Tuple(parts) = &pattern.kind else {
+            return None;
+        };
+        let ([Arg::Value(list)], [number, item]) = (&args[..], &parts[..]) else {
+            return None;
+        };
+        let function = self.cx.function(callee.id);
+        let module = &self.cx.program.modules[function.module as usize];
+        let is_it = module.is_std && &*module.path == "core/list";
+        (is_it && &*function.name == "List.enumerate").then_some((list, number, item))
+    }
+
+    /// Walks a list or bytes, whose length `op` tells; `number` is bound to the place of each element.
+    fn for_sequence(
+        &mut self,
+        pattern: &Pattern,
+        number: Option<&Pattern>,
+        value: &Expr,
+        body: &Expr,
+        op: Op,
+    ) -> Val {
         let walked = self.walked(value, body);
         if self.b.dead {
             return Val::Unit;
         }
         let int = self.int();
         let seq = self.look(walked);
-        let op = if list { Op::ListLen } else { Op::BytesLen };
         let from = self.b.emit_value(Instr::ConstI64(0), int);
         let to = self.b.emit_value(
             Instr::Op {
@@ -128,6 +160,9 @@ impl FnLowerer<'_, '_> {
             },
             item,
         );
+        if let Some(number) = number {
+            self.bind_pattern(number, Val::Copy(index));
+        }
         self.bind_item(pattern, got, walked);
         self.turn(region, body);
         self.b.close(&mut self.cx.layouts);
@@ -219,7 +254,7 @@ impl FnLowerer<'_, '_> {
 
     /// Binds key and value of a map's entry, without building the pair if the pattern takes it apart.
     fn bind_pair(&mut self, pattern: &Pattern, key: Value, value: Value, walked: Val) {
-        if let crate::hir::PatternKind::Tuple(parts) = &pattern.kind {
+        if let PatternKind::Tuple(parts) = &pattern.kind {
             self.bind_item(&parts[0], key, walked);
             self.bind_item(&parts[1], value, walked);
             return;

@@ -369,6 +369,8 @@ pub struct Known {
     pub(super) unique: super::unique::Room,
     /// Likewise; of the function at hand while a pass looks at it.
     pub(super) flow: super::flow::Flow,
+    /// The constant `""`, if the program has it.
+    pub empty_text: Option<u32>,
     facts: Vec<Option<Facts>>,
     params: Vec<Vec<Param>>,
 }
@@ -381,6 +383,7 @@ impl Known {
             layouts,
             unique: Default::default(),
             flow: Default::default(),
+            empty_text: None,
             params: vec![],
         }
     }

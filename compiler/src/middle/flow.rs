@@ -149,6 +149,16 @@ impl Flow {
         }
     }
 
+    /// The arm that an instruction stands in, or [`BODY`].
+    pub fn arm(&self, position: usize) -> u32 {
+        self.places[position].arm
+    }
+
+    /// If an instruction opens a region, its end.
+    pub fn close(&self, position: usize) -> usize {
+        self.places[position].close as usize
+    }
+
     /// What ends the arm that an instruction stands in.
     pub fn terminator(&self, position: u32) -> u32 {
         match self.places[position as usize].arm {

@@ -8,11 +8,13 @@ pub mod draft;
 mod flow;
 mod hoist;
 mod inline;
+mod inplace;
 mod lambdas;
 mod modes;
 mod owners;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod unique;
 
 use draft::{Draft, Known};
@@ -48,6 +50,16 @@ const PASSES: &[(&str, &str, Pass)] = &[
         "drops",
         "values are dropped right behind their last use",
         Pass::Each(owners::drops),
+    ),
+    (
+        "texts",
+        "texts made only to be appended are made where they go; bytes made only to look at a text are not made",
+        Pass::Each(texts::run),
+    ),
+    (
+        "inplace",
+        "what is read, changed and written back is changed in place",
+        Pass::Each(inplace::run),
     ),
     (
         "modes",

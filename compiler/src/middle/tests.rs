@@ -207,3 +207,81 @@ fn texts_are_joined_in_place() {
     };
     assert_eq!(count(&functions(text), joined), 0);
 }
+
+#[test]
+fn what_is_only_appended_is_put_together_where_it_goes() {
+    let text = "fn rows(names: List[String], mut out: String) {
+        for (i, name) in names.enumerate() { out = out + \"<td>${i}: ${name[1..name.len()]}</td>\" }
+    }
+    fn main(args: List[String]) {
+        let mut out = \"\"
+        rows(args, mut out)
+        print(out)
+    }";
+    let found = functions(text);
+    let appends = |i: &Instr| {
+        matches!(
+            i,
+            Instr::Update {
+                op: cop_bytecode::UpdateOp::TextAppendI64,
+                ..
+            }
+        )
+    };
+    let rows = found.iter().find(|(_, f)| f.body.iter().any(appends));
+    let mut inner = innermost(&rows.expect("numbers are appended").1);
+    inner.retain(|turn| turn.iter().any(appends));
+    assert_eq!(inner.len(), 1);
+    let made = |i: &Instr| {
+        matches!(
+            i,
+            Instr::New { .. }
+                | Instr::Op {
+                    op: cop_bytecode::Op::StringSlice,
+                    ..
+                }
+        )
+    };
+    let copied = |i: &Instr| matches!(i, Instr::Unique { .. } | Instr::Dup(_));
+    for turn in &inner {
+        assert!(!turn.iter().any(|i| made(i) || copied(i)), "{turn:?}");
+    }
+}
+
+#[test]
+fn bytes_that_are_only_read_are_read_from_the_text() {
+    let copies = |i: &Instr| {
+        matches!(
+            i,
+            Instr::Op {
+                op: cop_bytecode::Op::StringToBytes,
+                ..
+            }
+        )
+    };
+    let read = "fn commas(text: String) -> Int {
+        let bytes = text.bytes()
+        let mut n = 0
+        for i in 0..bytes.len() { if bytes[i] == b',' { n += 1 } }
+        n
+    }
+    fn main(args: List[String]) { print(\"${commas(args[0])}\") }";
+    assert_eq!(count(&functions(read), copies), 0);
+    let kept = "fn main(args: List[String]) {
+        let mut all: List[Bytes] = []
+        for arg in args { all.push(arg.bytes()) }
+        print(\"${all.len()}\")
+    }";
+    assert_eq!(count(&functions(kept), copies), 1);
+}
+
+#[test]
+fn what_is_read_changed_and_written_back_is_changed_in_place() {
+    let text = "fn main(args: List[String]) {
+        let mut counts: Map[String, Int] = [:]
+        for arg in args { counts.update(arg, 0, |mut n| { n += 1 }) }
+        print(\"${counts.len()}\")
+    }";
+    let sets = |i: &Instr| matches!(i, Instr::Set { .. });
+    assert_eq!(count(&functions(text), sets), 0);
+}
