@@ -12,6 +12,18 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// What a process that has ended left.
+    pub fn of(output: std::process::Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
+        Ran {
+            status: output.status.code(),
+            output: text(output.stdout),
+            errors: text(output.stderr),
+        }
+    }
+}
+
+impl Ran {
     /// The one JSON object on standard output; nothing else may be there, nor on standard error.
     pub fn json(&self) -> serde_json::Value {
         assert_eq!(self.errors, "", "{self:?}");
@@ -75,13 +87,7 @@ pub fn copc(folder: &Path, arguments: &[&str]) -> Ran {
 
 /// Runs it to its end.
 pub fn ran(mut command: Command) -> Ran {
-    let output = command.output().expect("copc runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is text");
-    Ran {
-        status: output.status.code(),
-        output: text(output.stdout),
-        errors: text(output.stderr),
-    }
+    Ran::of(command.output().expect("copc runs"))
 }
 
 /// A folder with these files, by path.

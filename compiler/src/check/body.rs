@@ -347,6 +347,9 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn check_function(&mut self, id: FnId) {
+        if self.has_enough() {
+            return;
+        }
         let info = &self.fns[id.index()];
         let source = info.source;
         let scope = info.scope.clone();
@@ -401,7 +404,7 @@ impl<'a> Checker<'a> {
         if self.is_own(info_module) && !evaluated && is_good {
             let mut foreseen = foresee::traps(self, &body);
             foreseen.extend(copies::copies(self, &body, id));
-            self.diagnostics.extend(foreseen);
+            foreseen.into_iter().for_each(|found| self.report(found));
         }
         self.program.fns[id.index()].body = FnBody::Body(Rc::new(body));
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ast::{Import, ImportName, ImportWhat, Item, Name};
+use indexmap::IndexSet;
 
 impl<'a> Checker<'a> {
     /// Fills the prelude: the core but for what it shares with `std` only.
@@ -157,7 +158,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn gather_variants(&mut self, module: usize) {
-        let enums: Vec<AdtId> = self.scopes[module]
+        let enums: IndexSet<AdtId, FxBuildHasher> = self.scopes[module]
             .types
             .values()
             .filter_map(|entry| self.enum_behind(module, entry.item))
@@ -172,9 +173,7 @@ impl<'a> Checker<'a> {
                     .entry(variant.name.text.clone())
                     .or_default();
                 let pair = (id, index as u32);
-                if !found.contains(&pair) {
-                    found.push(pair);
-                }
+                found.push(pair);
                 if self.loaded[module].is_core {
                     let core = self
                         .core
@@ -186,7 +185,7 @@ impl<'a> Checker<'a> {
                         .types
                         .values()
                         .any(|entry| entry.item == TypeItem::Adt(id));
-                    if public && !core.contains(&pair) {
+                    if public {
                         core.push(pair);
                     }
                 }

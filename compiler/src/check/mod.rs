@@ -201,6 +201,9 @@ struct Checker<'a> {
     /// Constants that are being checked, the innermost last.
     const_stack: Vec<ConstId>,
     diagnostics: Vec<Diagnostic>,
+    /// How many of them are errors, and warnings.
+    errors: usize,
+    warnings: usize,
     /// Bodies of the library are checked whether or not they are needed.
     whole_library: bool,
     /// What of the library is needed.
@@ -472,17 +475,33 @@ impl<'a> Checker<'a> {
             written_aliases: Vec::new(),
             const_stack: Vec::new(),
             diagnostics: Vec::new(),
+            errors: 0,
+            warnings: 0,
             whole_library: false,
             reach: library::Reach::default(),
         }
     }
 
     fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(is_error)
+        self.errors > 0
     }
 
+    /// Notes a message, unless there are more than anybody reads.
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        let (count, most) = match is_error(&diagnostic) {
+            true => (&mut self.errors, Diagnostics::KEPT),
+            // Some of them are left out later.
+            false => (&mut self.warnings, 10 * Diagnostics::KEPT),
+        };
+        if *count < most {
+            *count += 1;
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Whether so many errors were found that what follows is of no interest.
+    fn has_enough(&self) -> bool {
+        self.errors >= Diagnostics::KEPT
     }
 
     /// The names that a module has without importing them.

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-/// Pairs of letters that one compilation compares at most.
+/// Pairs of letters that one compilation compares at most; each name that is looked at counts as one more.
 const LETTER_PAIRS: usize = 10_000_000;
 
 thread_local! {
@@ -39,6 +39,7 @@ pub(crate) fn nearest<'n>(
     };
     known
         .into_iter()
+        .take_while(|_| afford(1))
         .filter(|name| *name != wrong && name.len().abs_diff(wrong.len()) <= limit + 2)
         .take_while(|name| afford(name.len().min(MOST_LETTERS) * wrong.len().min(MOST_LETTERS)))
         .map(|name| (distance(wrong, name, limit), name))

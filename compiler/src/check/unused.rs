@@ -56,7 +56,7 @@ impl Checker<'_> {
                 ));
             }
         }
-        self.diagnostics.extend(out);
+        out.into_iter().for_each(|found| self.report(found));
     }
 }
 

@@ -38,11 +38,15 @@ use brackets::Open;
 use comments::DocLines;
 use literal::{Fault, Literal};
 use logos::Logos;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Brackets and `${` may be nested this deep.
 pub const MAX_NESTING: usize = 128;
+
+/// A file has at most so many tokens: with more it is data, and each takes far more room than its text.
+pub const MAX_TOKENS: usize = 500_000;
 
 /// Errors are explained by looking at most this many bytes back and ahead in a line, so that reading stays linear.
 const MAX_LOOK: usize = 256;
@@ -101,8 +105,10 @@ struct Scanner<'s> {
     anchored: bool,
     /// Pairs of a `{` and a `}` in different columns: one of them may be the wrong partner.
     crooked: Vec<(usize, usize)>,
-    /// The byte at which each line starts, from the one on in which reading starts.
-    line_starts: Vec<usize>,
+    /// The byte at which a line starts, and one in that line up to which there is no other.
+    line: Cell<(usize, usize)>,
+    /// The bytes at which lines start, for those who look back.
+    line_starts: OnceCell<Vec<usize>>,
     /// Bodies are left out.
     outline: Option<outline::Outline>,
     /// The texts of strings, in order: in them, direction marks can be written as escapes.
@@ -117,7 +123,8 @@ impl<'s> Scanner<'s> {
     /// For what stands behind the first `start` bytes, which have been looked at before.
     fn behind(file: FileId, text: &'s str, start: usize, anchored: bool) -> Self {
         let out = Lexed {
-            tokens: Vec::with_capacity((text.len() - start) / 4),
+            // Room that is asked for and not used costs nothing, and having to move does.
+            tokens: Vec::with_capacity(((text.len() - start) / 2).min(MAX_TOKENS)),
             docs: BTreeMap::new(),
             module_docs: None,
             mended: Vec::new(),
@@ -138,11 +145,8 @@ impl<'s> Scanner<'s> {
             unbalanced: false,
             anchored,
             crooked: Vec::new(),
-            line_starts: std::iter::once(text[..start].rfind('\n').map_or(0, |at| at + 1))
-                .chain(
-                    memchr::memchr_iter(b'\n', &text.as_bytes()[start..]).map(|at| start + at + 1),
-                )
-                .collect(),
+            line: Cell::new((text[..start].rfind('\n').map_or(0, |at| at + 1), start)),
+            line_starts: OnceCell::new(),
             outline: None,
             string_texts: Vec::new(),
         }
@@ -164,6 +168,9 @@ impl<'s> Scanner<'s> {
                 self.out.cut = true;
             }
             let span = self.logos.span();
+            if self.out.tokens.len() >= MAX_TOKENS {
+                self.too_many_tokens(span.clone());
+            }
             match token {
                 Ok(token) => self.token(token, span),
                 Err(()) => self.unknown_character(span),
@@ -181,13 +188,36 @@ impl<'s> Scanner<'s> {
         (self.out, self.unbalanced)
     }
 
+    fn too_many_tokens(&mut self, span: Range<usize>) {
+        let error = Diagnostic::error("E0113", "the file has more than 500,000 words and signs")
+            .at(self.span(span), "what follows is not read")
+            .help("divide it into several modules, or read data when the program runs");
+        self.out.found.push(error);
+        self.out.cut = true;
+    }
+
     fn span(&self, range: Range<usize>) -> Span {
         Span::new(self.file, range.start, range.end)
     }
 
-    /// The byte at which the line of a byte starts.
+    /// The byte at which the line of a byte starts. Mostly the bytes asked about come one behind the other, and each is looked
+    /// at once.
     fn line_start(&self, at: usize) -> usize {
-        self.line_starts[self.line_starts.partition_point(|&start| start <= at) - 1]
+        let (start, end) = self.line.get();
+        if at >= end {
+            let next = memchr::memrchr(b'\n', &self.text.as_bytes()[end..at]);
+            let start = next.map_or(start, |size| end + size + 1);
+            self.line.set((start, at));
+            return start;
+        }
+        if at >= start {
+            return start;
+        }
+        let starts = self.line_starts.get_or_init(|| {
+            let breaks = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            std::iter::once(0).chain(breaks.map(|at| at + 1)).collect()
+        });
+        starts[starts.partition_point(|&start| start <= at) - 1]
     }
 
     /// The blanks at the start of the line of a byte.
@@ -255,7 +285,8 @@ impl<'s> Scanner<'s> {
 
     /// Adds a token, after the line break before it if that counts.
     fn push(&mut self, token: Token, span: Range<usize>) {
-        if let Some(line_break) = self.line_break.take()
+        if self.line_break.is_some()
+            && let Some(line_break) = self.line_break.take()
             && let Some((_, before, end)) = self.out.tokens.last()
             && before.ends()
         {
@@ -270,7 +301,9 @@ impl<'s> Scanner<'s> {
                 self.torn_line(&token, end, span.clone());
             }
         }
-        if let Some(lines) = self.doc.take() {
+        if self.doc.is_some()
+            && let Some(lines) = self.doc.take()
+        {
             let doc = self.doc(lines);
             self.out.docs.insert(span.start, doc);
         }
@@ -308,6 +341,10 @@ impl<'s> Scanner<'s> {
     }
 
     fn fault(&mut self, fault: Fault, span: Range<usize>) {
+        // A string may have as many as it has letters.
+        if self.out.found.len() >= Diagnostics::KEPT {
+            return;
+        }
         let span = self.span(span);
         let mut found = Diagnostic::error(fault.code, fault.title)
             .at(span, "")
@@ -329,15 +366,15 @@ impl<'s> Scanner<'s> {
         if self.foreign_quotes(character, start) {
             return;
         }
-        // In brackets the rest of the line may close them.
-        let behind = self.logos.remainder();
-        let line = &behind[..behind.find('\n').unwrap_or(behind.len())];
-        if character == '#' && (self.breaks_count() || !line.contains([')', ']', '}'])) {
-            // A comment of other languages, most likely: the rest of the line belongs to it.
+        if character == '#' {
             let rest = self.logos.remainder();
             let size = rest.find('\n').unwrap_or(rest.len());
-            self.logos.bump(size);
-            end += size;
+            // In brackets the rest of the line may close them.
+            if self.breaks_count() || !rest[..size].contains([')', ']', '}']) {
+                // A comment of other languages, most likely: the rest of the line belongs to it.
+                self.logos.bump(size);
+                end += size;
+            }
         }
         self.out.mended.push(start..end);
         let place = self.span(start..start + character.len_utf8());
