@@ -265,6 +265,15 @@ impl BodyCx<'_, '_> {
         };
         if let (true, Why::NoResult(signature)) = (wanted.is_unit(), why) {
             let shown = self.shown(found);
+            // An entry point gives nothing else, and an arm is one of several.
+            let text = self.cx.files.text(*signature);
+            if text.starts_with("fn main(") || self.follows(span, "=>") {
+                let message = message.help("drop the value on purpose with `let _ =`");
+                return match self.follows(span, "=>") {
+                    true => wrap(message, "{ let _ = ", " }"),
+                    false => message.edit(span.before(), "let _ = "),
+                };
+            }
             return message
                 .help("declare the result, or drop the value with `let _ =`")
                 .edit(signature.after(), format!(" -> {shown}"));

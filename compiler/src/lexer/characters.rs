@@ -115,7 +115,7 @@ impl Scanner<'_> {
 
     /// Reports a quote that nothing closes, and reads the word behind it as what was probably meant.
     fn lone_quote(&mut self, mark: Range<usize>, line: &str) {
-        let word = |letter: char| letter.is_alphanumeric() || letter == '_';
+        let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let size = line.find(|letter| !word(letter)).unwrap_or(line.len());
         let inside = &line[..size];
         let whole = mark.start..mark.end + size;
