@@ -5,7 +5,7 @@
 
 use crate::package::{Package, PackageError};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A source file, by its position in the [`SourceMap`] it was added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,28 +81,43 @@ pub struct SourceFile {
     pub path: Arc<str>,
     /// The text, unchanged: line ends are as they were in the file.
     pub text: Arc<str>,
+    /// Found when somebody asks: of most files of the library nobody does.
+    lines: OnceLock<Lines>,
+}
+
+/// The lines of a file.
+#[derive(Clone, Debug)]
+struct Lines {
     /// The byte at which each line starts; the first is 0.
-    line_starts: Vec<u32>,
+    starts: Vec<u32>,
     /// Whether each character is a byte.
     ascii: bool,
 }
 
 impl SourceFile {
-    /// Takes the text in and finds its lines.
+    /// Takes the text in.
     pub fn new(path: &str, text: &str) -> Self {
-        let after_breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1);
-        let line_starts = std::iter::once(0).chain(after_breaks).collect();
         SourceFile {
             path: path.into(),
             text: text.into(),
-            line_starts,
-            ascii: text.is_ascii(),
+            lines: OnceLock::new(),
         }
+    }
+
+    fn lines(&self) -> &Lines {
+        self.lines.get_or_init(|| {
+            let breaks = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            let behind = breaks.map(|at| at as u32 + 1);
+            Lines {
+                starts: std::iter::once(0).chain(behind).collect(),
+                ascii: self.text.is_ascii(),
+            }
+        })
     }
 
     /// The byte at which a line, counted from 1, starts; the end of the text for lines behind the last.
     pub fn line_start(&self, line: u32) -> usize {
-        let start = self.line_starts.get(line.saturating_sub(1) as usize);
+        let start = self.lines().starts.get(line.saturating_sub(1) as usize);
         start.map_or(self.text.len(), |&start| start as usize)
     }
 
@@ -113,18 +128,19 @@ impl SourceFile {
 
     /// As [`SourceFile::line_column`]; the byte probably stands in this line or the next, counted from 1.
     pub fn line_column_near(&self, offset: u32, near: u32) -> LineColumn {
-        let start = |line: usize| self.line_starts.get(line).copied().unwrap_or(u32::MAX);
+        let lines = self.lines();
+        let start = |line: usize| lines.starts.get(line).copied().unwrap_or(u32::MAX);
         let near = near.saturating_sub(1) as usize;
         let line = if start(near) <= offset && offset < start(near + 1) {
             near
         } else if start(near + 1) <= offset && offset < start(near + 2) {
             near + 1
         } else {
-            self.line_starts.partition_point(|&start| start <= offset) - 1
+            lines.starts.partition_point(|&start| start <= offset) - 1
         };
-        let line_start = self.line_starts[line] as usize;
+        let line_start = lines.starts[line] as usize;
         let mut end = (offset as usize).min(self.text.len());
-        if self.ascii {
+        if lines.ascii {
             return LineColumn {
                 line: line as u32 + 1,
                 column: (end - line_start.min(end)) as u32 + 1,

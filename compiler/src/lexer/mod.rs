@@ -179,7 +179,8 @@ impl<'s> Scanner<'s> {
         if !self.out.cut {
             self.close_all(text.len());
         }
-        if self.start == 0 {
+        // The library, whose bodies alone are left out, has no strange characters.
+        if self.start == 0 && self.outline.is_none() {
             let strange = strange::check(self.file, text, &self.string_texts);
             self.out.found.extend(strange);
         }
