@@ -11,7 +11,7 @@
 //!    `call` and `argument`; `pattern`. Unification variables (`infer`) never leave it, `finish` sees to that;
 //!    which `traits` hold is asked on the way, what is wrong with a type is said by `mismatch`;
 //! 6. `verify` looks at each finished body again for what does not concern types: `lending` of places, `coverage`
-//!    of matches (by `exhaust`), capabilities;
+//!    of matches (by `exhaust`, the usual ones by `plain`), capabilities;
 //! 7. `cycles` looks for constants that need themselves, `unused` for names that nobody uses.
 //!
 //! An error in one place gives the type `Ty::Error` there, which fits everywhere, so that it is reported once.
