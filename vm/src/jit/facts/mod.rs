@@ -9,9 +9,12 @@
 //! more keeps all its checks.
 
 mod bounds;
+mod exits;
+mod loops;
 mod scalars;
 #[cfg(test)]
 mod tests;
+mod truths;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,8 @@ use cop_bytecode::Op;
 use cop_bytecode::instr::Value;
 
 use super::bounds::Sum;
-use super::walk::{Truth, Walk};
+use super::truths::Truth;
+use super::walk::Walk;
 use super::{LEFT, RIGHT, SURE};
 
 const LEAST: i128 = i64::MIN as i128;
