@@ -265,9 +265,8 @@ impl BodyCx<'_, '_> {
         };
         if let (true, Why::NoResult(signature)) = (wanted.is_unit(), why) {
             let shown = self.shown(found);
-            // An entry point gives nothing else, and an arm is one of several.
-            let text = self.cx.files.text(*signature);
-            if text.starts_with("fn main(") || self.follows(span, "=>") {
+            // An entry point has no other result.
+            if self.cx.files.text(*signature).starts_with("fn main(") {
                 let message = message.help("drop the value on purpose with `let _ =`");
                 return match self.follows(span, "=>") {
                     true => wrap(message, "{ let _ = ", " }"),
