@@ -1,4 +1,4 @@
-//! `copc cost` and `copc profile`: what runs cost, and where it goes.
+//! `copc cost` and `copc profile`: what runs cost, and where it goes; `copc disasm`: what becomes of a function.
 
 use std::fs;
 
@@ -240,4 +240,43 @@ fn the_flame_graph_is_the_same_each_time() {
     );
     // Names of tests are quoted, which XML must not see.
     assert!(!a.contains("\"fib\"</"), "{a}");
+}
+
+#[test]
+fn a_function_is_shown_on_its_way_to_the_machine() {
+    let folder = folder_with(&[("words.cop", WORDS)]);
+    let at = folder.path();
+    let shown = |more: &[&str]| {
+        let mut arguments = vec!["disasm", "--function", "fib", "words.cop"];
+        arguments.extend(more);
+        copc(at, &arguments)
+    };
+    let bytecode = shown(&["--fuel"]);
+    assert!(
+        bytecode.well().starts_with("fn ") && bytecode.output.matches("\nfn ").count() == 0,
+        "{bytecode:?}"
+    );
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        let clif = shown(&["--clif"]);
+        assert!(clif.well().contains("\n; main.cop:2\n"), "{clif:?}");
+        assert!(
+            clif.output.contains("iadd") && clif.output.contains(" fib\n"),
+            "{clif:?}"
+        );
+        let assembly = shown(&["--asm"]);
+        assert_eq!(assembly.well(), shown(&["--asm"]).well());
+        let first = assembly.output.lines().next().unwrap_or_default();
+        assert!(
+            first.contains(" fib, ") && first.ends_with(" bytes of machine code"),
+            "{assembly:?}"
+        );
+        assert!(
+            assembly.output.contains("..0x") && assembly.output.contains("  main.cop:2\n"),
+            "{assembly:?}"
+        );
+    } else {
+        shown(&["--asm"]).refused(1, &["there is no machine code for this machine"]);
+    }
+    assert_eq!(shown(&["--clif", "--asm"]).status, Some(2));
+    copc(at, &["disasm", "--function", "nowhere", "words.cop"]).refused(1, &["`nowhere`"]);
 }

@@ -41,7 +41,7 @@ mod update;
 pub mod verify;
 
 pub use host::{Answer, Host, NoHost};
-pub use native::{Engine, MACHINE_CODE};
+pub use native::{Engine, Lens, MACHINE_CODE, Shown};
 pub use profile::{Call, Profile, Spent};
 pub use program::{Program, Refusal};
 pub use run::{

@@ -1,13 +1,27 @@
 //! The door to machine code; where there is none (feature `jit` off, or another kind of machine), nothing is behind it.
 
 #[cfg(cop_jit)]
-pub use crate::jit::{Entry, Native, compile_beside, enter, last_return};
+pub use crate::jit::{Entry, Lens, Native, compile_beside, enter, last_return};
 
 #[cfg(not(cop_jit))]
-pub use none::{Entry, Native, compile_beside, enter, last_return};
+pub use none::{Entry, Lens, Native, compile_beside, enter, last_return};
 
 /// Whether there is machine code on this machine.
 pub const MACHINE_CODE: bool = cfg!(cop_jit);
+
+/// What the code generator makes of a function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// The intermediate form, before it is optimised. A line that begins with `@` and a hexadecimal number belongs to that
+    /// instruction of the bytecode.
+    pub clif: String,
+    /// The machine's instructions.
+    pub assembly: String,
+    /// Bytes of machine code.
+    pub size_bytes: usize,
+    /// From and to which offset the code belongs to which instruction of the bytecode.
+    pub places: Vec<(u32, u32, u32)>,
+}
 
 /// Which engine runs a program. Nothing that can be observed depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,6 +64,25 @@ mod none {
 
     /// Asks for machine code: in vain.
     pub fn compile_beside(_: &crate::Program, _: u32) {}
+
+    /// Shows the machine code of a program: there is none.
+    pub struct Lens<'p>(std::marker::PhantomData<&'p Inner>);
+
+    impl<'p> Lens<'p> {
+        /// Finds nothing.
+        pub(crate) fn new(_: &'p Inner) -> Result<Lens<'p>, String> {
+            Err("there is no machine code for this machine".into())
+        }
+
+        /// Shows nothing.
+        pub fn function(
+            &mut self,
+            _: u32,
+            _: &dyn Fn(u32) -> String,
+        ) -> Result<super::Shown, String> {
+            Err("there is no machine code for this machine".into())
+        }
+    }
 
     /// The machine code of a program: none.
     #[derive(Default)]

@@ -8,7 +8,7 @@ use cop_bytecode::{Hash, Package, Type, encode};
 
 use crate::compile::compile;
 use crate::flat::Code;
-use crate::native::Native;
+use crate::native::{Lens, Native};
 use crate::shape::{self, Row, ShapeId, Shapes};
 use crate::verify::verify;
 
@@ -110,6 +110,14 @@ impl Program {
         let found = self.entries().iter().find(|known| known.name == entry);
         let entry = found.ok_or_else(|| format!("there is no entry point `{entry}`"))?;
         self.inner.native.compile(&self.inner, entry.function)
+    }
+
+    /// Something that shows the machine code of functions.
+    ///
+    /// # Errors
+    /// When there is no machine code on this machine.
+    pub fn lens(&self) -> Result<Lens<'_>, String> {
+        Lens::new(&self.inner)
     }
 
     /// The package.

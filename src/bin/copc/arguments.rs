@@ -507,7 +507,16 @@ pub struct ProfileOptions {
     pub json: bool,
 }
 
+const DISASM_AFTER: &str = "\
+Examples:
+  copc disasm words.cop                     the bytecode that a node gets
+  copc disasm --fuel words.cop              with what each instruction is charged
+  copc disasm --asm --function fib words.cop
+                                            the machine code of functions whose names hold this text
+  copc disasm --pass inline words.cop       what a pass of the compiler leaves";
+
 #[derive(Debug, Args)]
+#[command(after_help = DISASM_AFTER)]
 pub struct DisasmOptions {
     /// Folder with a main.cop, a .cop file, or a bundle
     #[arg(default_value = ".")]
@@ -519,6 +528,15 @@ pub struct DisasmOptions {
     /// A column with the fuel that is charged for each instruction, and what it comes to by block, function and line
     #[arg(long)]
     pub fuel: bool,
+    /// Only functions whose names hold this text; may stand several times
+    #[arg(long, value_name = "TEXT")]
+    pub function: Vec<String>,
+    /// The code generator's intermediate form (CLIF) of each function, with lines of the source, instead of bytecode
+    #[arg(long, conflicts_with_all = ["fuel", "pass"])]
+    pub clif: bool,
+    /// The machine code of each function, for this machine, instead of bytecode
+    #[arg(long, conflicts_with_all = ["fuel", "pass", "clif"])]
+    pub asm: bool,
     /// What a pass of the compiler leaves, instead of the end; `help` lists the passes
     #[arg(long, value_name = "NAME")]
     pub pass: Option<String>,

@@ -29,6 +29,8 @@ pub struct Options<'a> {
     pub source_map: Option<&'a SourceMap>,
     /// A column with what is charged for each instruction before sizes are known.
     pub fuel: bool,
+    /// Only these functions, and nothing of the package besides.
+    pub functions: Option<&'a [u32]>,
 }
 
 /// Longest name of a type; longer ones are written by number.
@@ -108,6 +110,15 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     fn package(&mut self) {
+        if let Some(wanted) = self.options.functions {
+            for index in wanted {
+                if let Some(function) = self.package.functions.get(*index as usize) {
+                    self.function(*index as usize, function);
+                    self.out.push('\n');
+                }
+            }
+            return;
+        }
         match encode(self.package) {
             Ok(encoded) => self.line(0, &format!("package {}", encoded.hash())),
             Err(error) => self.line(0, &format!("package without an encoding: {error}")),

@@ -6,7 +6,7 @@
 //!
 //! In the order a newcomer should read: [`context`] (what machine code knows of its run), [`stub`] (entering and leaving
 //! it), [`outside`], [`direct`] and [`quick`] (what it calls), [`abi`] (how functions call each other), [`facts`] (which checks
-//! cannot fail), and `body` with its parts (the translation).
+//! cannot fail), `body` with its parts (the translation), and [`show`] (for people).
 
 mod abi;
 mod beside;
@@ -17,6 +17,7 @@ mod direct;
 mod facts;
 mod outside;
 mod quick;
+mod show;
 mod stack;
 mod stub;
 
@@ -45,6 +46,7 @@ use crate::run::Position;
 use abi::Abi;
 pub use beside::compile_beside;
 use context::Context;
+pub use show::Lens;
 use stack::Stack;
 use stub::Trampoline;
 
@@ -381,14 +383,7 @@ impl Code {
             .unwrap_or_else(PoisonError::into_inner);
         let mut abis = Vec::with_capacity(batch.len());
         for function in &batch {
-            let abi = Abi::of(&mut layouts, &program.package.functions[*function as usize])?;
-            let signature = abi.signature();
-            let id = self.module.declare_anonymous_function(&signature)?;
-            self.functions.insert(*function, id);
-            abis.push(abi);
-            if let Some(guard) = body::Guard::of(&program.package, &mut layouts, *function) {
-                self.guards.insert(*function, guard);
-            }
+            abis.push(self.declare(program, &mut layouts, *function)?);
         }
         let mut instructions = Vec::with_capacity(batch.len());
         for function in &batch {
@@ -426,6 +421,23 @@ impl Code {
         let address = |id: FuncId| module.get_finalized_function(id) as usize;
         let ways_in = ways_in.into_iter().map(|(f, id)| (f, address(id)));
         Ok((places, ways_in.collect()))
+    }
+
+    /// Declares a function, so that others can call it.
+    fn declare(
+        &mut self,
+        program: &Inner,
+        layouts: &mut cop_bytecode::layout::Layouts,
+        function: u32,
+    ) -> Result<Abi, NoCode> {
+        let abi = Abi::of(layouts, &program.package.functions[function as usize])?;
+        let signature = abi.signature();
+        let id = self.module.declare_anonymous_function(&signature)?;
+        self.functions.insert(function, id);
+        if let Some(guard) = body::Guard::of(&program.package, layouts, function) {
+            self.guards.insert(function, guard);
+        }
+        Ok(abi)
     }
 
     /// Writes the ways into functions of the batch by closures that are made in it.
