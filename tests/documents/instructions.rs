@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cop_bytecode::TrapKind;
-use cop_bytecode::cost::Cost;
+use cop_bytecode::cost::{self, Cost};
 use cop_bytecode::table::{Kind, OPCODES, OPS, UPDATES};
 
 use crate::generated::check;
@@ -116,6 +116,72 @@ fn updates() -> String {
         );
     }
     out
+}
+
+/// Every class of prices with the instructions that are in it.
+fn prices() -> String {
+    let mut out = String::from("| class | base | by size | instructions |\n|---|---|---|---|\n");
+    for class in Cost::ALL {
+        let structural = OPCODES
+            .iter()
+            .filter(|row| row.2 == *class)
+            .map(|row| row.1);
+        let plain = OPS.iter().filter(|row| row.cost == *class);
+        let plain = plain.map(|row| row.name);
+        let updates = UPDATES.iter().filter(|row| row.cost == *class);
+        let mut names: Vec<String> = structural.chain(plain).map(|n| format!("`{n}`")).collect();
+        names.extend(updates.map(|row| format!("`{}` in place", row.name)));
+        let (name, by_size) = class.described();
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {by_size} | {} |",
+            class.base(),
+            names.join(", ")
+        );
+    }
+    out
+}
+
+/// What is charged besides the classes.
+fn rates() -> String {
+    let rows = [
+        ("each step of a path that is no inline field", cost::STEP),
+        ("a step by key", Cost::Map.base() + Cost::Copy.base()),
+        ("the start of a loop", cost::LOOP_START),
+        (
+            "constants, and words moved by calls, returns and jumps: so many together cost 1",
+            cost::FREE_RUN,
+        ),
+        (
+            "an entry, when a map or set grows or compacts",
+            cost::PER_ENTRY,
+        ),
+        ("a byte of text that is walked or quoted", cost::PER_BYTE),
+        (
+            "a byte of text whose letters get the other case",
+            cost::CASE_PER_BYTE,
+        ),
+    ];
+    let mut out = format!(
+        "Version {} of the prices.\n\n| what | fuel |\n|---|---|\n",
+        cost::VERSION
+    );
+    for (what, fuel) in rows {
+        let _ = writeln!(out, "| {what} | {fuel} |");
+    }
+    out
+}
+
+#[test]
+fn the_prices_are_those_of_the_code() {
+    let make = |name: &str| match name {
+        "prices" => prices(),
+        "rates" => rates(),
+        other => panic!("nothing makes {other:?}"),
+    };
+    let page = root().join("docs/fuel.md");
+    let counts = |line: &str| line.starts_with("| ") || line.starts_with("Version ");
+    check(&page, &make, &counts, false);
 }
 
 fn trap_kinds() -> String {

@@ -2,10 +2,11 @@
 //! beyond numbers. What each touches, and so charges by size, is said here.
 //!
 //! - Comparing: the shorter of both. Searching: what is searched, and what is sought. Slices, copies and
-//!   conversions: the part. Skipping: what was skipped.
-//! - Appending: what is appended; and what has to be moved when the cell grows.
+//!   conversions: the part. Skipping: what was skipped, by the byte. The other case: the text, by the byte and more.
+//! - Appending: what is appended, by the byte if it is quoted; and what has to be moved when the cell grows.
 //! - List insertion and removal: the elements that move. Maps and sets: see `table.rs`.
 
+use cop_bytecode::cost::{CASE_PER_BYTE, PER_BYTE};
 use cop_bytecode::{Op, TrapKind, UpdateOp};
 
 use crate::flat::{OpPlan, UpdatePlan};
@@ -73,7 +74,7 @@ impl<'p> Machine<'p> {
                     Op::CharToUpper => unicode::upper(c, &mut |c| mapped.push(c)),
                     _ => unicode::lower(c, &mut |c| mapped.push(c)),
                 }
-                self.pay_bytes(mapped.len() as u64)?;
+                self.pay(CASE_PER_BYTE * mapped.len() as u64)?;
                 u64::from(self.new_text(program.string, mapped.as_bytes())?)
             }
 
@@ -142,7 +143,7 @@ impl<'p> Machine<'p> {
                     .count() as u64
             }
             Op::StringToUpper | Op::StringToLower => {
-                self.pay_bytes(length(self, 0))?;
+                self.pay(CASE_PER_BYTE * length(self, 0))?;
                 let map = match plan.op {
                     Op::StringToUpper => unicode::to_upper,
                     _ => unicode::to_lower,
@@ -238,7 +239,7 @@ impl<'p> Machine<'p> {
             false => text::skip(text, from, |c| !unicode::is_space(c)),
             true => text::skip(text, from, unicode::is_space),
         };
-        self.pay_bytes((to - from) as u64)?;
+        self.pay(PER_BYTE * (to - from) as u64)?;
         Ok(to as u64)
     }
 

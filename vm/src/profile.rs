@@ -69,6 +69,34 @@ impl Profile {
     }
 }
 
+/// Per instruction of a function, what it charges.
+struct Prices(Vec<Price>);
+
+struct Price {
+    /// With the block that begins there.
+    charge: u64,
+    block: u32,
+    /// For the start of a loop, with the block that it stands in.
+    start: u64,
+    within: u32,
+}
+
+impl Prices {
+    fn of(package: &Package, function: u32) -> Prices {
+        let charges = fuel::charges(package, function).unwrap_or_default();
+        let body = package.functions.get(function as usize);
+        let body = body.map_or(&[][..], |function| &function.body);
+        let rows = body.iter().zip(fuel::starts(body)).zip(charges);
+        let price = |((instr, (within, block)), charge)| Price {
+            charge,
+            block,
+            start: fuel::start_charge(instr),
+            within,
+        };
+        Prices(rows.map(price).collect())
+    }
+}
+
 /// What is being counted while a run goes on.
 #[derive(Debug, Default)]
 pub struct Recorder {
@@ -223,22 +251,19 @@ impl Recorder {
 
     /// The run is over.
     pub fn finish(self, package: &Package) -> Profile {
-        // Per function, the price of each instruction and the block that it is charged with.
-        let mut prices: BTreeMap<u32, (Vec<u64>, Vec<u32>)> = BTreeMap::new();
+        let mut prices: BTreeMap<u32, Prices> = BTreeMap::new();
         let mut calls = Vec::with_capacity(self.ways.len());
         for way in self.ways {
-            let (charges, starts) = prices.entry(way.function).or_insert_with(|| {
-                let charges = fuel::charges(package, way.function).unwrap_or_default();
-                let function = package.functions.get(way.function as usize);
-                let starts = function.map_or(vec![], |function| fuel::starts(&function.body));
-                (charges, starts)
-            });
+            let prices = prices
+                .entry(way.function)
+                .or_insert_with(|| Prices::of(package, way.function));
             let mut spent = Vec::new();
-            for (at, (charge, start)) in charges.iter().zip(starts).enumerate() {
+            for (at, price) in prices.0.iter().enumerate() {
                 let instruction = at as u32;
-                let times = way.blocks.get(*start as usize).copied().unwrap_or(0);
+                let entered = |block: u32| way.blocks.get(block as usize).copied().unwrap_or(0);
+                let (times, started) = (entered(price.block), entered(price.within));
                 let besides = way.besides.get(&instruction).copied().unwrap_or(0);
-                let fuel = charge * times + besides;
+                let fuel = price.charge * times + price.start * started + besides;
                 let copied_bytes = way.copied.get(&instruction).copied().unwrap_or(0);
                 if fuel > 0 || copied_bytes > 0 {
                     spent.push(Spent {

@@ -1,5 +1,6 @@
 //! Strings and bytes: reading, searching, and appending in place.
 
+use cop_bytecode::cost::PER_BYTE;
 use cop_bytecode::{TrapKind, limits};
 
 use crate::heap::SEQUENCE;
@@ -263,7 +264,7 @@ impl Machine<'_> {
         let mut count = 0;
         write(from.bytes(self), &mut |piece| count += piece.len() as u64);
         self.check_count(u64::from(self.heap.length(cell)) + count)?;
-        self.pay_bytes(count)?;
+        self.pay(PER_BYTE * count)?;
         let cell = self.grow(cell, count, 1)?;
         let length = self.heap.length(cell);
         // There is room for it now, so the buffer is within the limit of memory, too.

@@ -3,7 +3,9 @@
 //! - An instruction costs its class in [`crate::table`], and each step of its path [`cost::STEP`], save fields
 //!   of inline products and payloads, which are free; a key costs a map operation.
 //! - `new` costs an allocation if it makes a cell: its size is known here, so all of it is charged here.
-//! - `for` charges nothing where it stands; its price is part of its head block, at each turn.
+//! - `for` charges [`cost::LOOP_START`] where it stands; its price is part of its head block, at each turn.
+//! - What is free is not for nothing: of constants and of words that are moved, [`cost::FREE_RUN`] cost 1 together, counted
+//!   from the last branch or head of a loop on. So no program does much for nothing, however it is written.
 //! - What depends on sizes comes on top when the instruction runs, before it works: [`cost::per_16_bytes`] of
 //!   what it touches, of what it moves when a cell grows, and of a cell that an update copies.
 
@@ -26,33 +28,105 @@ pub fn charges(package: &Package, function: u32) -> Result<Vec<u64>, LayoutError
         .ok_or(LayoutError::Unknown)?;
     let mut layouts = Layouts::new(&package.types, &package.defs);
     let values = typing::value_types(package, &mut layouts, function)?;
-    function
-        .body
-        .iter()
-        .map(|instr| charge(package, &mut layouts, &values, instr))
-        .collect()
+    body_charges(package, &mut layouts, &values, function)
+}
+
+/// The same, given the types of the function's values.
+///
+/// # Errors
+/// When types or operands do not exist.
+pub fn body_charges(
+    package: &Package,
+    layouts: &mut Layouts,
+    values: &[TypeId],
+    function: &Function,
+) -> Result<Vec<u64>, LayoutError> {
+    let mut charges = Vec::with_capacity(function.body.len());
+    // What is free so far, and what it was where each open branch or loop began; none for plain blocks.
+    let mut free = 0;
+    let mut regions: Vec<Option<u64>> = Vec::new();
+    for instr in &function.body {
+        let mut sum = charge(package, layouts, values, instr)?;
+        free += moved(layouts, values, instr)?;
+        // The charge of a `for` is that of its turns.
+        if !matches!(instr, Instr::For { .. }) {
+            sum += free / cost::FREE_RUN;
+            free %= cost::FREE_RUN;
+        }
+        match instr {
+            Instr::Block { .. } => regions.push(None),
+            Instr::If { .. } | Instr::Switch { .. } | Instr::Loop { .. } | Instr::For { .. } => {
+                regions.push(Some(free));
+                free = 0;
+            }
+            Instr::Else | Instr::Arm => free = 0,
+            Instr::End => {
+                if let Some(Some(before)) = regions.pop() {
+                    free = before;
+                }
+            }
+            _ => {}
+        }
+        charges.push(sum);
+    }
+    Ok(charges)
+}
+
+/// Constants, and words that an instruction moves besides what its price is for.
+fn moved(layouts: &mut Layouts, values: &[TypeId], instr: &Instr) -> Result<u64, LayoutError> {
+    let mut width = |values_moved: &[Value]| {
+        let mut words = 0;
+        for value in values_moved {
+            let ty = *values.get(value.0 as usize).ok_or(LayoutError::Unknown)?;
+            words += layouts.layout(ty)?.slots.len() as u64;
+        }
+        Ok(words)
+    };
+    match instr {
+        Instr::ConstI64(_) | Instr::ConstF64(_) | Instr::ConstBool(_) | Instr::ConstChar(_) => {
+            Ok(1)
+        }
+        Instr::Exit { values, .. } | Instr::Next { values, .. } | Instr::Ret { values } => {
+            width(values)
+        }
+        Instr::Loop { start, .. } | Instr::For { start, .. } => width(start),
+        Instr::New { parts, .. } => width(parts),
+        Instr::Closure { captures, .. } => width(captures),
+        Instr::Call { args, .. } | Instr::CallValue { args, .. } => width(args),
+        _ => Ok(0),
+    }
 }
 
 /// Per instruction that begins a block, what the block charges when it is entered; `charges` are those of the
 /// instructions. What a `for` charges belongs to its head, at each turn.
 pub fn blocks(body: &[Instr], charges: &[u64]) -> Vec<u64> {
     let mut blocks = vec![0; body.len() + 1];
-    for (start, charge) in starts(body).into_iter().zip(charges) {
+    for ((instr, (at, start)), charge) in body.iter().zip(starts(body)).zip(charges) {
         blocks[start as usize] += charge;
+        blocks[at as usize] += start_charge(instr);
     }
     blocks
 }
 
-/// Per instruction, the one that begins the block which it is charged with.
-pub fn starts(body: &[Instr]) -> Vec<u32> {
+/// What an instruction charges with the block that it stands in, besides its charge: the start of a loop.
+pub fn start_charge(instr: &Instr) -> u64 {
+    match instr {
+        Instr::Loop { .. } | Instr::For { .. } => cost::LOOP_START,
+        _ => 0,
+    }
+}
+
+/// Per instruction, the one that begins the block which it stands in, and the one that begins the block which its charge
+/// belongs to: of a `for` its head, else the same.
+pub fn starts(body: &[Instr]) -> Vec<(u32, u32)> {
     let mut start = 0;
     let mut starts = Vec::with_capacity(body.len());
     for (at, instr) in body.iter().enumerate() {
         let next = at as u32 + 1;
         match instr {
             Instr::For { .. } => {
+                starts.push((start, next));
                 start = next;
-                starts.push(start);
             }
             Instr::Block { .. }
             | Instr::If { .. }
@@ -61,20 +135,20 @@ pub fn starts(body: &[Instr]) -> Vec<u32> {
             | Instr::Else
             | Instr::Arm
             | Instr::End => {
-                starts.push(start);
+                starts.push((start, start));
                 start = next;
             }
-            _ => starts.push(start),
+            _ => starts.push((start, start)),
         }
     }
     starts
 }
 
-/// The charge of one instruction, given the types of its function's values.
+/// The charge of one instruction alone, given the types of its function's values.
 ///
 /// # Errors
 /// When types or operands do not exist.
-pub fn charge(
+fn charge(
     package: &Package,
     layouts: &mut Layouts,
     values: &[TypeId],

@@ -237,11 +237,11 @@ impl Printer<'_> {
             false => vec![],
         };
         let blocks = crate::fuel::blocks(&function.body, &charges);
-        match charges.iter().sum::<u64>() {
+        match blocks.iter().sum::<u64>() {
             0 => self.line(0, &head),
             sum => self.line(0, &format!("{head}  ; fuel {sum} in all")),
         }
-        self.note_lines(index as u32, &charges);
+        self.note_lines(index as u32, function, &charges);
         let defined = defined(self.package, function);
         let mut depth = 1;
         let mut place = None;
@@ -285,13 +285,14 @@ impl Printer<'_> {
     }
 
     /// Adds the charges of a function to those of the lines of the source.
-    fn note_lines(&mut self, function: u32, charges: &[u64]) {
+    fn note_lines(&mut self, index: u32, function: &Function, charges: &[u64]) {
         let Some(map) = self.options.source_map else {
             return;
         };
         for (at, charge) in charges.iter().enumerate() {
-            if let Some(place) = map.place(function, at as u32) {
-                *self.lines.entry((place.file, place.line)).or_default() += charge;
+            if let Some(place) = map.place(index, at as u32) {
+                let start = function.body.get(at).map_or(0, crate::fuel::start_charge);
+                *self.lines.entry((place.file, place.line)).or_default() += charge + start;
             }
         }
     }

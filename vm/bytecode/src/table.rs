@@ -211,17 +211,17 @@ ops! {
     F64Le = 0x71 "f64.le" (F64 F64) -> Bool, Simple, [], "less or equal by IEEE 754";
     F64Gt = 0x72 "f64.gt" (F64 F64) -> Bool, Simple, [], "greater by IEEE 754";
     F64Ge = 0x73 "f64.ge" (F64 F64) -> Bool, Simple, [], "greater or equal by IEEE 754";
-    F64Compare = 0x74 "f64.compare" (F64 F64) -> I64, Simple, [], "total order as -1, 0, 1: NaN equals itself and is greatest, -0.0 equals 0.0";
+    F64Compare = 0x74 "f64.compare" (F64 F64) -> I64, Longer, [], "total order as -1, 0, 1: NaN equals itself and is greatest, -0.0 equals 0.0";
     F64Sqrt = 0x75 "f64.sqrt" (F64) -> F64, Divide, [], "square root";
     F64Floor = 0x76 "f64.floor" (F64) -> F64, Simple, [], "down to an integer";
     F64Ceil = 0x77 "f64.ceil" (F64) -> F64, Simple, [], "up to an integer";
     F64Trunc = 0x78 "f64.trunc" (F64) -> F64, Simple, [], "towards zero to an integer";
-    F64Round = 0x79 "f64.round" (F64) -> F64, Simple, [], "to the nearest integer, ties away from zero";
+    F64Round = 0x79 "f64.round" (F64) -> F64, Longer, [], "to the nearest integer, ties away from zero";
     F64Abs = 0x7a "f64.abs" (F64) -> F64, Simple, [], "without its sign";
     F64Min = 0x7b "f64.min" (F64 F64) -> F64, Simple, [], "NaN when either is; -0.0 below 0.0";
     F64Max = 0x7c "f64.max" (F64 F64) -> F64, Simple, [], "NaN when either is; -0.0 below 0.0";
     F64ToI64 = 0x7d "f64.to_i64" (F64) -> I64, Simple, [ConversionOutOfRange], "towards zero";
-    F64ToI64Option = 0x7e "f64.to_i64_option" (F64) -> OptionI64, Simple, [], "towards zero, or None";
+    F64ToI64Option = 0x7e "f64.to_i64_option" (F64) -> OptionI64, Longer, [], "towards zero, or None";
     F64ToBits = 0x7f "f64.to_bits" (F64) -> I64, Simple, [], "the bits, NaN as 0x7ff8000000000000";
     F64FromBits = 0x80 "f64.from_bits" (I64) -> F64, Simple, [], "a float of these bits";
     F64Parse = 0x81 "f64.parse" (String) -> OptionF64, FloatText, [], "decimal text, correctly rounded";
@@ -230,51 +230,51 @@ ops! {
     BoolNot = 0x88 "bool.not" (Bool) -> Bool, Simple, [], "the other";
     BoolEq = 0x89 "bool.eq" (Bool Bool) -> Bool, Simple, [], "equal";
     CharCode = 0x8a "char.code" (Char) -> I64, Simple, [], "its number";
-    CharFromCode = 0x8b "char.from_code" (I64) -> OptionChar, Simple, [], "the character of that number";
-    CharIsLetter = 0x8c "char.is_letter" (Char) -> Bool, Copy, [], "Unicode Alphabetic";
-    CharIsSpace = 0x8d "char.is_space" (Char) -> Bool, Copy, [], "Unicode White_Space";
-    CharIsUpper = 0x8e "char.is_upper" (Char) -> Bool, Copy, [], "Unicode Uppercase";
-    CharIsLower = 0x8f "char.is_lower" (Char) -> Bool, Copy, [], "Unicode Lowercase";
-    CharToUpper = 0x90 "char.to_upper" (Char) -> String, Copy, [], "full upper-case mapping";
-    CharToLower = 0x91 "char.to_lower" (Char) -> String, Copy, [], "full lower-case mapping";
+    CharFromCode = 0x8b "char.from_code" (I64) -> OptionChar, Longer, [], "the character of that number";
+    CharIsLetter = 0x8c "char.is_letter" (Char) -> Bool, Longer, [], "Unicode Alphabetic";
+    CharIsSpace = 0x8d "char.is_space" (Char) -> Bool, Longer, [], "Unicode White_Space";
+    CharIsUpper = 0x8e "char.is_upper" (Char) -> Bool, Longer, [], "Unicode Uppercase";
+    CharIsLower = 0x8f "char.is_lower" (Char) -> Bool, Longer, [], "Unicode Lowercase";
+    CharToUpper = 0x90 "char.to_upper" (Char) -> String, Case, [], "full upper-case mapping";
+    CharToLower = 0x91 "char.to_lower" (Char) -> String, Case, [], "full lower-case mapping";
 
     StringLen = 0x98 "string.len" (String) -> I64, Simple, [], "length in bytes";
     StringEq = 0x99 "string.eq" (String String) -> Bool, Copy, [], "equal";
     StringCompare = 0x9a "string.compare" (String String) -> I64, Copy, [], "by bytes, as -1, 0, 1";
-    StringConcat = 0x9b "string.concat" (String String) -> String, Copy, [OutOfMemory], "one after the other";
-    StringSlice = 0x9c "string.slice" (String I64 I64) -> String, Copy, [InvalidRange CharBoundary], "from start to below end, in bytes";
+    StringConcat = 0x9b "string.concat" (String String) -> String, Allocate, [OutOfMemory], "one after the other";
+    StringSlice = 0x9c "string.slice" (String I64 I64) -> String, Edit, [InvalidRange CharBoundary], "from start to below end, in bytes";
     StringByteAt = 0x9d "string.byte_at" (String I64) -> I64, Simple, [IndexOutOfBounds], "the byte there";
-    StringCharAt = 0x9e "string.char_at" (String I64) -> Char, Simple, [IndexOutOfBounds CharBoundary], "the character that starts there";
-    StringFind = 0x9f "string.find" (String String I64) -> I64, Copy, [InvalidRange], "offset of the first occurrence at or after an offset, or -1";
-    StringFindLast = 0xa0 "string.find_last" (String String) -> I64, Copy, [], "offset of the last occurrence, or -1";
+    StringCharAt = 0x9e "string.char_at" (String I64) -> Char, Longer, [IndexOutOfBounds CharBoundary], "the character that starts there";
+    StringFind = 0x9f "string.find" (String String I64) -> I64, Edit, [InvalidRange], "offset of the first occurrence at or after an offset, or -1";
+    StringFindLast = 0xa0 "string.find_last" (String String) -> I64, Edit, [], "offset of the last occurrence, or -1";
     StringMatchesAt = 0xa1 "string.matches_at" (String String I64) -> Bool, Copy, [], "whether the second stands in the first at the offset; false outside";
     StringCharCount = 0xa2 "string.char_count" (String) -> I64, Copy, [], "length in characters";
-    StringToUpper = 0xa3 "string.to_upper" (String) -> String, Copy, [OutOfMemory], "full upper-case mapping";
-    StringToLower = 0xa4 "string.to_lower" (String) -> String, Copy, [OutOfMemory], "full lower-case mapping, with final sigma";
+    StringToUpper = 0xa3 "string.to_upper" (String) -> String, Case, [OutOfMemory], "full upper-case mapping";
+    StringToLower = 0xa4 "string.to_lower" (String) -> String, Case, [OutOfMemory], "full lower-case mapping, with final sigma";
     StringToBytes = 0xa5 "string.to_bytes" (String) -> Bytes, Copy, [], "its UTF-8";
-    StringSkipSpace = 0xa6 "string.skip_space" (String I64) -> I64, Copy, [InvalidRange CharBoundary], "offset of the first character at or after the offset that is no white space, or the length";
-    StringSkipWord = 0xa7 "string.skip_word" (String I64) -> I64, Copy, [InvalidRange CharBoundary], "offset of the first white space at or after the offset, or the length";
+    StringSkipSpace = 0xa6 "string.skip_space" (String I64) -> I64, Edit, [InvalidRange CharBoundary], "offset of the first character at or after the offset that is no white space, or the length";
+    StringSkipWord = 0xa7 "string.skip_word" (String I64) -> I64, Edit, [InvalidRange CharBoundary], "offset of the first white space at or after the offset, or the length";
 
     BytesLen = 0xb0 "bytes.len" (Bytes) -> I64, Simple, [], "length";
     BytesEq = 0xb1 "bytes.eq" (Bytes Bytes) -> Bool, Copy, [], "equal";
     BytesCompare = 0xb2 "bytes.compare" (Bytes Bytes) -> I64, Copy, [], "element by element, as -1, 0, 1";
-    BytesSlice = 0xb3 "bytes.slice" (Bytes I64 I64) -> Bytes, Copy, [InvalidRange], "from start to below end";
-    BytesFind = 0xb4 "bytes.find" (Bytes Bytes I64) -> I64, Copy, [InvalidRange], "offset of the first occurrence at or after an offset, or -1";
+    BytesSlice = 0xb3 "bytes.slice" (Bytes I64 I64) -> Bytes, Edit, [InvalidRange], "from start to below end";
+    BytesFind = 0xb4 "bytes.find" (Bytes Bytes I64) -> I64, Edit, [InvalidRange], "offset of the first occurrence at or after an offset, or -1";
     BytesMatchesAt = 0xb5 "bytes.matches_at" (Bytes Bytes I64) -> Bool, Copy, [], "whether the second stands in the first at the offset; false outside";
     BytesToText = 0xb6 "bytes.to_text" (Bytes) -> OptionString, Copy, [], "as UTF-8";
     BytesFilled = 0xb7 "bytes.filled" (I64 I64) -> Bytes, Allocate, [InvalidArgument OutOfMemory], "n times a byte";
-    BytesReadI64 = 0xb8 "bytes.read_i64" (Bytes I64) -> I64, Simple, [IndexOutOfBounds], "eight bytes, little-endian, at the offset";
+    BytesReadI64 = 0xb8 "bytes.read_i64" (Bytes I64) -> I64, Longer, [IndexOutOfBounds], "eight bytes, little-endian, at the offset";
 
     ListLen = 0xc0 "list.len" (List) -> I64, Simple, [], "number of elements";
-    ListSlice = 0xc1 "list.slice" (List I64 I64) -> List, Copy, [InvalidRange], "from start to below end";
+    ListSlice = 0xc1 "list.slice" (List I64 I64) -> List, Edit, [InvalidRange], "from start to below end";
     ListFilled = 0xc2 "list.filled" (I64 T) -> Named, Allocate, [InvalidArgument OutOfMemory], "n times a value; names the list's type";
 
-    MapLen = 0xc8 "map.len" (Map) -> I64, Simple, [], "number of live entries";
+    MapLen = 0xc8 "map.len" (Map) -> I64, Longer, [], "number of live entries";
     MapFind = 0xc9 "map.find" (Map K) -> I64, Map, [], "number of the entry with that key, or -1";
-    MapNext = 0xca "map.next" (Map I64) -> I64, Simple, [], "number of the first live entry at or after that number, or -1";
-    SetLen = 0xcb "set.len" (Set) -> I64, Simple, [], "number of elements";
+    MapNext = 0xca "map.next" (Map I64) -> I64, Longer, [], "number of the first live entry at or after that number, or -1";
+    SetLen = 0xcb "set.len" (Set) -> I64, Longer, [], "number of elements";
     SetFind = 0xcc "set.find" (Set T) -> I64, Map, [], "number of the entry, or -1";
-    SetNext = 0xcd "set.next" (Set I64) -> I64, Simple, [], "number of the first live entry at or after that number, or -1";
+    SetNext = 0xcd "set.next" (Set I64) -> I64, Longer, [], "number of the first live entry at or after that number, or -1";
 
     F64Acos = 0xd0 "f64.acos" (F64) -> F64, LibraryFloat, [], "arc cosine, correctly rounded";
     F64Asin = 0xd1 "f64.asin" (F64) -> F64, LibraryFloat, [], "arc sine, correctly rounded";
@@ -316,38 +316,38 @@ updates! {
 
     TextAppend = 0x20 "text.append" String (String) -> Unit, Copy, [OutOfMemory], "appends a text";
     TextPush = 0x21 "text.push" String (Char) -> Unit, Copy, [OutOfMemory], "appends a character";
-    TextAppendI64 = 0x22 "text.append_i64" String (I64) -> Unit, Copy, [OutOfMemory], "appends an integer in decimal";
-    TextAppendHex = 0x23 "text.append_hex" String (I64) -> Unit, Copy, [OutOfMemory], "appends an integer as unsigned, in hexadecimal, lower case";
+    TextAppendI64 = 0x22 "text.append_i64" String (I64) -> Unit, Edit, [OutOfMemory], "appends an integer in decimal";
+    TextAppendHex = 0x23 "text.append_hex" String (I64) -> Unit, Edit, [OutOfMemory], "appends an integer as unsigned, in hexadecimal, lower case";
     TextAppendF64 = 0x24 "text.append_f64" String (F64) -> Unit, FloatText, [OutOfMemory], "appends a float as `Show` writes it";
-    TextAppendQuoted = 0x25 "text.append_quoted" String (String) -> Unit, Copy, [OutOfMemory], "appends a text as a quoted literal";
-    TextAppendCharQuoted = 0x26 "text.append_char_quoted" String (Char) -> Unit, Copy, [OutOfMemory], "appends a character as a quoted literal";
-    TextAppendBytes = 0x27 "text.append_bytes" String (Bytes) -> Unit, Copy, [OutOfMemory], "appends bytes as a literal b\"…\"";
-    TextClear = 0x28 "text.clear" String () -> Unit, Simple, [], "empties";
+    TextAppendQuoted = 0x25 "text.append_quoted" String (String) -> Unit, Edit, [OutOfMemory], "appends a text as a quoted literal";
+    TextAppendCharQuoted = 0x26 "text.append_char_quoted" String (Char) -> Unit, Edit, [OutOfMemory], "appends a character as a quoted literal";
+    TextAppendBytes = 0x27 "text.append_bytes" String (Bytes) -> Unit, Edit, [OutOfMemory], "appends bytes as a literal b\"…\"";
+    TextClear = 0x28 "text.clear" String () -> Unit, Longer, [], "empties";
     TextAppendSlice = 0x29 "text.append_slice" String (String I64 I64) -> Unit, Copy, [InvalidRange CharBoundary OutOfMemory], "appends a part of a text";
-    TextAppendJson = 0x2a "text.append_json" String (String) -> Unit, Copy, [OutOfMemory], "appends a text as a JSON string";
+    TextAppendJson = 0x2a "text.append_json" String (String) -> Unit, Edit, [OutOfMemory], "appends a text as a JSON string";
 
     BytesPush = 0x30 "bytes.push" Bytes (I64) -> Unit, Copy, [InvalidArgument OutOfMemory], "appends a byte";
     BytesExtend = 0x31 "bytes.extend" Bytes (Bytes) -> Unit, Copy, [OutOfMemory], "appends bytes";
     BytesAppendI64 = 0x32 "bytes.append_i64" Bytes (I64) -> Unit, Copy, [OutOfMemory], "appends eight bytes, little-endian";
     BytesAppendText = 0x33 "bytes.append_text" Bytes (String) -> Unit, Copy, [OutOfMemory], "appends the UTF-8 of a text";
-    BytesClear = 0x34 "bytes.clear" Bytes () -> Unit, Simple, [], "empties";
+    BytesClear = 0x34 "bytes.clear" Bytes () -> Unit, Longer, [], "empties";
 
     ListPush = 0x40 "list.push" List (T) -> Unit, Copy, [OutOfMemory], "appends an element";
-    ListPop = 0x41 "list.pop" List () -> OptionT, Simple, [], "removes the last element";
-    ListInsert = 0x42 "list.insert" List (I64 T) -> Unit, Copy, [IndexOutOfBounds OutOfMemory], "inserts before a position; the length is a position";
-    ListRemove = 0x43 "list.remove" List (I64) -> T, Copy, [IndexOutOfBounds], "removes at a position";
-    ListSwap = 0x44 "list.swap" List (I64 I64) -> Unit, Simple, [IndexOutOfBounds], "exchanges two elements";
-    ListTruncate = 0x45 "list.truncate" List (I64) -> Unit, Simple, [InvalidArgument], "keeps the first n";
-    ListClear = 0x46 "list.clear" List () -> Unit, Simple, [], "empties";
+    ListPop = 0x41 "list.pop" List () -> OptionT, Longer, [], "removes the last element";
+    ListInsert = 0x42 "list.insert" List (I64 T) -> Unit, Edit, [IndexOutOfBounds OutOfMemory], "inserts before a position; the length is a position";
+    ListRemove = 0x43 "list.remove" List (I64) -> T, Edit, [IndexOutOfBounds], "removes at a position";
+    ListSwap = 0x44 "list.swap" List (I64 I64) -> Unit, Longer, [IndexOutOfBounds], "exchanges two elements";
+    ListTruncate = 0x45 "list.truncate" List (I64) -> Unit, Longer, [InvalidArgument], "keeps the first n";
+    ListClear = 0x46 "list.clear" List () -> Unit, Longer, [], "empties";
     ListReverse = 0x47 "list.reverse" List () -> Unit, Copy, [], "turns the order";
-    ListExtend = 0x48 "list.extend" List (List) -> Unit, Copy, [OutOfMemory], "appends the elements of a list, which is looked at";
+    ListExtend = 0x48 "list.extend" List (List) -> Unit, Edit, [OutOfMemory], "appends the elements of a list, which is looked at";
 
     MapPut = 0x50 "map.put" Map (K V) -> Unit, Map, [OutOfMemory], "inserts or replaces";
     MapRemove = 0x51 "map.remove" Map (K) -> OptionV, Map, [], "removes";
-    MapClear = 0x52 "map.clear" Map () -> Unit, Simple, [], "empties";
+    MapClear = 0x52 "map.clear" Map () -> Unit, Longer, [], "empties";
     SetInsert = 0x53 "set.insert" Set (T) -> Bool, Map, [OutOfMemory], "inserts; whether it was new. The element is consumed";
     SetRemove = 0x54 "set.remove" Set (T) -> Bool, Map, [], "removes; whether it was there. The element is looked at";
-    SetClear = 0x55 "set.clear" Set () -> Unit, Simple, [], "empties";
+    SetClear = 0x55 "set.clear" Set () -> Unit, Longer, [], "empties";
 }
 
 impl UpdateOp {
@@ -387,8 +387,8 @@ opcodes! {
     Else = 0x12 "else", Free, "separates the arms of an `if`";
     Switch = 0x13 "switch", Simple, "opens a region with an arm for each variant";
     Arm = 0x14 "arm", Free, "separates the arms of a `switch`";
-    Loop = 0x15 "loop", Free, "opens a loop";
-    For = 0x16 "for", Simple, "opens a counting loop; its price is charged at each turn";
+    Loop = 0x15 "loop", Free, "opens a loop; its start costs 1";
+    For = 0x16 "for", Simple, "opens a counting loop; its start costs 1, and its price is charged at each turn";
     End = 0x17 "end", Free, "closes a region";
     Exit = 0x18 "exit", Free, "leaves a region forwards";
     Next = 0x19 "next", Simple, "goes to the head of a loop";

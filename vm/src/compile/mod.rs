@@ -55,10 +55,7 @@ pub fn compile(package: &Package, layouts: &mut Layouts, index: u32) -> Made<Com
         .get(index as usize)
         .ok_or(LayoutError::Unknown)?;
     let types = typing::value_types(package, layouts, function)?;
-    let mut charges = Vec::with_capacity(function.body.len());
-    for instr in &function.body {
-        charges.push(fuel::charge(package, layouts, &types, instr)?);
-    }
+    let charges = fuel::body_charges(package, layouts, &types, function)?;
     let mut compiler = Compiler {
         package,
         layouts,

@@ -84,6 +84,9 @@ pub fn to_upper(text: &str, out: &mut dyn FnMut(char)) {
 /// Hands over the full lower-case mapping of a text. A capital sigma at the end of a word becomes the final one:
 /// something cased stands before it and nothing cased after it, what is case-ignorable passed over.
 pub fn to_lower(text: &str, out: &mut dyn FnMut(char)) {
+    if !text.contains('Σ') {
+        return text.chars().for_each(|c| lower(c, out));
+    }
     // Whether the nearest character before that is not case-ignorable is cased.
     let mut cased_before = false;
     for (at, c) in text.char_indices() {
