@@ -33,12 +33,16 @@ pub fn run(draft: &mut Draft, known: &mut Known) {
     }
     let mut flow = std::mem::take(&mut known.flow);
     flow.fill(draft, known);
-    if views(draft, &flow) | slices(draft, &flow) {
+    let mut changed = views(draft, &flow) | slices(draft, &flow);
+    if changed {
         sweep(draft);
     }
     for _ in 0..ROUNDS {
-        flow.fill(draft, known);
-        if !pieces(draft, known, &flow) {
+        if changed {
+            flow.fill(draft, known);
+        }
+        changed = pieces(draft, known, &flow);
+        if !changed {
             break;
         }
     }
@@ -287,6 +291,9 @@ fn pieces(draft: &mut Draft, known: &Known, flow: &Flow) -> bool {
             found.push(pieces);
         }
     }
+    if found.is_empty() {
+        return false;
+    }
     let mut before: Vec<(usize, [Node; 2])> = vec![];
     for pieces in &found {
         let Instr::Update { value, path, .. } = draft.code[pieces.append].instr.clone() else {
@@ -355,7 +362,7 @@ fn pieces(draft: &mut Draft, known: &Known, flow: &Flow) -> bool {
         }
     }
     draft.code = code;
-    !found.is_empty()
+    true
 }
 
 /// Whether a value is the constant `""`.
