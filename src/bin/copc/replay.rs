@@ -298,7 +298,10 @@ fn texts(answer: &[u8]) -> Option<String> {
     let mut texts = Vec::new();
     while reader.remaining() > 0 {
         let text = reader.text().ok()?;
-        if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+        if text
+            .chars()
+            .any(|c| c.is_control() && !c.is_ascii_whitespace())
+        {
             return None;
         }
         texts.push(format!("{text:?}"));

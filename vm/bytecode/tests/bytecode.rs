@@ -442,8 +442,8 @@ fn text_of_a_small_function() {
     let text = print(&package, options);
     let function = text.split_once("\n\n").unwrap().1;
     let expected = "\
-fn 0 (%0: look list i64) -> i64 {  ; fuel 6 in all
-  %1 = const.i64 0  ; block 1
+fn 0 (%0: look list i64) -> i64 {  ; fuel 7 in all
+  %1 = const.i64 0  ; block 2
   %2 = list.len %0                                  ; fuel 1
   %7 = for %1..%2 with %1: i64 { |%3, %4|           ; fuel 1
     %5 = get %0 [%3]                                ; fuel 1  ; block 4

@@ -32,13 +32,13 @@ impl Bytes {
 
     /// The state of the class of cells of that many bytes, if they come from a list.
     #[inline]
-    fn class(&self, size: u64) -> Option<&mut ListClass> {
+    fn class(&mut self, size: u64) -> Option<&mut ListClass> {
         let Some(Class::Listed { index, .. }) = Class::of(size) else {
             return None;
         };
         // SAFETY: there is a class for each index that `Class::of` gives; they live and stay in place as long as the
-        // run, whose only thread is here, and no other reference to one of them is alive in this module or, while
-        // machine code waits, anywhere else.
+        // run, whose only thread is here, and no other reference to one of them is alive: here, because this one keeps
+        // `self` borrowed, or, while machine code waits, anywhere else.
         Some(unsafe { &mut *self.classes.add(index) })
     }
 
@@ -62,13 +62,15 @@ impl Bytes {
 
     /// A cell for a sequence of that capacity, from the list of its class, with header and no length.
     #[inline]
-    fn take(&self, capacity: u64, ty: u32) -> Option<Ref> {
-        let class = self.class(u64::from(SEQUENCE) + capacity)?;
-        let cell = class.head;
+    fn take(&mut self, capacity: u64, ty: u32) -> Option<Ref> {
+        let size = u64::from(SEQUENCE) + capacity;
+        let cell = self.class(size)?.head;
         if cell == 0 {
             return None;
         }
-        class.head = self.word(cell, 0);
+        let next = self.word(cell, 0);
+        let class = self.class(size)?;
+        class.head = next;
         class.alive += 1;
         self.set_word(cell, 0, 1);
         self.set_word(cell, 4, ty);
@@ -78,7 +80,7 @@ impl Bytes {
 
     /// Gives a cell of that size back; says whether that was possible here.
     #[inline]
-    fn give(&self, cell: Ref, size: u64) -> bool {
+    fn give(&mut self, cell: Ref, size: u64) -> bool {
         let Some(class) = self.class(size) else {
             return false;
         };
@@ -110,7 +112,7 @@ impl Bytes {
 
 /// A new sequence of bytes with the content at an address of the arena; it is paid for.
 pub extern "C" fn new_text(context: *mut Context, from: *const u8, count: u64, ty: u64) -> u64 {
-    let bytes = Bytes::of(context);
+    let mut bytes = Bytes::of(context);
     let Some(cell) = bytes.take(count, ty as u32) else {
         return NONE;
     };
@@ -121,7 +123,7 @@ pub extern "C" fn new_text(context: *mut Context, from: *const u8, count: u64, t
 
 /// A sequence of bytes with one owner becomes a larger cell with the same content; it is paid for.
 pub extern "C" fn grow_text(context: *mut Context, cell: u64, needed: u64) -> u64 {
-    let (bytes, old) = (Bytes::of(context), cell as Ref);
+    let (mut bytes, old) = (Bytes::of(context), cell as Ref);
     let (length, capacity) = (bytes.word(old, 8), u64::from(bytes.word(old, 12)));
     let wanted = needed.max(capacity + capacity / 2).max(4);
     let Some(new) = bytes.take(wanted, bytes.word(old, 4)) else {
