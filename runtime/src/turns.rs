@@ -13,8 +13,9 @@ use crate::store::state::Namespace;
 
 /// From this many namespaces on, those that nobody uses are forgotten.
 const NAMESPACES_KEPT: usize = 1_024;
-/// After a lost race so many requests alike take turns before it is tried again whether they need to.
-const TURNS_AFTER_LOSS: u32 = 1_024;
+/// After a lost race so many requests alike take turns before it is tried again whether they need to: trying costs a run for
+/// nothing of each of them that is under way.
+const TURNS_AFTER_LOSS: u32 = 16_384;
 /// Most kinds of requests that take turns. Beyond them all begin anew side by side.
 const CONTENDED_MAX: usize = 1_024;
 

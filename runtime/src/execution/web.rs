@@ -21,7 +21,7 @@ use crate::store::state::{Namespace, StateView};
 use crate::transcript::Transcript;
 use crate::workers::{Cancelled, NoResult, Owner};
 
-/// How often a run is tried while others may change what it reads.
+/// How often a long run is tried while others may change what it reads; a short one takes its turn after the first time.
 const ATTEMPTS_AMONG_OTHERS: usize = 3;
 /// Most fuel of a run that may then have its namespace for itself.
 const FUEL_ALONE_MAX: u64 = 10_000_000;
@@ -188,6 +188,7 @@ async fn run_and_commit(
                 && record.fuel_used <= FUEL_ALONE_MAX
             {
                 shared.turns.lost(namespace, &request.description);
+                break;
             }
         }
     }
