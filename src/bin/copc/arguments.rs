@@ -651,12 +651,8 @@ pub struct PublishOptions {
     pub password: PasswordOptions,
     #[command(flatten)]
     pub packages: PackageOptions,
-    /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
-    #[arg(long, value_name = "URL")]
-    pub node: Option<String>,
-    /// Data folder of the node, where its management token lies [default: ~/.coputer]
-    #[arg(long, value_name = "DIR", env = "COP_DATA")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub node: OwnNode,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -716,15 +712,22 @@ impl StateCommand {
     }
 }
 
-/// The node whose programs are looked at.
+/// The node on this machine, as its owner reaches it.
 #[derive(Clone, Debug, Args)]
-pub struct StatePlace {
+pub struct OwnNode {
     /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
-    #[arg(long, value_name = "URL")]
-    pub node: Option<String>,
+    #[arg(long = "node", value_name = "URL")]
+    pub url: Option<String>,
     /// Data folder of the node, where its management token lies [default: ~/.coputer]
     #[arg(long, value_name = "DIR", env = "COP_DATA")]
     pub data: Option<PathBuf>,
+}
+
+/// The node whose programs are looked at.
+#[derive(Clone, Debug, Args)]
+pub struct StatePlace {
+    #[command(flatten)]
+    pub node: OwnNode,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -765,12 +768,8 @@ pub struct ReplayOptions {
     /// What runs the bytecode; outcome, fuel and memory are the same
     #[arg(long, value_enum, default_value = "auto")]
     pub engine: EngineOption,
-    /// Management URL of the node, such as http://127.0.0.1:2508 [default: as the node's own file says]
-    #[arg(long, value_name = "URL")]
-    pub node: Option<String>,
-    /// Data folder of the node, where its management token lies [default: ~/.coputer]
-    #[arg(long, value_name = "DIR", env = "COP_DATA")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub node: OwnNode,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

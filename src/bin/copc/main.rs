@@ -19,6 +19,7 @@
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish`, `hand_on` | a release signed and handed to a node, and the packages that it is made of |
+//! | `node` | the node on this machine, as its owner asks it |
 //! | `replay` | a recorded run done again |
 //! | `state` | what programs keep on the node |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
@@ -40,6 +41,7 @@ mod key;
 mod measure;
 mod mend;
 mod new;
+mod node;
 mod parallel;
 mod profile;
 mod publish;

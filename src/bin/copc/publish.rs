@@ -1,11 +1,8 @@
 //! `copc publish`: a program built, signed, and handed to a node.
 
-use std::path::Path;
-
 use cop_bytecode::Hash;
 use cop_runtime::{ProgramKind, SecretKey, local_network};
-use coputer::client::{ClientError, NextRelease, NodeClient, Publication};
-use coputer::node_file::default_data_dir;
+use coputer::client::{NextRelease, NodeClient, Publication};
 use coputer::packages::cache::PackageCache;
 use coputer::packages::fetch::Fetcher;
 use coputer::project::Project;
@@ -16,6 +13,7 @@ use crate::arguments::PublishOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::hand_on::{HandedOn, hand_on};
 use crate::key;
+use crate::node;
 use crate::say;
 use crate::subject::{Subject, is_bundle};
 use crate::tell;
@@ -30,14 +28,10 @@ pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
             options.path.display()
         )));
     }
-    let from = options.packages.with(None, options.data.as_deref());
+    let from = options.packages.with(None, options.node.data.as_deref());
     let Subject { built, .. } = Subject::of(&options.path, &from, &Watch::default())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
     let fetcher = Fetcher::new(&from.fetch);
-    let stored = runtime.block_on(store(options, &built, fetcher.cache()))?;
+    let stored = node::block_on(store(options, &built, fetcher.cache()))?;
     let Stored {
         publication,
         is_new,
@@ -88,7 +82,7 @@ async fn store(
         None => &built.bundle.manifest().name,
     };
     let (keys, entry) = key::choose(&options.place, options.key.as_ref())?;
-    let node = node_of(options.data.as_deref(), options.node.as_deref())?;
+    let node = node::of(&options.node)?;
     let next = node.next_release(&entry.public.address(), name).await?;
     let place = place(&next)?;
     let bundle = built.bundle.hash().to_string();
@@ -120,25 +114,6 @@ async fn given(node: &NodeClient, cache: Option<&PackageCache>, built: &Built) -
         Some(cache) => hand_on(node, cache, built).await,
         None => HandedOn::default(),
     }
-}
-
-/// The node on this machine: by its data folder, at a URL if one is named.
-pub fn node_of(data: Option<&Path>, url: Option<&str>) -> Result<NodeClient, Complaint> {
-    let data = data
-        .map(Path::to_owned)
-        .or_else(default_data_dir)
-        .ok_or_else(|| {
-            Complaint::Failed(
-                "there is no home folder to find the node in; name its data folder with --data DIR"
-                    .to_owned(),
-            )
-        })?;
-    NodeClient::of_folder(&data, url).map_err(|error| match error {
-        ClientError::NotRunning(why) => Complaint::Failed(format!(
-            "{why}; --data DIR names the folder of another node"
-        )),
-        error => error.into(),
-    })
 }
 
 fn place(next: &NextRelease) -> Result<Place, Complaint> {

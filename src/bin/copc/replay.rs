@@ -8,14 +8,14 @@ use cop_runtime::library::ReadyProgram;
 use cop_runtime::recorded::{RECORDED_BYTES_MAX, is_private};
 use cop_runtime::run::{RunEnd, RunRecord};
 use cop_runtime::{Bundle, Failure, Hash, RecordedRun, RunId};
-use coputer::client::{ListedRun, NodeClient};
+use coputer::client::ListedRun;
 use coputer::packages::fetch::{FetchOptions, Fetcher};
 use serde_json::{Value, json};
 
 use crate::arguments::ReplayOptions;
 use crate::differ;
 use crate::ended::{Complaint, Ended, print};
-use crate::publish::node_of;
+use crate::node;
 use crate::say;
 use crate::subject::{self, Subject};
 use crate::watch::Watch;
@@ -51,7 +51,7 @@ pub fn replay(options: &ReplayOptions) -> Result<Ended, Complaint> {
     let after = match &options.with {
         None => None,
         Some(path) => {
-            let from = options.packages.with(None, options.data.as_deref());
+            let from = options.packages.with(None, options.node.data.as_deref());
             let subject = Subject::of(path, &from, &Watch::default())?;
             Some(run(options, &recorded, &subject.built.bundle)?)
         }
@@ -75,8 +75,8 @@ pub fn replay(options: &ReplayOptions) -> Result<Ended, Complaint> {
 /// The record from a file, or of the node on this machine.
 fn recorded(options: &ReplayOptions, which: &str) -> Result<RecordedRun, Complaint> {
     let bytes = match which.parse::<RunId>() {
-        Ok(id) => block_on(async {
-            let node = node_of(options.data.as_deref(), options.node.as_deref())?;
+        Ok(id) => node::block_on(async {
+            let node = node::of(&options.node)?;
             // The node is the caller's own; what is private stays on this machine unless it is saved.
             Ok(node.recorded_run(&id, true).await?)
         })?,
@@ -118,7 +118,7 @@ fn named_bundle(path: &Path, hash: &Hash) -> Result<Bundle, Complaint> {
 
 /// The bundle from the cache of this machine, or a node.
 fn bundle(options: &ReplayOptions, hash: &Hash) -> Result<Bundle, Complaint> {
-    let from = options.packages.with(None, options.data.as_deref());
+    let from = options.packages.with(None, options.node.data.as_deref());
     let fetch: FetchOptions = from.fetch;
     Fetcher::new(&fetch).bundle(hash).map_err(|error| {
         Complaint::Failed(format!(
@@ -143,18 +143,10 @@ fn run(
     recorded.replay(&*ready.program).map_err(refused)
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, Complaint>>) -> Result<T, Complaint> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
-    runtime.block_on(work)
-}
-
 /// The newest runs of the node on this machine.
 fn list(options: &ReplayOptions) -> Result<Ended, Complaint> {
-    let runs = block_on(async {
-        let node: NodeClient = node_of(options.data.as_deref(), options.node.as_deref())?;
+    let runs = node::block_on(async {
+        let node = node::of(&options.node)?;
         Ok(node.newest_runs().await?)
     })?;
     if options.json {

@@ -1,23 +1,17 @@
 //! `copc state`: what a program keeps on the node on this machine, what changed it, and undoing a change.
 
-use std::path::Path;
-
 use cop_runtime::{Address, Namespace, ProgramName};
-use coputer::client::{ClientError, NodeClient, PastCommit};
+use coputer::client::{NodeClient, PastCommit};
 use serde_json::json;
 
 use crate::arguments::{StateCommand, StatePlace};
 use crate::ended::{Complaint, Ended, print};
-use crate::publish::node_of;
+use crate::node;
 use crate::say;
 
 /// Does what is asked for.
 pub fn state(command: &StateCommand) -> Result<Ended, Complaint> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Complaint::Failed(format!("cannot prepare to ask the node: {cause}")))?;
-    runtime.block_on(async {
+    node::block_on(async {
         match command {
             StateCommand::List {
                 program,
@@ -134,8 +128,7 @@ async fn undo(program: &str, commit: u64, place: &StatePlace) -> Result<Ended, C
 
 /// The node, and the program of this name, or of this `ADDRESS/NAME`.
 async fn find(program: &str, place: &StatePlace) -> Result<(NodeClient, Namespace), Complaint> {
-    let data: Option<&Path> = place.data.as_deref();
-    let node = node_of(data, place.node.as_deref())?;
+    let node = node::of(&place.node)?;
     let unknown = |why: String| Complaint::Usage(format!("{program:?} is no program: {why}"));
     let namespace = match program.split_once('/') {
         Some((address, name)) => Namespace {
@@ -155,23 +148,18 @@ async fn find(program: &str, place: &StatePlace) -> Result<(NodeClient, Namespac
 async fn by_name(node: &NodeClient, name: &str) -> Result<Namespace, Complaint> {
     let mut found = node.programs().await?;
     found.retain(|program| program.name == name);
-    let failed = |why: String| Complaint::Failed(why);
     match found.as_slice() {
         [one] => {
-            let defect = || {
-                Complaint::from(ClientError::NotRunning(
-                    "the node names a program that has no name".to_owned(),
-                ))
-            };
+            let unreadable = || Complaint::Failed(format!("the node tells of no program: {one:?}"));
             Ok(Namespace {
-                address: one.address.parse().map_err(|_| defect())?,
-                name: one.name.parse().map_err(|_| defect())?,
+                address: one.address.parse().map_err(|_| unreadable())?,
+                name: one.name.parse().map_err(|_| unreadable())?,
             })
         }
-        [] => Err(failed(format!(
+        [] => Err(Complaint::Failed(format!(
             "nobody has published anything named {name:?} on this node; copc publish does"
         ))),
-        several => Err(failed(format!(
+        several => Err(Complaint::Failed(format!(
             "several publishers have a {name:?} here; say which: {}",
             several
                 .iter()

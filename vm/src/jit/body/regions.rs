@@ -4,7 +4,7 @@ use cop_bytecode::TypeId;
 use cop_bytecode::instr::{Instr, Value, ValueType};
 use cop_bytecode::layout::{Body as LayoutBody, LayoutError};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, types};
+use cranelift_codegen::ir::{self, Block, BlockArg, InstBuilder, types};
 
 use super::bounds::Read;
 use super::select::Choice;
@@ -291,27 +291,7 @@ impl Body<'_, '_> {
             LayoutBody::OptionRef(_) => 2,
             _ => return Err(LayoutError::Unknown.into()),
         };
-        let arms: Vec<Block> = (0..count).map(|_| self.b.create_block()).collect();
-        match arms[..] {
-            [only] => {
-                self.b.ins().jump(only, &[]);
-            }
-            [first, second] => {
-                self.b.ins().brif(tag, second, &[], first, &[]);
-            }
-            _ => {
-                let tag = self.b.ins().ireduce(types::I32, tag);
-                let pool = &mut self.b.func.dfg.value_lists;
-                let calls: Vec<BlockCall> = arms
-                    .iter()
-                    .map(|arm| BlockCall::new(*arm, [], pool))
-                    .collect();
-                // Tags beyond are none that verified code makes.
-                let table = JumpTableData::new(calls[count - 1], &calls[..count - 1]);
-                let table = self.b.create_jump_table(table);
-                self.b.ins().br_table(tag, table);
-            }
-        }
+        let arms = self.branch(tag, count);
         let first = arms[0];
         self.open(Kind::Switch(arms, 1), results)?;
         self.begin(first);
