@@ -9,9 +9,12 @@
 //! | [`constants`] | the VM, as the compiler asks it for the value of a constant |
 //! | [`publish`] | from a project to a signed release with its bundle |
 //! | [`examples`] | the projects that come with the node |
+//! | [`node`] | one running node: execution, gateway, management |
+//! | [`stop`] | the signals that end a process |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
 //! | [`http`] | one request to a node |
+//! | [`listen`] | addresses to listen on, as people write them |
 //! | [`files`] | files that are there whole or not at all |
 
 pub mod client;
@@ -19,9 +22,12 @@ pub mod constants;
 pub mod examples;
 pub mod files;
 pub mod http;
+pub mod listen;
+pub mod node;
 pub mod node_file;
 pub mod packages;
 pub mod project;
 pub mod publish;
 pub mod report;
 pub mod stamp;
+pub mod stop;

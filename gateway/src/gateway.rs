@@ -11,17 +11,19 @@ use cop_runtime::{Address, Failure, FailureCode, ProgramName};
 use futures_util::Stream;
 use serde::Serialize;
 use warp::http::Response;
-use warp::{Filter, Rejection, Reply};
+use warp::{Filter, Reply};
 
+use crate::answered::{Failed, OnAnswer};
 use crate::asked::Asked;
 use crate::figures::RunBook;
 use crate::head::asked;
 use crate::limits::Limits;
 use crate::links::Links;
 use crate::listing::ProgramJson;
-use crate::reply::{Reader, Refused};
+use crate::live::{self, Live};
+use crate::reply::Reader;
 use crate::serve::Server;
-use crate::target::{self, OwnPage, Target};
+use crate::target::{self, Domains, OwnPage, Target};
 use crate::{answer, own, page, program, published, refusal, reply};
 
 /// How a gateway presents itself.
@@ -35,6 +37,12 @@ pub struct GatewayConfig {
     pub label_hosts: Vec<String>,
     /// The program that `/` of a bare host shows to browsers, instead of the node's page.
     pub front: Option<(Address, ProgramName)>,
+    /// Hosts that show one program each as their own.
+    pub domains: Domains,
+    /// Who is told of each answer.
+    pub on_answer: Option<OnAnswer>,
+    /// The program that is being written here, see [`crate::live`].
+    pub live: Option<Arc<Live>>,
 }
 
 impl Default for GatewayConfig {
@@ -44,6 +52,9 @@ impl Default for GatewayConfig {
             node: format!("copd/{}", env!("CARGO_PKG_VERSION")),
             label_hosts: vec!["localhost".to_owned()],
             front: None,
+            domains: Domains::new(),
+            on_answer: None,
+            live: None,
         }
     }
 }
@@ -93,8 +104,8 @@ async fn show<B: Buf>(
     asked: Asked,
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
     gateway: Arc<Gateway>,
-) -> Result<Response<Bytes>, Rejection> {
-    let target = target::read(&asked.host, &asked.path);
+) -> Result<Response<Bytes>, Infallible> {
+    let target = target::read(&asked.host, &asked.path, &gateway.config.domains);
     let shared = match &target {
         Ok(Target::Program(target)) => target.form.is_shared(),
         // Figures of a run are asked for by the page that the run made, wherever it is shown.
@@ -118,16 +129,51 @@ async fn show<B: Buf>(
             Ok(()) => published::bundle(&gateway.communication, &hash).await,
             Err(failure) => Err(failure),
         },
+        Ok(Target::Own(page @ (OwnPage::Live | OwnPage::LiveScript))) => {
+            show_live(&asked, page, &gateway).await
+        }
     };
-    shown.map_err(|failure| {
-        let reader = Reader {
-            page: asked.wants_page(),
-            local: asked.is_local(),
-            shared,
-            node: gateway.config.node.clone(),
-        };
-        warp::reject::custom(Refused { failure, reader })
+    Ok(match shown {
+        Ok(response) => {
+            if let Some(told) = &gateway.config.on_answer {
+                told.tell(&asked, &response, None);
+            }
+            response
+        }
+        Err(failure) => {
+            let reader = Reader {
+                page: asked.wants_page(),
+                local: asked.is_local(),
+                shared,
+                node: gateway.config.node.clone(),
+                live: gateway.config.live.clone(),
+            };
+            let response = reply::failure(&failure, &reader);
+            if let Some(told) = &gateway.config.on_answer {
+                let failed = Failed {
+                    code: failure.code.code(),
+                    info: failure.info.as_ref(),
+                    trap: failure.trap.as_ref(),
+                };
+                told.tell(&asked, &response, Some(failed));
+            }
+            response
+        }
     })
+}
+
+/// The stage of the program that is being written here, or the script that shows it.
+async fn show_live(
+    asked: &Asked,
+    page: OwnPage,
+    gateway: &Gateway,
+) -> Result<Response<Bytes>, Failure> {
+    must_read(asked)?;
+    match (&gateway.config.live, page) {
+        (None, _) => Err(refusal::no_such_page(&asked.path)),
+        (Some(_), OwnPage::LiveScript) => Ok(live::script()),
+        (Some(live), _) => Ok(live::next(asked, live).await),
+    }
 }
 
 #[derive(Serialize)]

@@ -15,9 +15,12 @@
 //! | `answer`, `caching`, `range`, `encoding`, `figures` | from a program's answer to a response: headers, caches, parts, compression, what the run cost |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
+//! | [`live`] | pages that are loaded again while their program is being written |
+//! | `answered` | what is told of each answer to whoever watches |
 //! | [`management`] | how the owner publishes and looks at the node |
 
 mod answer;
+mod answered;
 mod asked;
 mod body;
 mod caching;
@@ -28,6 +31,7 @@ mod head;
 pub mod limits;
 mod links;
 mod listing;
+pub mod live;
 pub mod management;
 mod own;
 mod page;
@@ -39,7 +43,10 @@ mod reply;
 pub mod serve;
 mod target;
 
+pub use answered::{Answered, OnAnswer};
 pub use gateway::{Gateway, GatewayConfig};
 pub use limits::Limits;
+pub use live::{Live, Stage};
 pub use management::{Management, Token};
 pub use serve::Server;
+pub use target::Domains;

@@ -12,7 +12,7 @@ use crate::figures::{self, Seen};
 use crate::gateway::Gateway;
 use crate::links::Links;
 use crate::target::{Form, ProgramTarget};
-use crate::{answer, body, encoding, own, refusal};
+use crate::{answer, body, encoding, live, own, refusal};
 
 /// Answers with a program, or sends the client to where it should rather be.
 pub(crate) async fn answer<B: Buf>(
@@ -27,13 +27,23 @@ pub(crate) async fn answer<B: Buf>(
     if let Some(answer) = answer::preflight(asked, target.form) {
         return Ok(answer);
     }
+    let live = gateway.config.live.as_deref();
+    if let Some(complaint) = live.and_then(|live| live.instead(asked)) {
+        return Ok(complaint);
+    }
     let body = body::read(asked, &gateway.config.limits, body).await?;
     let node = &gateway.config.node;
     match ask(asked, target, body, gateway).await {
         Ok(given) => {
             let mut response = answer::response(asked, target.form, &given);
             figures::set_headers(response.headers_mut(), &given.info, node, asked.is_local());
-            let response = encoding::apply(asked, response).await;
+            if let Some(live) = live.filter(|_| live::is_whole(asked)) {
+                live.add_script(&mut response);
+            }
+            let mut response = encoding::apply(asked, response).await;
+            if gateway.config.on_answer.is_some() {
+                response.extensions_mut().insert(given.info.clone());
+            }
             let status = response.status().as_u16();
             gateway.runs.enter(Seen::new(
                 asked,

@@ -4,6 +4,7 @@
 //! change, and the run, if there was one.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cop_runtime::{Failure, FailureCode};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use warp::Rejection;
 use warp::http::{HeaderValue, Response, StatusCode, header};
 
+use crate::live::Live;
 use crate::target::RESERVED;
 use crate::{answer, figures, page, refusal};
 
@@ -25,6 +27,8 @@ pub(crate) struct Reader {
     pub(crate) shared: bool,
     /// This node, as its answers name it.
     pub(crate) node: String,
+    /// The program that is being written here.
+    pub(crate) live: Option<Arc<Live>>,
 }
 
 /// The body of a reply in JSON. `type`, `title`, `status` and `detail` are those of RFC 9457.
@@ -74,7 +78,12 @@ pub(crate) async fn recover(rejection: Rejection) -> Result<Response<Bytes>, Inf
 pub(crate) fn failure(failure: &Failure, reader: &Reader) -> Response<Bytes> {
     let status = status(failure.code);
     let mut response = if reader.page {
-        page::response(status, page::problem(failure, reader.local))
+        let excerpt = |file: &str, line, column| reader.live.as_ref()?.excerpt(file, line, column);
+        let mut response = page::response(status, page::problem(failure, reader.local, &excerpt));
+        if let Some(live) = &reader.live {
+            live.add_script_to_own(&mut response);
+        }
+        response
     } else {
         let mut response = Response::new(problem(failure, reader.local));
         *response.status_mut() = status;

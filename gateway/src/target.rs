@@ -10,12 +10,16 @@
 //! that shape is a bare host: it names the node, whatever the rest of it says, so that the node answers by IP, through tunnels
 //! and behind any proxy. A label that clearly was meant to be an address is refused, not taken for a bare host.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use cop_runtime::address::ADDRESS_LENGTH;
 use cop_runtime::{Address, Failure, Hash, ProgramName, ProgramRef};
 
 use crate::refusal;
+
+/// Hosts, in lower case and without port, that show one program each as their own.
+pub type Domains = BTreeMap<String, (Address, ProgramName)>;
 
 /// Paths that the gateway answers itself, on every host.
 pub(crate) const RESERVED: &str = "/.well-known/coputer/";
@@ -46,6 +50,10 @@ pub(crate) enum OwnPage {
     Release(String),
     /// `bundles/HASH`: the archive of a bundle.
     Bundle(String),
+    /// `live`: the stage of the program that is being written here.
+    Live,
+    /// `live.js`: the script that shows it.
+    LiveScript,
 }
 
 /// A program, and what is asked of it.
@@ -84,33 +92,42 @@ impl Form {
 /// # Errors
 /// `bad_address`, `bad_name` or `bad_request` for a URL of one of the forms with a mistake in it, `no_such_program` for a path
 /// that no form has.
-pub(crate) fn read(host: &str, path: &str) -> Result<Target, Failure> {
+pub(crate) fn read(host: &str, path: &str, domains: &Domains) -> Result<Target, Failure> {
     if let Some(page) = path.strip_prefix(RESERVED) {
         return read_own(page)
             .ok_or_else(|| refusal::no_such_page(path))
             .map(Target::Own);
     }
+    if let Some((address, name)) = domains.get(host) {
+        return Ok(at_own_host(*address, name.clone(), path));
+    }
     match read_host(host)? {
         Named::Nothing => read_path(path),
         Named::Publisher(address) if matches!(path, "" | "/") => Ok(Target::Publisher(address)),
         Named::Publisher(address) => Err(refusal::publisher_has_no_paths(&address, path)),
-        Named::Program(address, name) => Ok(Target::Program(ProgramTarget {
-            program: ProgramRef::Named {
-                address,
-                name,
-                release: None,
-            },
-            form: Form::Host,
-            prefix: String::new(),
-            path: path.to_owned(),
-        })),
+        Named::Program(address, name) => Ok(at_own_host(address, name, path)),
     }
+}
+
+fn at_own_host(address: Address, name: ProgramName, path: &str) -> Target {
+    Target::Program(ProgramTarget {
+        program: ProgramRef::Named {
+            address,
+            name,
+            release: None,
+        },
+        form: Form::Host,
+        prefix: String::new(),
+        path: path.to_owned(),
+    })
 }
 
 fn read_own(page: &str) -> Option<OwnPage> {
     match page {
         "node" => Some(OwnPage::Node),
         "failures" => Some(OwnPage::Failures),
+        "live" => Some(OwnPage::Live),
+        "live.js" => Some(OwnPage::LiveScript),
         _ => {
             let (kind, which) = page.split_once('/')?;
             let which = which.to_owned();
@@ -249,7 +266,7 @@ mod tests {
 
     fn check(host: &str, path: &str, expected: Result<Target, FailureCode>) {
         assert_eq!(
-            read(host, path).map_err(|failure| failure.code),
+            read(host, path, &Domains::new()).map_err(|failure| failure.code),
             expected,
             "{host} {path}"
         );
@@ -274,6 +291,25 @@ mod tests {
             prefix: prefix.to_owned(),
             path: path.to_owned(),
         }))
+    }
+
+    #[test]
+    fn a_domain_is_one_program_with_all_its_paths() {
+        let name: ProgramName = "hello".parse().expect("a name");
+        let domains = Domains::from([("shop.example.org".to_owned(), (address(), name))]);
+        let read = |host, path| read(host, path, &domains).map_err(|failure| failure.code);
+        for path in ["/", "/~cop1", "/b3/x/y"] {
+            assert_eq!(
+                read("shop.example.org", path),
+                program(Form::Host, "hello", None, "", path)
+            );
+        }
+        let own = "/.well-known/coputer/failures";
+        assert_eq!(
+            read("shop.example.org", own),
+            Ok(Target::Own(OwnPage::Failures))
+        );
+        assert_eq!(read("example.org", "/"), Ok(Target::Front));
     }
 
     #[test]

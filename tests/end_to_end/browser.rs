@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A headless Chromium with one page, spoken to by its DevTools protocol: JSON messages, each ended by a zero byte, on the pipes
 /// that it finds as file descriptors 3 and 4.
-struct Browser {
+pub struct Browser {
     child: Child,
     to: File,
     from: BufReader<File>,
@@ -38,7 +38,7 @@ fn find() -> Option<PathBuf> {
 
 impl Browser {
     /// `None`, with a line that says so, where there is no Chromium.
-    fn start() -> Option<Browser> {
+    pub fn start() -> Option<Browser> {
         let Some(chromium) = find().filter(|_| cfg!(unix)) else {
             skipped(
                 "the browser test",
@@ -115,11 +115,11 @@ impl Browser {
         }
     }
 
-    fn open(&mut self, url: &str) {
+    pub fn open(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
     }
 
-    fn evaluate(&mut self, expression: &str) -> Value {
+    pub fn evaluate(&mut self, expression: &str) -> Value {
         let answer = self.call(
             "Runtime.evaluate",
             json!({ "expression": expression, "returnByValue": true }),
@@ -128,7 +128,7 @@ impl Browser {
     }
 
     /// A picture of the page as text, which must show something.
-    fn picture(&mut self) -> String {
+    pub fn picture(&mut self) -> String {
         let answer = self.call("Page.captureScreenshot", json!({ "format": "png" }));
         let picture = answer["data"].as_str().expect("a picture").to_owned();
         // A PNG of one colour takes a few hundred bytes.
@@ -148,7 +148,7 @@ impl Browser {
     }
 
     /// Waits until an expression is true. While a page loads, it may also fail.
-    fn wait_for(&mut self, expression: &str) {
+    pub fn wait_for(&mut self, expression: &str) {
         let begun = Instant::now();
         while self.evaluate(expression) != true {
             if begun.elapsed() > PATIENCE {

@@ -42,6 +42,11 @@ fn text(output: Output) -> (Option<i32>, String, String) {
     )
 }
 
+fn on_free_ports(mut command: Command) -> Command {
+    command.args(["--http", "127.0.0.1:0", "--management", "127.0.0.1:0"]);
+    command
+}
+
 /// A node that is running; killed if the test ends without stopping it.
 pub struct Daemon {
     child: Option<Child>,
@@ -58,7 +63,19 @@ impl Daemon {
     pub fn with(data_dir: &Path, arguments: &[&str]) -> Daemon {
         let mut command = copd(arguments);
         command.arg("--data").arg(data_dir);
-        Daemon::spawn(command, |_| NodeFile::read(data_dir).ok())
+        Daemon::spawn(on_free_ports(command), |_| NodeFile::read(data_dir).ok())
+    }
+
+    /// `copc dev --keep` of a project on a free port.
+    pub fn developing(project: &Path) -> Daemon {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_copc"));
+        command
+            .args(["dev", "--keep", "--http", "127.0.0.1:0"])
+            .arg(project)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let data_dir = project.join("build/dev");
+        Daemon::spawn(command, |_| NodeFile::read(&data_dir).ok())
     }
 
     /// `copd start` on a disk of this many MiB at `folder`, with the folder where its files can be seen. `None`, with a line
@@ -92,7 +109,9 @@ impl Daemon {
         let command = within(&[env!("CARGO_BIN_EXE_copd"), "start", "--data", &node]);
         // Only the process and its children see that disk; this is the way to it from outside.
         let seen = |pid: u32| PathBuf::from(format!("/proc/{pid}/root{node}"));
-        let daemon = Daemon::spawn(command, |pid| NodeFile::read(&seen(pid)).ok());
+        let daemon = Daemon::spawn(on_free_ports(command), |pid| {
+            NodeFile::read(&seen(pid)).ok()
+        });
         let folder = seen(daemon.pid());
         Some((daemon, folder))
     }
@@ -101,15 +120,14 @@ impl Daemon {
     pub fn in_scratch(scratch: &Path, arguments: &[&str]) -> Daemon {
         let mut command = copd(arguments);
         command.env("TMPDIR", scratch);
-        Daemon::spawn(command, |_| {
+        Daemon::spawn(on_free_ports(command), |_| {
             let mut folders = std::fs::read_dir(scratch).ok()?;
             folders.find_map(|folder| NodeFile::read(&folder.ok()?.path()).ok())
         })
     }
 
     fn spawn(mut command: Command, find: impl Fn(u32) -> Option<NodeFile>) -> Daemon {
-        command.args(["--http", "127.0.0.1:0", "--management", "127.0.0.1:0"]);
-        let mut child = command.spawn().expect("copd runs");
+        let mut child = command.spawn().expect("it runs");
         let begun = Instant::now();
         loop {
             // A node that was killed left its file behind.

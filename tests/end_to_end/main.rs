@@ -5,6 +5,7 @@ mod browser;
 mod copc;
 mod daemon;
 mod demo;
+mod developing;
 mod documents;
 mod examples;
 mod explaining;

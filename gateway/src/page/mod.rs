@@ -1,5 +1,6 @@
 //! The gateway's own pages: plain HTML, one stylesheet, no script.
 
+mod complaint;
 mod failures;
 mod node;
 mod problem;
@@ -10,6 +11,7 @@ use std::fmt;
 use bytes::Bytes;
 use warp::http::{HeaderValue, Response, StatusCode, header};
 
+pub(crate) use complaint::complaint;
 pub(crate) use failures::failures;
 pub(crate) use node::{NodeView, node};
 pub(crate) use problem::problem;

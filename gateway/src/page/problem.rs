@@ -7,8 +7,11 @@ use cop_runtime::{Failure, TrapReport};
 use super::{Escaped, layout};
 use crate::target::RESERVED;
 
+/// Gives the lines of source around a place, where they are known: file, line, column.
+type Excerpt<'a> = &'a dyn Fn(&str, u32, u32) -> Option<String>;
+
 /// The page for a failure. Where in a program it trapped is shown on this machine only.
-pub(crate) fn problem(failure: &Failure, local: bool) -> String {
+pub(crate) fn problem(failure: &Failure, local: bool, excerpt: Excerpt<'_>) -> String {
     let status = failure.code.http_status();
     let mut main = format!(
         "<p class=\"kicker\"><b>{status}</b> · <a href=\"{RESERVED}failures#{code}\"><code>{code}</code></a></p>\n\
@@ -33,7 +36,7 @@ pub(crate) fn problem(failure: &Failure, local: bool) -> String {
         );
     }
     if let Some(trap) = &failure.trap {
-        add_trap(&mut main, trap, local);
+        add_trap(&mut main, trap, local, excerpt);
     }
     if !failure.tried.is_empty() {
         main.push_str("<h2>What was tried</h2>\n<ul>\n");
@@ -56,7 +59,7 @@ pub(crate) fn problem(failure: &Failure, local: bool) -> String {
     layout(&failure.title, &main)
 }
 
-fn add_trap(main: &mut String, trap: &TrapReport, local: bool) {
+fn add_trap(main: &mut String, trap: &TrapReport, local: bool, excerpt: Excerpt<'_>) {
     add(
         main,
         format_args!(
@@ -89,6 +92,15 @@ fn add_trap(main: &mut String, trap: &TrapReport, local: bool) {
         }
     }
     main.push_str("</dl>\n");
+    if let (true, Some(file), Some(line), Some(column)) =
+        (local, &trap.file, trap.line, trap.column)
+        && let Some(lines) = excerpt(file, line, column)
+    {
+        add(
+            main,
+            format_args!("<pre class=\"card\">{}</pre>\n", Escaped(lines)),
+        );
+    }
 }
 
 fn add(main: &mut String, text: std::fmt::Arguments<'_>) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cop_bytecode::limits;
 use cop_runtime::ProgramName;
+use coputer::listen::Listen;
 use coputer::packages::{self, FetchOptions};
 
 const AFTER: &str = "\
@@ -12,6 +13,7 @@ Try it:
   copc new guestbook --web              a new web program in the folder guestbook
   copc test guestbook                   run its tests
   copc run guestbook                    ask it for / once, and see the answer
+  copc dev guestbook                    serve it here, and show each change in the browser as soon as it is saved
   copc run words.cop -- to be or not    run a command; what follows -- are its arguments
   copc key new                          make the key that your programs are published under
   copc publish guestbook                build, sign, and hand it to the node on this machine (copd start)
@@ -56,6 +58,8 @@ pub enum Command {
     Build(BuildOptions),
     /// Run a program on this machine.
     Run(RunOptions),
+    /// Serve a web program while it is being written: each change is built and shown at once.
+    Dev(DevOptions),
     /// Run the tests of a program.
     Test(TestOptions),
     /// Say exactly what runs of a program cost: fuel, memory, stack, copies, questions.
@@ -95,6 +99,7 @@ impl Command {
             Command::State(command) => command.place().json,
             Command::New(_)
             | Command::Add(_)
+            | Command::Dev(_)
             | Command::Remove(_)
             | Command::Disasm(_)
             | Command::Fmt(_)
@@ -289,6 +294,38 @@ impl EngineOption {
             EngineOption::Auto => cop_vm::Engine::Auto,
         }
     }
+}
+
+const DEV_AFTER: &str = "\
+Examples:
+  copc dev                      the program in this folder, at http://localhost:2517/
+  copc dev shop --http 8080     the program in shop, at another port
+  copc dev shop --keep          what it stores is kept until the next time, in shop/build/dev
+
+A whole node runs in this process, for this machine only, with the engine and the limits of any other. Each change of a file is built
+and published there, and pages that are open load themselves again. What cannot be built is told here and over the page, and the
+version before goes on being served. Where a run traps, the page shows the line. A page with a Content-Security-Policy of its own
+loads itself again only if that allows scripts from 'self'.";
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DEV_AFTER)]
+pub struct DevOptions {
+    /// Folder with a main.cop, or a .cop file
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: NodeOption,
+    /// Where it is served: PORT or ADDRESS:PORT [default: 2517, or a free port if that is taken]
+    #[arg(long, value_name = "ADDR", env = "COP_HTTP")]
+    pub http: Option<Listen>,
+    /// Keep what the program stores, in the folder build/dev beside it, until the next time
+    #[arg(long)]
+    pub keep: bool,
+    /// Tell of requests only if they fail
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 const RUN_AFTER: &str = "\

@@ -14,7 +14,7 @@ use crate::say;
 use crate::subject::EXTENSION;
 use crate::tell;
 
-/// The folder that bundles are written into.
+/// The folder that bundles are written into, and what else is made of a program.
 const FOLDER: &str = "build";
 
 /// Builds a program and writes its bundle.
@@ -78,11 +78,14 @@ fn listed((name, locked): (&String, &Option<Locked>)) -> serde_json::Value {
     })
 }
 
-/// In the program's folder; for a single file here.
 fn usual_path(project: &Path, name: &str) -> PathBuf {
-    let file = Path::new(FOLDER).join(format!("{name}.{EXTENSION}"));
+    made_folder(project).join(format!("{name}.{EXTENSION}"))
+}
+
+/// The folder for what is made of a program: in its own; for a single file here.
+pub fn made_folder(project: &Path) -> PathBuf {
     match project {
-        folder if folder == Path::new(".") || !folder.is_dir() => file,
-        folder => folder.join(file),
+        folder if folder == Path::new(".") || !folder.is_dir() => PathBuf::from(FOLDER),
+        folder => folder.join(FOLDER),
     }
 }

@@ -13,6 +13,7 @@
 //! | `measure` | runs that are measured, and are the same each time |
 //! | `cost` | what they cost |
 //! | `profile` | where their fuel goes |
+//! | `dev` | a web program served while it is being written |
 //! | `watch` | the same again whenever a file changes |
 //! | `differ` | two values side by side |
 //! | `parallel` | work on all cores, taken in order |
@@ -31,6 +32,7 @@ mod build;
 mod check;
 mod copies;
 mod cost;
+mod dev;
 mod differ;
 mod disasm;
 mod ended;
@@ -100,6 +102,7 @@ fn run(command: Command) -> ExitCode {
         Command::Build(options) => build::build(&options),
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::test(&options),
+        Command::Dev(options) => dev::dev(&options),
         Command::Cost(options) => cost::cost(&options),
         Command::Profile(options) => profile::profile(&options),
         Command::Disasm(options) => disasm::disasm(&options),

@@ -72,6 +72,24 @@ impl Watch {
             .any(|(path, was)| Stamp::of(path) != *was)
     }
 
+    /// Waits until a file has changed and for one more interval all are as they were, or `is_over` is set. `every` is how often
+    /// they are looked at.
+    pub fn wait_for_change(&self, every: Duration, is_over: &AtomicBool) {
+        while !self.has_changed() && !is_over.load(Ordering::Relaxed) {
+            thread::sleep(every);
+        }
+        // An editor may write several files, or one of them in several steps.
+        let mut before = self.now();
+        while !is_over.load(Ordering::Relaxed) {
+            thread::sleep(every);
+            let now = self.now();
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+    }
+
     /// What all files are now.
     fn now(&self) -> Vec<Stamp> {
         self.lock().keys().map(|path| Stamp::of(path)).collect()
@@ -113,19 +131,7 @@ pub fn for_ever(once: impl Fn(&Watch) -> Result<Ended, Complaint>) -> Result<End
             say::err(&format!("{}\n", say::bold("waiting for changes …")));
             let _ = std::io::stdout().flush();
         }
-        while !watch.has_changed() {
-            thread::sleep(EVERY);
-        }
-        // An editor may write several files, or one of them in several steps.
-        let mut before = watch.now();
-        loop {
-            thread::sleep(EVERY);
-            let now = watch.now();
-            if now == before {
-                break;
-            }
-            before = now;
-        }
+        watch.wait_for_change(EVERY, &AtomicBool::new(false));
     }
 }
 

@@ -1,10 +1,9 @@
 //! The command line of `copd`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use coputer::listen::Listen;
 
 const AFTER: &str = "\
 Try it:
@@ -46,62 +45,6 @@ pub struct Options {
     pub management: Option<Listen>,
 }
 
-/// An address to listen on; without a host, which ones depends on what listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen {
-    host: Option<IpAddr>,
-    pub port: u16,
-}
-
-impl Listen {
-    /// This port, on the hosts that are usual.
-    pub const fn port(port: u16) -> Listen {
-        Listen { host: None, port }
-    }
-
-    /// On this machine only, unless a host was named.
-    pub fn or_loopback(self) -> SocketAddr {
-        SocketAddr::new(
-            self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            self.port,
-        )
-    }
-
-    /// On all addresses of both kinds, unless a host was named.
-    pub fn or_all(self) -> SocketAddr {
-        SocketAddr::new(
-            self.host.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-            self.port,
-        )
-    }
-}
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Listen, String> {
-        if let Ok(address) = text.parse::<SocketAddr>() {
-            return Ok(Listen {
-                host: Some(address.ip()),
-                port: address.port(),
-            });
-        }
-        let (host, port) = match text.rsplit_once(':') {
-            None | Some(("", _)) => (None, text.trim_start_matches(':')),
-            Some(("localhost", port)) => (Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port),
-            Some((host, _)) => {
-                return Err(format!(
-                    "`{host}` is not an IP address; write 127.0.0.1:2517, [::1]:2517, localhost:2517 or 2517"
-                ));
-            }
-        };
-        let port = port
-            .parse()
-            .map_err(|_| format!("`{port}` is not a port (0 to 65535, 0 for a free one)"))?;
-        Ok(Listen { host, port })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,33 +53,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn addresses_are_read_as_people_write_them() {
-        for (text, expected) in [
-            ("2517", "127.0.0.1:2517"),
-            (":0", "127.0.0.1:0"),
-            ("localhost:80", "127.0.0.1:80"),
-            ("0.0.0.0:80", "0.0.0.0:80"),
-            ("[::1]:80", "[::1]:80"),
-        ] {
-            assert_eq!(
-                text.parse::<Listen>()
-                    .map(|listen| listen.or_loopback().to_string()),
-                Ok(expected.to_owned())
-            );
-        }
-        assert_eq!(Listen::port(2517).or_all().to_string(), "[::]:2517");
-        for text in [
-            "",
-            "x",
-            "example.org:80",
-            "127.0.0.1:x",
-            "70000",
-            "::1:80:x",
-        ] {
-            assert!(text.parse::<Listen>().is_err(), "{text}");
-        }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use cop_gateway::GatewayConfig;
 use cop_runtime::{Address, Execution, ProgramKind, ProgramName, Published, SecretKey};
 use coputer::examples::examples;
+use coputer::listen::{HTTP_PORT, Listen};
+use coputer::node::{MANAGEMENT_PORT, Node};
 use coputer::packages;
 use coputer::project::Project;
 use coputer::publish::{self, Place};
 
-use crate::arguments::{Listen, Options};
-use crate::node::{HTTP_PORT, MANAGEMENT_PORT, Node};
+use crate::arguments::Options;
 use crate::say::say;
 use crate::start;
 
@@ -85,26 +87,23 @@ async fn start_node(
     options: &Options,
     front: Option<(Address, ProgramName)>,
 ) -> Result<Node, String> {
-    let http = options.http.unwrap_or_else(|| free_or_any(HTTP_PORT));
+    let http = options
+        .http
+        .unwrap_or_else(|| Listen::free_or_any(HTTP_PORT));
     let management = options
         .management
-        .unwrap_or_else(|| free_or_any(MANAGEMENT_PORT));
+        .unwrap_or_else(|| Listen::free_or_any(MANAGEMENT_PORT));
     Node::start(
         folder.path(),
         execution,
         http.or_loopback(),
         management.or_loopback(),
-        front,
+        GatewayConfig {
+            front,
+            ..GatewayConfig::default()
+        },
     )
     .await
-}
-
-/// The usual port, or any if it is taken. Whoever tries the demo should not have to look for what holds a port.
-fn free_or_any(port: u16) -> Listen {
-    match std::net::TcpListener::bind(Listen::port(port).or_loopback()) {
-        Ok(_) => Listen::port(port),
-        Err(_) => Listen::port(0),
-    }
 }
 
 fn introduce(node: &Node, folder: &Folder, shown: &[Shown], front: bool) {
@@ -190,19 +189,5 @@ impl Folder {
             Folder::Own(_) => "a throw-away folder that goes away with it".to_owned(),
             Folder::Named(path) => path.display().to_string(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_that_is_taken_is_given_up_for_a_free_one() {
-        let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = holder.local_addr().expect("its address").port();
-        assert_eq!(free_or_any(port).port, 0);
-        drop(holder);
-        assert_eq!(free_or_any(port).port, port);
     }
 }

@@ -3,17 +3,14 @@
 //! | module | noun |
 //! |---|---|
 //! | `arguments` | the command line |
-//! | `node` | one running node: execution, gateway, management |
 //! | `start` | `copd start`, a lasting node |
 //! | `demo` | `copd demo`, a throw-away node with the examples |
-//! | `stop`, `say` | the signals that end a node; lines for the terminal |
+//! | `say` | lines for the terminal |
 
 mod arguments;
 mod demo;
-mod node;
 mod say;
 mod start;
-mod stop;
 
 use std::process::ExitCode;
 

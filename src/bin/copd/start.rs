@@ -1,10 +1,12 @@
 //! `copd start`: a lasting node.
 
-use crate::arguments::{Listen, Options};
-use crate::node::{HTTP_PORT, MANAGEMENT_PORT, Node};
+use crate::arguments::Options;
 use crate::say::say;
-use crate::stop::asked_to_stop;
+use cop_gateway::GatewayConfig;
+use coputer::listen::{HTTP_PORT, Listen};
+use coputer::node::{MANAGEMENT_PORT, Node};
 use coputer::node_file::default_data_dir;
+use coputer::stop::asked_to_stop;
 
 /// Runs a node until it is asked to stop.
 ///
@@ -22,7 +24,8 @@ pub async fn start(options: &Options) -> Result<(), String> {
         .unwrap_or(Listen::port(MANAGEMENT_PORT))
         .or_loopback();
     let execution = Node::open(&data_dir)?;
-    let node = Node::start(&data_dir, execution, http, management, None).await?;
+    let config = GatewayConfig::default();
+    let node = Node::start(&data_dir, execution, http, management, config).await?;
     say!("Node        {}", node.url());
     say!("Management  http://{}", node.management());
     say!("Data        {}", data_dir.display());

@@ -1,8 +1,8 @@
-//! The signals that end a node.
+//! The signals that end a process.
 
 use std::io;
 
-/// Waits until the user or the system asks the node to stop.
+/// Waits until the user or the system asks the process to stop.
 ///
 /// # Errors
 /// Signals cannot be received.

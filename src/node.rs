@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use cop_gateway::{Gateway, GatewayConfig, Management, Server, Token};
 use cop_net::{Communication, Executor};
-use cop_runtime::{Address, Execution, ExecutionConfig, ProgramName};
-use coputer::node_file::{NodeFile, TOKEN_FILE};
+use cop_runtime::{Execution, ExecutionConfig};
 
-/// The port of the gateway when none is named.
-pub const HTTP_PORT: u16 = 2517;
+use crate::listen::{cannot_listen, public_host};
+use crate::node_file::{NodeFile, TOKEN_FILE};
+
 /// The port of the management interface when none is named.
 pub const MANAGEMENT_PORT: u16 = 2508;
 
@@ -34,7 +34,7 @@ impl Node {
         Execution::open(data_dir, ExecutionConfig::default()).map_err(|error| error.to_string())
     }
 
-    /// Starts to listen; `front` is the program that the bare host shows.
+    /// Starts to listen.
     ///
     /// # Errors
     /// A message for the operator.
@@ -43,7 +43,7 @@ impl Node {
         execution: Execution,
         http: SocketAddr,
         management: SocketAddr,
-        front: Option<(Address, ProgramName)>,
+        config: GatewayConfig,
     ) -> Result<Node, String> {
         let token_path = data_dir.join(TOKEN_FILE);
         let token = Token::load_or_create(&token_path).map_err(|error| {
@@ -53,10 +53,6 @@ impl Node {
             )
         })?;
         let executor: Arc<dyn Executor> = Arc::new(execution.clone());
-        let config = GatewayConfig {
-            front,
-            ..GatewayConfig::default()
-        };
         let name = config.node.clone();
         let gateway = start_gateway(http, config, &executor).await?;
         let public = public_host(gateway.address());
@@ -133,35 +129,4 @@ async fn start_gateway(
         started => started,
     };
     started.map_err(|error| cannot_listen("gateway", "--http", http, &error))
-}
-
-fn cannot_listen(what: &str, flag: &str, address: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!(
-                "the {what} cannot listen on {address}: the port is in use, perhaps by another node; choose another with {flag} ADDR (0 for any free port)"
-            )
-        }
-        io::ErrorKind::InvalidInput => {
-            format!("the {what} cannot listen on {address}: {error} ({flag} ADDR)")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!(
-                "the {what} cannot listen on {address}: not permitted; ports below 1024 need rights, choose another with {flag} ADDR"
-            )
-        }
-        _ => format!(
-            "the {what} cannot listen on {address}: {error} ({flag} ADDR chooses another address)"
-        ),
-    }
-}
-
-/// The host to write into links: a name under which labels work, where the gateway listens on this machine.
-fn public_host(address: SocketAddr) -> String {
-    let ip = address.ip().to_canonical();
-    if ip.is_unspecified() || ip.is_loopback() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    }
 }
