@@ -8,6 +8,7 @@
 //! | [`report`] | what the compiler has to say about it |
 //! | [`constants`] | the VM, as the compiler asks it for the value of a constant |
 //! | [`publish`] | from a project to a signed release with its bundle |
+//! | [`engine`] | the engine that an option names |
 //! | [`examples`] | the projects that come with the node |
 //! | [`node`] | one running node: execution, gateway, management |
 //! | [`stop`] | the signals that end a process |
@@ -19,6 +20,7 @@
 
 pub mod client;
 pub mod constants;
+pub mod engine;
 pub mod examples;
 pub mod files;
 pub mod http;

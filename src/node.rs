@@ -30,8 +30,8 @@ impl Node {
     ///
     /// # Errors
     /// A message for the operator.
-    pub fn open(data_dir: &Path) -> Result<Execution, String> {
-        Execution::open(data_dir, ExecutionConfig::default()).map_err(|error| error.to_string())
+    pub fn open(data_dir: &Path, config: ExecutionConfig) -> Result<Execution, String> {
+        Execution::open(data_dir, config).map_err(|error| error.to_string())
     }
 
     /// Starts to listen.

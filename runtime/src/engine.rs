@@ -8,7 +8,10 @@ use cop_bytecode::{Entry, Hash, HostFunction, decode};
 
 use crate::host::HostCall;
 
-pub use cop_vm::{Answer, Copies, End, Host, Limits, Outcome, Position, Profile, Trap};
+pub use cop_vm::{
+    Answer, Background, BackgroundFigures, Copies, End, Host, Limits, Outcome, Position, Profile,
+    Trap,
+};
 
 /// Version of every host interface.
 const INTERFACE_VERSION: u32 = 1;
@@ -20,6 +23,14 @@ pub trait Engine: Send + Sync {
 
     /// Decodes and verifies a package from its two blobs. The error says what was refused.
     fn load(&self, interface: &[u8], code: &[u8]) -> Result<Arc<dyn Loaded>, String>;
+
+    /// What it has compiled beside the runs.
+    fn figures(&self) -> BackgroundFigures {
+        BackgroundFigures::default()
+    }
+
+    /// Does nothing more beside the runs.
+    fn close(&self) {}
 }
 
 /// A verified program.
@@ -39,31 +50,62 @@ pub fn interpreter() -> Arc<dyn Engine> {
     of_vm(cop_vm::Engine::Interpreter)
 }
 
-/// An engine of `vm`.
+/// An engine of `vm`, with the background compiler of the process.
 pub fn of_vm(engine: cop_vm::Engine) -> Arc<dyn Engine> {
-    Arc::new(OfVm(engine))
+    Arc::new(OfVm {
+        engine,
+        background: Background::of_process().clone(),
+    })
 }
 
-struct OfVm(cop_vm::Engine);
+/// An engine of `vm` that makes nothing new when there are so many bytes of machine code.
+pub fn of_node(engine: cop_vm::Engine, code_bytes_max: u64) -> Arc<dyn Engine> {
+    Arc::new(OfVm {
+        engine,
+        background: Background::new(code_bytes_max),
+    })
+}
+
+/// What configuration and answers call an engine of `vm`.
+pub fn engine_name(engine: cop_vm::Engine) -> &'static str {
+    match engine {
+        cop_vm::Engine::Interpreter => "interpreter",
+        cop_vm::Engine::Jit => "jit",
+        cop_vm::Engine::Auto => "auto",
+    }
+}
+
+struct OfVm {
+    engine: cop_vm::Engine,
+    background: Arc<Background>,
+}
 
 impl Engine for OfVm {
     fn name(&self) -> &'static str {
-        match self.0 {
-            cop_vm::Engine::Interpreter => "interpreter",
-            cop_vm::Engine::Jit => "jit",
-            cop_vm::Engine::Auto => "auto",
-        }
+        engine_name(self.engine)
+    }
+
+    fn figures(&self) -> BackgroundFigures {
+        self.background.figures()
+    }
+
+    fn close(&self) {
+        self.background.close();
     }
 
     fn load(&self, interface: &[u8], code: &[u8]) -> Result<Arc<dyn Loaded>, String> {
-        let program = verified(interface, code)?;
-        let engine = self.0;
+        let program = verified(interface, code, &self.background)?;
+        let engine = self.engine;
         Ok(Arc::new(VerifiedProgram { program, engine }))
     }
 }
 
 /// Decodes and verifies a package, all of whose host functions are known.
-fn verified(interface: &[u8], code: &[u8]) -> Result<cop_vm::Program, String> {
+fn verified(
+    interface: &[u8],
+    code: &[u8],
+    background: &Arc<Background>,
+) -> Result<cop_vm::Program, String> {
     let package = decode(interface, code).map_err(|error| error.to_string())?;
     // Before any fuel is used: a host that lacks something says so here, not in the middle of a run.
     if let Some(absent) = package.host_functions.iter().find(|f| !is_known(f)) {
@@ -72,7 +114,7 @@ fn verified(interface: &[u8], code: &[u8]) -> Result<cop_vm::Program, String> {
             absent.interface, absent.name, absent.version
         ));
     }
-    cop_vm::Program::load(&package).map_err(|refusal| refusal.to_string())
+    cop_vm::Program::load_with(&package, background).map_err(|refusal| refusal.to_string())
 }
 
 fn is_known(function: &HostFunction) -> bool {
@@ -119,7 +161,7 @@ pub struct WatchedProgram {
 impl WatchedProgram {
     /// Decodes and verifies a package, like [`Engine::load`].
     pub fn load(interface: &[u8], code: &[u8]) -> Result<WatchedProgram, String> {
-        let program = verified(interface, code)?;
+        let program = verified(interface, code, Background::of_process())?;
         let engine = cop_vm::Engine::Interpreter;
         Ok(WatchedProgram {
             program: VerifiedProgram { program, engine },
@@ -160,7 +202,7 @@ pub struct ProfiledProgram {
 impl ProfiledProgram {
     /// Decodes and verifies a package, like [`Engine::load`].
     pub fn load(interface: &[u8], code: &[u8]) -> Result<ProfiledProgram, String> {
-        let program = verified(interface, code)?;
+        let program = verified(interface, code, Background::of_process())?;
         let engine = cop_vm::Engine::Interpreter;
         Ok(ProfiledProgram {
             program: VerifiedProgram { program, engine },

@@ -30,13 +30,23 @@ pub const ALL: &[Engine] = &[
         name: "machine code",
         load: |package| load(package, cop_vm::Engine::Jit),
     },
+    // Calls go back and forth between the two, at other places in each run.
+    Engine {
+        name: "both",
+        load: |package| load(package, cop_vm::Engine::Auto),
+    },
 ];
 
 fn load(package: &Package, engine: cop_vm::Engine) -> Result<Box<dyn Inspected>, String> {
     let program = Program::load(package).map_err(|refusal| refusal.to_string())?;
-    if engine == cop_vm::Engine::Jit && cop_vm::MACHINE_CODE {
+    if cop_vm::MACHINE_CODE {
         for entry in program.entries() {
-            program.compile(&entry.name)?;
+            match engine {
+                cop_vm::Engine::Interpreter => {}
+                cop_vm::Engine::Jit => program.compile(&entry.name)?,
+                // Nothing was called yet: entry points alone, and what is small.
+                cop_vm::Engine::Auto => program.compile_called(&entry.name)?,
+            }
         }
     }
     Ok(Box::new(Watched {

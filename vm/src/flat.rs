@@ -6,6 +6,7 @@
 //! `update`, `open` …) lies in the same slots.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use cop_bytecode::{Op, TrapKind, UpdateOp};
 
@@ -426,6 +427,10 @@ pub struct Code {
     pub updates: Vec<UpdatePlan>,
     /// Its machine code, if it was compiled.
     pub native: OnceLock<Entry>,
+    /// Whether its machine code was asked for and nobody has answered yet, or it cannot be made.
+    pub asked: AtomicBool,
+    /// How often machine code has called it by the interpreter.
+    pub calls: AtomicU32,
 }
 
 #[cfg(test)]

@@ -142,6 +142,23 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         Ok(results[0])
     }
 
+    /// Machine code calls what was not compiled with it. What is called often is compiled after all.
+    #[cfg(cop_jit)]
+    pub(crate) fn note_late_call(&self, function: u32) {
+        /// Calls after which it pays.
+        const OFTEN: u32 = 256;
+        let Ok(code) = self.program.code(function) else {
+            return;
+        };
+        let calls = code
+            .calls
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        // Again after as many, in case that nobody listened.
+        if calls % OFTEN == OFTEN - 1 && code.native.get().is_none() {
+            self.program.background.ask(self.program, function);
+        }
+    }
+
     /// Calls a closure, which is lent; its arguments and results are in slots.
     #[cfg(cop_jit)]
     pub(crate) fn call_closure(&mut self, cell: Ref, args: &[u64], results: &mut [u64]) -> Run<()> {
@@ -149,6 +166,7 @@ impl<'p, 'h> Interpreter<'p, 'h> {
         let Some(row) = self.program.captures.get(function as usize) else {
             return internal("a closure without a function");
         };
+        self.note_late_call(function);
         let first = captured_slots(self.program, row);
         let mut all = vec![0; first + args.len()];
         self.machine.heap.load(&row.pieces, cell, &mut all);

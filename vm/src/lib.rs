@@ -10,6 +10,7 @@
 //! what instructions do: `scalar` and `number`, `path` and `update`, `ops`, `text`, `list`, `table` and `key`;
 //! and below them `heap`, `shape` and `memory` (values as bytes). `unicode` is data.
 
+mod background;
 mod compile;
 mod flat;
 mod heap;
@@ -40,6 +41,7 @@ mod unicode;
 mod update;
 pub mod verify;
 
+pub use background::{Background, BackgroundFigures};
 pub use host::{Answer, Host, NoHost};
 pub use native::{Engine, Lens, MACHINE_CODE, Shown};
 pub use profile::{Call, Profile, Spent};

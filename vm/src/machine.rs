@@ -8,8 +8,7 @@ use cop_bytecode::{TrapKind, limits};
 
 use crate::heap::Heap;
 use crate::memory::{NoRoom, Ref, pinned};
-use crate::native;
-use crate::program::Program;
+use crate::program::Inner;
 use crate::shape::{Kind, ShapeId};
 
 /// Fuel after which a run looks whether it is still wanted: some milliseconds.
@@ -75,7 +74,7 @@ pub struct Machine<'p> {
     /// Fuel limit.
     pub fuel_limit: u64,
     /// A program of which machine code is wanted when this slice is used up.
-    pub warm: Option<Warm>,
+    pub warm: Option<Warm<'p>>,
     /// The map or set in which a key was found last, and the number of its entry: only where to look first.
     pub recent: (Ref, u32),
     /// Bytes copied because a cell was shared, since somebody last looked.
@@ -83,25 +82,30 @@ pub struct Machine<'p> {
 }
 
 /// A program that is interpreted, until it has used much.
-pub struct Warm {
+pub struct Warm<'p> {
     /// The program.
-    pub program: Program,
+    pub program: &'p Inner,
     /// The function that was entered.
     pub function: u32,
 }
 
-impl Warm {
+impl Warm<'_> {
     /// The first slice of a run: as much as is interpreted in about the time that compiling takes.
     pub const SLICE: i64 = 1 << 18;
 
     /// Notes the fuel of a run, and asks for machine code when runs have used much together.
     pub fn note(self, fuel: u64) {
-        let before = self.program.inner.heat.fetch_add(fuel, Ordering::Relaxed);
+        let before = self.program.heat.fetch_add(fuel, Ordering::Relaxed);
         let after = before.saturating_add(fuel);
         // Again each time it has used as much again, in case that nobody listened.
         if before / Warm::SLICE as u64 != after / Warm::SLICE as u64 {
-            native::compile_beside(&self.program, self.function);
+            self.ask();
         }
+    }
+
+    /// Asks for machine code.
+    pub fn ask(self) {
+        self.program.background.ask(self.program, self.function);
     }
 }
 
@@ -143,7 +147,7 @@ impl<'p> Machine<'p> {
             return given_up();
         }
         if let Some(warm) = self.warm.take() {
-            native::compile_beside(&warm.program, warm.function);
+            warm.ask();
         }
         let wanted = FUEL_SLICE.saturating_sub(self.fuel);
         let taken = wanted.min(self.reserve);

@@ -1,10 +1,10 @@
 //! The door to machine code; where there is none (feature `jit` off, or another kind of machine), nothing is behind it.
 
 #[cfg(cop_jit)]
-pub use crate::jit::{Entry, Lens, Native, compile_beside, enter, last_return};
+pub use crate::jit::{Entry, Lens, Native, enter, last_return};
 
 #[cfg(not(cop_jit))]
-pub use none::{Entry, Lens, Native, compile_beside, enter, last_return};
+pub use none::{Entry, Lens, Native, enter, last_return};
 
 /// Whether there is machine code on this machine.
 pub const MACHINE_CODE: bool = cfg!(cop_jit);
@@ -21,6 +21,33 @@ pub struct Shown {
     pub size_bytes: usize,
     /// From and to which offset the code belongs to which instruction of the bytecode.
     pub places: Vec<(u32, u32, u32)>,
+}
+
+/// What is to be compiled with a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// All that it can call.
+    All,
+    /// What has been called before, and what is so small that it costs less to compile than to ask.
+    Called,
+}
+
+/// Why there is no machine code.
+#[derive(Debug)]
+pub enum Without {
+    /// There is no room for more.
+    Full,
+    /// It cannot be made, or is not to be.
+    Reason(String),
+}
+
+impl std::fmt::Display for Without {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Without::Full => "the memory for machine code is used up",
+            Without::Reason(reason) => reason,
+        })
+    }
 }
 
 /// Which engine runs a program. Nothing that can be observed depends on it.
@@ -62,9 +89,6 @@ mod none {
         None
     }
 
-    /// Asks for machine code: in vain.
-    pub fn compile_beside(_: &crate::Program, _: u32) {}
-
     /// Shows the machine code of a program: there is none.
     pub struct Lens<'p>(std::marker::PhantomData<&'p Inner>);
 
@@ -90,8 +114,22 @@ mod none {
 
     impl Native {
         /// Compiles nothing.
-        pub fn compile(&self, _: &Inner, _: u32) -> Result<(), String> {
-            Err("there is no machine code for this machine".into())
+        pub fn compile(
+            &self,
+            _: &Inner,
+            _: u32,
+            _: super::Wanted,
+        ) -> Result<usize, super::Without> {
+            let reason = "there is no machine code for this machine";
+            Err(super::Without::Reason(reason.into()))
+        }
+
+        /// There is nothing to switch off.
+        pub fn switch_off(&self) {}
+
+        /// Nothing is ever entered.
+        pub fn is_off(&self) -> bool {
+            true
         }
     }
 }

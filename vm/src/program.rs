@@ -1,14 +1,15 @@
 //! A program: a package that was verified, with everything that its runs share.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use cop_bytecode::layout::{LayoutError, Layouts};
 use cop_bytecode::{Hash, Package, Type, encode};
 
+use crate::background::Background;
 use crate::compile::compile;
 use crate::flat::Code;
-use crate::native::{Lens, Native};
+use crate::native::{Lens, Native, Wanted};
 use crate::shape::{self, Row, ShapeId, Shapes};
 use crate::verify::verify;
 
@@ -34,6 +35,8 @@ pub struct Program {
 }
 
 pub(crate) struct Inner {
+    /// Itself, for whoever keeps it beyond a run.
+    pub(crate) this: Weak<Inner>,
     pub(crate) package: Package,
     hash: Hash,
     pub(crate) shapes: Shapes,
@@ -44,11 +47,13 @@ pub(crate) struct Inner {
     /// Per function, its form, made on its first call.
     codes: Vec<OnceLock<Code>>,
     /// Types, for making these forms.
-    pub(crate) layouts: Mutex<Layouts>,
+    layouts: Mutex<Layouts>,
     /// Machine code.
     pub(crate) native: Native,
     /// Fuel that interpreted runs have used.
     pub(crate) heat: AtomicU64,
+    /// What makes its machine code beside the runs.
+    pub(crate) background: Arc<Background>,
     pub(crate) string: ShapeId,
     pub(crate) bytes: ShapeId,
 }
@@ -59,6 +64,14 @@ impl Program {
     /// # Errors
     /// When the package does not verify or has no encoding.
     pub fn load(package: &Package) -> Result<Program, Refusal> {
+        Program::load_with(package, Background::of_process())
+    }
+
+    /// The same with a background compiler of one's own.
+    ///
+    /// # Errors
+    /// As [`Program::load`].
+    pub fn load_with(package: &Package, background: &Arc<Background>) -> Result<Program, Refusal> {
         let verified = verify(package).map_err(|error| Refusal {
             reason: error.to_string(),
         })?;
@@ -76,7 +89,9 @@ impl Program {
         }
         let shapes = Shapes::new(&layouts).map_err(bad_types)?;
         Ok(Program {
-            inner: Arc::new(Inner {
+            inner: Arc::new_cyclic(|this| Inner {
+                this: this.clone(),
+                background: background.clone(),
                 hash: encoded.hash(),
                 shapes,
                 captures,
@@ -109,7 +124,35 @@ impl Program {
     pub fn compile(&self, entry: &str) -> Result<(), String> {
         let found = self.entries().iter().find(|known| known.name == entry);
         let entry = found.ok_or_else(|| format!("there is no entry point `{entry}`"))?;
-        self.inner.native.compile(&self.inner, entry.function)
+        self.compile_with(entry.function, Wanted::All)
+    }
+
+    /// Makes the machine code that [`Engine::Auto`](crate::Engine::Auto) would make now, had the entry point become hot: of
+    /// what has been called. The rest stays with the interpreter until it becomes hot itself.
+    ///
+    /// # Errors
+    /// As [`Program::compile`].
+    pub fn compile_called(&self, entry: &str) -> Result<(), String> {
+        let found = self.entries().iter().find(|known| known.name == entry);
+        let entry = found.ok_or_else(|| format!("there is no entry point `{entry}`"))?;
+        self.compile_with(entry.function, Wanted::Called)
+    }
+
+    fn compile_with(&self, function: u32, wanted: Wanted) -> Result<(), String> {
+        let made = self.inner.native.compile(&self.inner, function, wanted);
+        made.map(|_| ()).map_err(|without| without.to_string())
+    }
+
+    /// Whether any of its functions has machine code.
+    pub fn has_machine_code(&self) -> bool {
+        let inner = &self.inner;
+        let compiled = |code: &OnceLock<Code>| code.get().is_some_and(|c| c.native.get().is_some());
+        !inner.native.is_off() && inner.codes.iter().any(compiled)
+    }
+
+    /// Makes no more machine code, and enters what is there in no new run: for when it was wrong.
+    pub fn switch_off_machine_code(&self) {
+        self.inner.native.switch_off();
     }
 
     /// Something that shows the machine code of functions.
@@ -143,10 +186,21 @@ impl Inner {
         }
     }
 
+    /// Whether a function was ever called.
+    pub(crate) fn was_called(&self, function: u32) -> bool {
+        let code = self.codes.get(function as usize);
+        code.is_some_and(|code| code.get().is_some())
+    }
+
     /// Whether a function has machine code.
     pub(crate) fn is_native(&self, function: u32) -> bool {
         self.code(function)
             .is_ok_and(|code| code.native.get().is_some())
+    }
+
+    /// Its types, as long as they are held.
+    pub(crate) fn layouts(&self) -> MutexGuard<'_, Layouts> {
+        self.layouts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cold]
@@ -155,7 +209,7 @@ impl Inner {
         cell: &'a OnceLock<Code>,
         function: u32,
     ) -> Result<&'a Code, LayoutError> {
-        let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut layouts = self.layouts();
         let code = compile(&self.package, &mut layouts, function)?.code;
         // Both count the slots of the values in scope; they must not disagree about an outcome.
         let declared = self.frame_bytes.get(function as usize).copied();

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::interpret::{Interpreter, Notes};
 use crate::machine::{FUEL_SLICE, Machine, Stop, Warm};
 use crate::memory::{Arena, Ref};
-use crate::native::Engine;
+use crate::native::{Engine, Wanted};
 use crate::profile::{Profile, Recorder};
 use crate::program::{Inner, Program};
 
@@ -208,9 +208,10 @@ fn run_noting(
         Ok(prepared) => prepared,
         Err(reason) => return refuse(reason),
     };
-    let cold = engine == Engine::Auto && !inner.is_native(entry.function);
-    let warm = cold.then(|| Warm {
-        program: program.clone(),
+    let native = engine != Engine::Interpreter && !inner.native.is_off();
+    let cold = engine == Engine::Auto && native && !inner.is_native(entry.function);
+    let warm = cold.then_some(Warm {
+        program: inner,
         function: entry.function,
     });
     let slice = if cold { Warm::SLICE } else { FUEL_SLICE };
@@ -232,11 +233,11 @@ fn run_noting(
     };
     let nowhere = Code::default();
     let mut interpreter = Interpreter::new(inner, machine, host, &nowhere);
-    interpreter.native = engine != Engine::Interpreter;
+    interpreter.native = native;
     interpreter.notes = notes.take();
     if engine == Engine::Jit {
         // What cannot be compiled is interpreted.
-        let _ = inner.native.compile(inner, entry.function);
+        let _ = inner.native.compile(inner, entry.function, Wanted::All);
     }
     // Capabilities are numbered by parameter; what they mean is the host's business.
     let arguments: Vec<u64> = (0..function.params.len() as u64).collect();

@@ -145,6 +145,17 @@ struct HealthJson<'a> {
     cache_misses: u64,
     cache_bytes: usize,
     disagreements: u64,
+    /// What runs programs: `auto`, `jit` or `interpreter`.
+    engine: &'static str,
+    /// Functions compiled to machine code since the start.
+    compiled_functions: u64,
+    /// Requests for machine code that ended without.
+    compiled_without: u64,
+    /// Requests for machine code that wait.
+    compiling_queued: u64,
+    compiling_us: u64,
+    /// Memory of machine code.
+    code_bytes: u64,
 }
 
 async fn health(_: Asked, management: Arc<Management>) -> Answer {
@@ -163,6 +174,8 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         cache_misses,
         cache_bytes,
         disagreements,
+        engine,
+        compiled,
     } = management.executor.health();
     Ok(own::json(&HealthJson {
         ok: true,
@@ -182,6 +195,12 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         cache_misses,
         cache_bytes,
         disagreements,
+        engine,
+        compiled_functions: compiled.functions,
+        compiled_without: compiled.without,
+        compiling_queued: compiled.waiting,
+        compiling_us: compiled.compiling_us,
+        code_bytes: compiled.code_bytes,
     }))
 }
 

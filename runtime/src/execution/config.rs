@@ -10,6 +10,10 @@ use cop_bytecode::{Hash, limits};
 pub struct ExecutionConfig {
     /// The network whose releases are accepted.
     pub network: Hash,
+    /// What runs the programs. Nothing that can be observed depends on it but time.
+    pub engine: cop_vm::Engine,
+    /// Memory of machine code, in bytes; when there is so much, no more is made until programs have gone from memory.
+    pub code_bytes: u64,
     /// Threads that run programs; 0 means two per core, and at least four. One program gets at most half of them.
     pub workers: usize,
     /// Runs that may wait for a worker; 0 means 64 per worker and two of those.
@@ -39,6 +43,8 @@ impl Default for ExecutionConfig {
     fn default() -> ExecutionConfig {
         ExecutionConfig {
             network: local_network(),
+            engine: cop_vm::Engine::Auto,
+            code_bytes: 256 << 20,
             workers: 0,
             queue: 0,
             fuel_max: limits::FUEL_MAX,

@@ -3,6 +3,7 @@
 use cop_bytecode::Hash;
 
 use crate::address::{Address, ProgramName};
+use crate::engine::BackgroundFigures;
 use crate::manifest::ProgramKind;
 use crate::store::programs::{StoredProgram, StoredRelease};
 
@@ -96,6 +97,10 @@ pub struct Health {
     pub cache_bytes: usize,
     /// How often two runs that were told the same did not do the same. Anything but 0 is a defect of an engine.
     pub disagreements: u64,
+    /// What runs programs: `auto`, `jit` or `interpreter`.
+    pub engine: &'static str,
+    /// What was compiled to machine code.
+    pub compiled: BackgroundFigures,
 }
 
 impl From<StoredRelease> for ReleaseInfo {

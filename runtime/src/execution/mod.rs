@@ -99,7 +99,8 @@ impl Execution {
     /// # Errors
     /// Another node uses the folder, it cannot be used, or the store in it cannot be read.
     pub fn open(data_dir: &Path, config: ExecutionConfig) -> Result<Execution, OpenError> {
-        Execution::with_engine(data_dir, config, crate::engine::interpreter())
+        let engine = crate::engine::of_node(config.engine, config.code_bytes);
+        Execution::with_engine(data_dir, config, engine)
     }
 
     /// The same with another engine.
@@ -331,6 +332,8 @@ impl Execution {
             cache_misses: figure(&shared.figures.cache_misses),
             cache_bytes: shared.cache.used_bytes(),
             disagreements: shared.cache.disagreements(),
+            engine: shared.library.engine().name(),
+            compiled: shared.library.engine().figures(),
         }
     }
 
@@ -339,6 +342,7 @@ impl Execution {
     pub async fn shut_down(&self) {
         self.shared.is_stopping.store(true, Ordering::Relaxed);
         self.shared.workers.close();
+        self.shared.library.engine().close();
         let idle = async {
             while self.shared.workers.is_wanted() {
                 tokio::time::sleep(Duration::from_millis(5)).await;

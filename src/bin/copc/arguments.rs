@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cop_bytecode::limits;
 use cop_runtime::ProgramName;
+use coputer::engine::EngineOption;
 use coputer::listen::Listen;
 use coputer::packages::{self, FetchOptions};
 
@@ -272,28 +273,6 @@ pub struct LimitOptions {
     /// Memory that a run may use, in MiB [default: what cop.toml says, else the highest there is]
     #[arg(long, value_name = "MIB", value_parser = memory_mib)]
     pub memory: Option<u64>,
-}
-
-/// What runs the bytecode; nothing that can be observed depends on it but time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum EngineOption {
-    /// Interpret
-    Interpreter,
-    /// Compile to machine code before the first call
-    Jit,
-    /// Interpret at first, and compile what has used much fuel beside it
-    Auto,
-}
-
-impl EngineOption {
-    /// The engine that is meant.
-    pub fn engine(self) -> cop_vm::Engine {
-        match self {
-            EngineOption::Interpreter => cop_vm::Engine::Interpreter,
-            EngineOption::Jit => cop_vm::Engine::Jit,
-            EngineOption::Auto => cop_vm::Engine::Auto,
-        }
-    }
 }
 
 const DEV_AFTER: &str = "\

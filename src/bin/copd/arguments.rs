@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use cop_runtime::ExecutionConfig;
+use coputer::engine::EngineOption;
 use coputer::listen::Listen;
 
 const AFTER: &str = "\
@@ -43,6 +45,20 @@ pub struct Options {
     /// Where the owner's tools reach the node, on this machine only [default: 127.0.0.1:2508]
     #[arg(long, value_name = "ADDR", env = "COP_MANAGEMENT")]
     pub management: Option<Listen>,
+    /// What runs the programs: auto compiles what is used much to machine code beside the runs, interpreter never does, jit does
+    /// before the first run; answers, fuel and receipts are the same with each
+    #[arg(long, value_name = "ENGINE", env = "COP_ENGINE", value_enum, default_value_t = EngineOption::Auto, hide_possible_values = true)]
+    pub engine: EngineOption,
+}
+
+impl Options {
+    /// What the node is set to.
+    pub fn execution(&self) -> ExecutionConfig {
+        ExecutionConfig {
+            engine: self.engine.engine(),
+            ..ExecutionConfig::default()
+        }
+    }
 }
 
 #[cfg(test)]

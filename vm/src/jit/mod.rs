@@ -9,7 +9,6 @@
 //! cannot fail), `body` with its parts (the translation), and [`show`] (for people).
 
 mod abi;
-mod beside;
 mod body;
 mod closures;
 mod context;
@@ -24,11 +23,12 @@ mod stub;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::NonNull;
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use cop_bytecode::TrapKind;
 use cop_bytecode::instr::Instr;
-use cop_bytecode::layout::LayoutError;
+use cop_bytecode::layout::{LayoutError, Layouts};
 use cranelift_codegen::Context as Compilation;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Value, types};
@@ -38,13 +38,14 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, ModuleError};
 
+use crate::background::CodeMemory;
 use crate::interpret::Interpreter;
 use crate::machine::{Run, Stop, internal, trap};
+use crate::native::{Wanted, Without};
 use crate::program::Inner;
 use crate::run::Position;
 
 use abi::Abi;
-pub use beside::compile_beside;
 use context::Context;
 pub use show::Lens;
 use stack::Stack;
@@ -54,6 +55,10 @@ use stub::Trampoline;
 const CODE_SPACE: usize = 64 << 20;
 /// Functions with more instructions than this stay in the interpreter.
 const LARGEST: usize = 20_000;
+/// Memory is given to code by the page, bytes.
+const PAGE: u64 = 4096;
+/// Functions with at most so many instructions are compiled with what calls them, called or not.
+const SMALL: usize = 40;
 /// A native frame may take so many times the bytes that its function declares.
 const FRAME_FACTOR: u64 = 8;
 
@@ -80,6 +85,8 @@ pub struct Native {
     places: RwLock<BTreeMap<usize, Place>>,
     /// By function, the way into it by a closure.
     closures: OnceLock<closures::Table>,
+    /// Nothing is compiled any more, nor entered by runs that begin.
+    off: AtomicBool,
 }
 
 struct Place {
@@ -94,6 +101,8 @@ enum NoCode {
     Layout(LayoutError),
     Module(Box<ModuleError>),
     Machine(String),
+    /// The node is stopping.
+    Stopping,
 }
 
 impl std::fmt::Display for NoCode {
@@ -102,6 +111,7 @@ impl std::fmt::Display for NoCode {
             NoCode::Layout(error) => error.fmt(f),
             NoCode::Module(error) => error.fmt(f),
             NoCode::Machine(reason) => reason.fmt(f),
+            NoCode::Stopping => f.write_str("the node is stopping"),
         }
     }
 }
@@ -118,8 +128,13 @@ impl From<ModuleError> for NoCode {
     }
 }
 
-/// What a batch has made: places of functions, and the ways into them by closures.
-type Batch = (Vec<(usize, Place)>, Vec<(u32, usize)>);
+/// What a batch has made.
+#[derive(Default)]
+struct Batch {
+    places: Vec<(usize, Place)>,
+    /// Ways into functions by closures.
+    ways_in: Vec<(u32, usize)>,
+}
 
 /// A module and what was declared in it.
 struct Code {
@@ -130,10 +145,17 @@ struct Code {
     functions: BTreeMap<u32, FuncId>,
     /// By function: when a call of it ends at once, if callers can see that.
     guards: BTreeMap<u32, body::Guard>,
+    /// Functions that closures are made of, and whether there is a way into them by one.
+    enclosed: BTreeMap<u32, bool>,
     /// By types of arguments and results.
     trampolines: BTreeMap<Vec<u8>, FuncId>,
     builder: FunctionBuilderContext,
     compilation: Compilation,
+    /// The program's types. Of its own, so that no run waits for a batch.
+    layouts: Layouts,
+    /// Memory of the code, bytes.
+    bytes: u64,
+    memory: Arc<CodeMemory>,
     /// Why something could not be compiled; nothing more will be.
     failed: Option<String>,
 }
@@ -215,44 +237,71 @@ fn import(
 }
 
 impl Native {
-    /// Compiles a function and all that it calls.
+    /// Compiles a function with what is wanted of what it calls; how many functions that were.
     ///
     /// # Errors
     /// When something cannot be compiled. The program is interpreted then, and nothing more of it compiled. A function that is
     /// too large is interpreted itself, and what it calls is compiled all the same.
-    pub fn compile(&self, program: &Inner, function: u32) -> Result<(), String> {
+    pub fn compile(
+        &self,
+        program: &Inner,
+        function: u32,
+        wanted: Wanted,
+    ) -> Result<usize, Without> {
         let mut made = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_off() {
+            return Err(Without::Reason("it is switched off".into()));
+        }
+        let memory = program.background.memory();
         let code = match &mut *made {
             Some(code) => code,
-            none => none.insert(Code::new().map_err(|error| error.to_string())?),
+            none if memory.has_room() => {
+                let new = Code::new(program).map_err(|error| Without::Reason(error.to_string()))?;
+                none.insert(new)
+            }
+            _ => return Err(Without::Full),
         };
         if let Some(reason) = &code.failed {
-            return Err(reason.clone());
+            return Err(Without::Reason(reason.clone()));
         }
         if code.functions.contains_key(&function) {
-            return Ok(());
+            return Ok(0);
         }
-        match code.batch(program, function) {
-            Ok((places, ways_in)) => {
-                let count = program.package.functions.len();
-                let table = self.closures.get_or_init(|| closures::Table::new(count));
-                for (function, address) in ways_in {
-                    table.set(function, address);
-                }
-                let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
-                all.extend(places);
-                match size(program, function) <= LARGEST {
-                    true => Ok(()),
-                    false => Err(format!(
-                        "function {function} has more than {LARGEST} instructions"
-                    )),
-                }
-            }
+        if !memory.has_room() {
+            return Err(Without::Full);
+        }
+        let batch = match code.batch(program, function, wanted) {
+            Ok(batch) => batch,
             Err(error) => {
                 code.failed = Some(error.to_string());
-                Err(error.to_string())
+                return Err(Without::Reason(error.to_string()));
             }
+        };
+        let table = self
+            .closures
+            .get_or_init(|| closures::Table::new(program.package.functions.len()));
+        for (function, address) in batch.ways_in {
+            table.set(function, address);
         }
+        let functions = batch.places.len();
+        let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        all.extend(batch.places);
+        match size(program, function) <= LARGEST {
+            true => Ok(functions),
+            false => Err(Without::Reason(format!(
+                "function {function} has more than {LARGEST} instructions"
+            ))),
+        }
+    }
+
+    /// Compiles nothing more, and lets no new run enter what is there.
+    pub fn switch_off(&self) {
+        self.off.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is switched off.
+    pub fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed)
     }
 
     /// The place in the program that called, by the address it goes back to.
@@ -275,6 +324,7 @@ impl Native {
 
 impl Drop for Code {
     fn drop(&mut self) {
+        self.memory.remove(self.bytes);
         // SAFETY: the module is taken once, here. The program owns this, every run borrows the program, so no code of it is
         // running any more and the addresses in its functions' forms go with it.
         #[allow(unsafe_code)]
@@ -289,7 +339,19 @@ fn size(program: &Inner, function: u32) -> usize {
     program.package.functions[function as usize].body.len()
 }
 
+/// The machine at hand, with the settings of the code generator; the same for all programs.
 fn machine() -> Result<OwnedTargetIsa, NoCode> {
+    static MACHINE: OnceLock<OwnedTargetIsa> = OnceLock::new();
+    match MACHINE.get() {
+        Some(machine) => Ok(machine.clone()),
+        None => {
+            let found = find_machine()?;
+            Ok(MACHINE.get_or_init(|| found).clone())
+        }
+    }
+}
+
+fn find_machine() -> Result<OwnedTargetIsa, NoCode> {
     let mut flags = settings::builder();
     let failed = |error: settings::SetError| NoCode::Machine(error.to_string());
     for (name, value) in [
@@ -315,7 +377,7 @@ fn machine() -> Result<OwnedTargetIsa, NoCode> {
 }
 
 impl Code {
-    fn new() -> Result<Code, NoCode> {
+    fn new(program: &Inner) -> Result<Code, NoCode> {
         let mut builder =
             JITBuilder::with_isa(machine()?, cranelift_module::default_libcall_names());
         let memory = ArenaMemoryProvider::new_with_size(CODE_SPACE)
@@ -331,8 +393,12 @@ impl Code {
             outside,
             functions: BTreeMap::new(),
             guards: BTreeMap::new(),
+            enclosed: BTreeMap::new(),
             trampolines: BTreeMap::new(),
             builder: FunctionBuilderContext::new(),
+            layouts: program.layouts().clone(),
+            bytes: 0,
+            memory: program.background.memory().clone(),
             failed: None,
         };
         outside.checkpoint = code.keeping_registers(outside.checkpoint)?;
@@ -374,35 +440,35 @@ impl Code {
         Ok(id)
     }
 
-    /// Compiles a function and whatever it can call that has no code yet.
-    fn batch(&mut self, program: &Inner, root: u32) -> Result<Batch, NoCode> {
-        let batch = self.reachable(program, root);
-        let mut layouts = program
-            .layouts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Compiles a function, and what is wanted of what it can call that has no code yet.
+    fn batch(&mut self, program: &Inner, root: u32, wanted: Wanted) -> Result<Batch, NoCode> {
+        let batch = self.reachable(program, root, wanted);
         let mut abis = Vec::with_capacity(batch.len());
         for function in &batch {
-            abis.push(self.declare(program, &mut layouts, *function)?);
+            abis.push(self.declare(program, *function)?);
         }
         let mut instructions = Vec::with_capacity(batch.len());
         for function in &batch {
-            instructions.push(self.define(program, &mut layouts, *function)?);
+            if program.background.is_closed() {
+                return Err(NoCode::Stopping);
+            }
+            instructions.push(self.define(program, *function)?);
         }
-        let ways_in = self.ways_in(program, &mut layouts, &batch)?;
-        drop(layouts);
+        let ways_in = self.ways_in(program, &batch)?;
         let mut trampolines = Vec::with_capacity(batch.len());
         for abi in &abis {
             trampolines.push(self.trampoline(abi)?);
         }
         let module = &mut *self.module;
         module.finalize_definitions()?;
-        let mut places = Vec::with_capacity(batch.len());
+        let mut made = Batch::default();
+        let mut bytes = 0;
         for (i, function) in batch.iter().enumerate() {
             let code = module.get_finalized_function(self.functions[function]) as usize;
             let trampoline = module.get_finalized_function(trampolines[i]) as usize;
             let (size, instructions) = std::mem::take(&mut instructions[i]);
-            places.push((
+            bytes += size as u64;
+            made.places.push((
                 code,
                 Place {
                     end: code + size,
@@ -419,17 +485,22 @@ impl Code {
             });
         }
         let address = |id: FuncId| module.get_finalized_function(id) as usize;
-        let ways_in = ways_in.into_iter().map(|(f, id)| (f, address(id)));
-        Ok((places, ways_in.collect()))
+        made.ways_in = ways_in
+            .into_iter()
+            .map(|(f, id)| (f, address(id)))
+            .collect();
+        let bytes = bytes.next_multiple_of(PAGE);
+        self.bytes += bytes;
+        self.memory.add(bytes);
+        // They have grown with the largest function, and most programs are compiled once.
+        self.builder = FunctionBuilderContext::new();
+        self.compilation = Compilation::new();
+        Ok(made)
     }
 
     /// Declares a function, so that others can call it.
-    fn declare(
-        &mut self,
-        program: &Inner,
-        layouts: &mut cop_bytecode::layout::Layouts,
-        function: u32,
-    ) -> Result<Abi, NoCode> {
+    fn declare(&mut self, program: &Inner, function: u32) -> Result<Abi, NoCode> {
+        let layouts = &mut self.layouts;
         let abi = Abi::of(layouts, &program.package.functions[function as usize])?;
         let signature = abi.signature();
         let id = self.module.declare_anonymous_function(&signature)?;
@@ -440,39 +511,39 @@ impl Code {
         Ok(abi)
     }
 
-    /// Writes the ways into functions of the batch by closures that are made in it.
-    fn ways_in(
-        &mut self,
-        program: &Inner,
-        layouts: &mut cop_bytecode::layout::Layouts,
-        batch: &[u32],
-    ) -> Result<Vec<(u32, FuncId)>, NoCode> {
+    /// Writes the ways into functions by closures that code makes, as far as both have been compiled now.
+    fn ways_in(&mut self, program: &Inner, batch: &[u32]) -> Result<Vec<(u32, FuncId)>, NoCode> {
         let functions = &program.package.functions;
-        let mut wanted = BTreeSet::new();
         for function in batch {
             for instr in &functions[*function as usize].body {
                 if let Instr::Closure { function, .. } = instr {
-                    wanted.insert(*function);
+                    self.enclosed.entry(*function).or_insert(false);
                 }
             }
         }
         let mut made = Vec::new();
-        for function in wanted {
+        let mut enclosed = std::mem::take(&mut self.enclosed);
+        for (&function, has_way) in &mut enclosed {
             let Some(callee) = self.functions.get(&function).copied() else {
                 continue;
             };
-            if let Some(way) = closures::WayIn::of(layouts, &functions[function as usize])? {
+            if std::mem::replace(has_way, true) {
+                continue;
+            }
+            let way = closures::WayIn::of(&mut self.layouts, &functions[function as usize])?;
+            if let Some(way) = way {
                 let id = self.write(way.signature.clone(), |b, module, params| {
                     way.write(callee, b, module, params);
                 })?;
                 made.push((function, id));
             }
         }
+        self.enclosed = enclosed;
         Ok(made)
     }
 
     /// The functions to be compiled with a function, itself first unless it is too large.
-    fn reachable(&self, program: &Inner, root: u32) -> Vec<u32> {
+    fn reachable(&self, program: &Inner, root: u32, wanted: Wanted) -> Vec<u32> {
         let mut found = vec![root];
         let mut known = BTreeSet::from([root]);
         let mut next = 0;
@@ -482,8 +553,14 @@ impl Code {
                 let (Instr::Call { function, .. } | Instr::Closure { function, .. }) = instr else {
                     continue;
                 };
-                let small = size(program, *function) <= LARGEST;
-                if small && !self.functions.contains_key(function) && known.insert(*function) {
+                let size = size(program, *function);
+                let is_wanted =
+                    wanted == Wanted::All || size <= SMALL || program.was_called(*function);
+                if size <= LARGEST
+                    && is_wanted
+                    && !self.functions.contains_key(function)
+                    && known.insert(*function)
+                {
                     found.push(*function);
                 }
             }
@@ -496,7 +573,6 @@ impl Code {
     fn define(
         &mut self,
         program: &Inner,
-        layouts: &mut cop_bytecode::layout::Layouts,
         function: u32,
     ) -> Result<(usize, Vec<(u32, u32)>), NoCode> {
         let id = self.functions[&function];
@@ -505,7 +581,7 @@ impl Code {
         let declared = body::translate(
             body::Surroundings {
                 program,
-                layouts,
+                layouts: &mut self.layouts,
                 module,
                 functions: &self.functions,
                 guards: &self.guards,

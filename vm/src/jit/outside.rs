@@ -87,7 +87,10 @@ pub extern "C" fn call(
         args,
         results,
         counts,
-        |interpreter, args, results| interpreter.call(function as u32, args, results),
+        |interpreter, args, results| {
+            interpreter.note_late_call(function as u32);
+            interpreter.call(function as u32, args, results)
+        },
     )
 }
 

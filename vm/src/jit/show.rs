@@ -2,13 +2,12 @@
 //! and never run, so it is there also for what no run has used.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_module::Module;
 
 use super::{Code, LARGEST, NoCode, body};
-use crate::native::Shown;
+use crate::native::{Shown, Wanted};
 use crate::program::Inner;
 
 /// Shows the functions of a program.
@@ -23,7 +22,7 @@ impl<'p> Lens<'p> {
     /// # Errors
     /// When there is no machine code on this machine.
     pub(crate) fn new(program: &'p Inner) -> Result<Lens<'p>, String> {
-        let code = Code::new().map_err(|error| error.to_string())?;
+        let code = Code::new(program).map_err(|error| error.to_string())?;
         Ok(Lens { program, code })
     }
 
@@ -48,13 +47,9 @@ impl<'p> Lens<'p> {
                 "it has {size} instructions; what has more than {LARGEST} is always interpreted"
             )));
         }
-        let mut layouts = program
-            .layouts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for callee in code.reachable(program, function) {
+        for callee in code.reachable(program, function, Wanted::All) {
             if !code.functions.contains_key(&callee) {
-                code.declare(program, &mut layouts, callee)?;
+                code.declare(program, callee)?;
             }
         }
         let module = &mut *code.module;
@@ -62,7 +57,7 @@ impl<'p> Lens<'p> {
         body::translate(
             body::Surroundings {
                 program,
-                layouts: &mut layouts,
+                layouts: &mut code.layouts,
                 module,
                 functions: &code.functions,
                 guards: &code.guards,

@@ -1,6 +1,7 @@
 //! The engine against hand-built packages that verify: every operation, every trap just under and just over,
 //! fuel and memory to the unit.
 
+mod background;
 mod build;
 mod containers;
 mod flow;

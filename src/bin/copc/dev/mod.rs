@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cop_gateway::{Domains, GatewayConfig, Live, OnAnswer, Stage};
-use cop_runtime::Execution;
+use cop_runtime::{Execution, ExecutionConfig};
 use coputer::listen::{HTTP_PORT, Listen};
 use coputer::node::Node;
 use coputer::project::Project;
@@ -44,7 +44,8 @@ async fn serve(options: &DevOptions) -> Result<Ended, Complaint> {
     let name = Project::at(&options.path)?.name;
     let folder = Folder::new(options)?;
     let key = folder.key()?;
-    let execution = Node::open(folder.path()).map_err(Complaint::Failed)?;
+    let execution =
+        Node::open(folder.path(), ExecutionConfig::default()).map_err(Complaint::Failed)?;
     let live = Arc::new(Live::new(Stage::default()));
     let told = Arc::new(Told::new(execution.clone(), live.clone(), options));
     let program = (key.public().address(), name);
