@@ -20,7 +20,7 @@ const REMEMBERED: usize = 1024;
 /// Longest path that is remembered with a run, in bytes.
 const PATH_SHOWN: usize = 256;
 
-/// Says which run made an answer, and to those on this machine what it cost.
+/// Says which run made an answer, with the receipt that was asked for, and to those on this machine what it cost.
 pub(crate) fn set_headers(headers: &mut HeaderMap, info: &RunInfo, node: &str, local: bool) {
     let mut set = |name: &'static str, value: String| {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -37,6 +37,7 @@ pub(crate) fn set_headers(headers: &mut HeaderMap, info: &RunInfo, node: &str, l
         set("cop-time", info.time_us.to_string());
         set("cop-node", node.to_owned());
     }
+    crate::receipt::set_headers(headers, info);
     // The one header of a document that its own scripts can read, by `performance.getEntriesByType("navigation")`.
     let mut timing = format!("cop-run;desc=\"{}\"", info.run);
     if local {

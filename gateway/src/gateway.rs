@@ -24,7 +24,7 @@ use crate::live::{self, Live};
 use crate::reply::Reader;
 use crate::serve::Server;
 use crate::target::{self, Domains, OwnPage, Target};
-use crate::{answer, own, page, program, published, refusal, reply};
+use crate::{answer, own, page, program, published, receipt, refusal, reply};
 
 /// How a gateway presents itself.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ async fn show<B: Buf>(
     let shared = match &target {
         Ok(Target::Program(target)) => target.form.is_shared(),
         // Figures of a run are asked for by the page that the run made, wherever it is shown.
-        Ok(Target::Own(OwnPage::Run(_))) => true,
+        Ok(Target::Own(OwnPage::Run(_) | OwnPage::Receipt(_))) => true,
         _ => false,
     };
     let shown = match target {
@@ -122,6 +122,9 @@ async fn show<B: Buf>(
             must_read(&asked).map(|()| own::page(page::failures()))
         }
         Ok(Target::Own(OwnPage::Run(run))) => show_run(&asked, &gateway, &run),
+        Ok(Target::Own(OwnPage::Receipt(run))) => {
+            must_read(&asked).and_then(|()| receipt::opened(&gateway.communication, &asked, &run))
+        }
         Ok(Target::Own(OwnPage::Release(which))) => {
             must_read(&asked).and_then(|()| published::release(&gateway.communication, &which))
         }
@@ -179,6 +182,8 @@ async fn show_live(
 #[derive(Serialize)]
 struct NodeJson<'a> {
     node: &'a str,
+    /// The public key of its receipts.
+    key: Option<String>,
     programs: Vec<ProgramJson>,
 }
 
@@ -206,6 +211,10 @@ fn show_node(asked: &Asked, gateway: &Gateway) -> Result<Response<Bytes>, Failur
     } else {
         own::json(&NodeJson {
             node,
+            key: gateway
+                .communication
+                .node_key()
+                .map(|key| format!("{key:?}")),
             programs: programs.iter().map(ProgramJson::from).collect(),
         })
     })

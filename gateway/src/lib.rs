@@ -13,6 +13,7 @@
 //! | `program` | from a request for a program to its answer |
 //! | `body` | a request's body, within its limits |
 //! | `answer`, `caching`, `range`, `encoding`, `figures` | from a program's answer to a response: headers, caches, parts, compression, what the run cost |
+//! | `receipt` | receipts: who wants one, and where it stands |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
 //! | [`live`] | pages that are loaded again while their program is being written |
@@ -38,6 +39,7 @@ mod page;
 mod program;
 mod published;
 mod range;
+mod receipt;
 mod refusal;
 mod reply;
 pub mod serve;

@@ -12,7 +12,7 @@ use crate::figures::{self, Seen};
 use crate::gateway::Gateway;
 use crate::links::Links;
 use crate::target::{Form, ProgramTarget};
-use crate::{answer, body, encoding, live, own, refusal};
+use crate::{answer, body, encoding, live, own, receipt, refusal};
 
 /// Answers with a program, or sends the client to where it should rather be.
 pub(crate) async fn answer<B: Buf>(
@@ -92,6 +92,7 @@ async fn ask(
         body,
         cookies_visible: !target.form.is_shared(),
         deadline: Some(deadline),
+        receipt: receipt::wanted(asked)?,
     };
     let asking =
         AssertUnwindSafe(gateway.communication.ask(&target.program, request)).catch_unwind();

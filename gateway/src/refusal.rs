@@ -122,6 +122,36 @@ pub(crate) fn no_such_run(run: &str) -> Failure {
     .hint("figures are kept in memory for the latest runs only")
 }
 
+pub(crate) fn unknown_wish(wish: &str) -> Failure {
+    Failure::new(
+        FailureCode::BadRequest,
+        "this node cannot verify like that",
+        format!("`Cop-Verify: {}`", shown(wish)),
+    )
+    .hint("`Cop-Verify: receipt` is what it knows")
+}
+
+pub(crate) fn no_salt() -> Failure {
+    Failure::new(
+        FailureCode::Denied,
+        "a receipt is opened for whoever was given it",
+        "the request has no `Cop-Salt`",
+    )
+    .hint("send the `Cop-Salt` that came with the receipt")
+}
+
+pub(crate) fn no_receipt(run: &str) -> Failure {
+    Failure::new(
+        FailureCode::NoSuchProgram,
+        "there is no such receipt",
+        format!(
+            "the node remembers no run `{}` with a receipt that this `Cop-Salt` opens",
+            shown(run)
+        ),
+    )
+    .hint("ask again with `Cop-Verify: receipt`; the latest runs only are kept in memory")
+}
+
 pub(crate) fn only_here() -> Failure {
     Failure::new(
         FailureCode::Denied,

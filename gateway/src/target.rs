@@ -46,6 +46,8 @@ pub(crate) enum OwnPage {
     Failures,
     /// `run/RUN`: the figures of a run.
     Run(String),
+    /// `receipts/RUN`: what the receipt of a run is of.
+    Receipt(String),
     /// `releases/ADDRESS/NAME` and `releases/ADDRESS/NAME@NUMBER`: a signed release, the newest or that with the number.
     Release(String),
     /// `bundles/HASH`: the archive of a bundle.
@@ -133,6 +135,7 @@ fn read_own(page: &str) -> Option<OwnPage> {
             let which = which.to_owned();
             match kind {
                 "run" => Some(OwnPage::Run(which)),
+                "receipts" => Some(OwnPage::Receipt(which)),
                 "releases" => Some(OwnPage::Release(which)),
                 "bundles" => Some(OwnPage::Bundle(which)),
                 _ => None,
@@ -444,6 +447,11 @@ mod tests {
                 &host,
                 "/.well-known/coputer/run/x",
                 Ok(Target::Own(OwnPage::Run("x".to_owned()))),
+            );
+            check(
+                &host,
+                "/.well-known/coputer/receipts/x",
+                Ok(Target::Own(OwnPage::Receipt("x".to_owned()))),
             );
             check(
                 &host,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
-    Address, AskPeers, Failure, FailureCode, Hash, ProgramListing, ProgramName, ProgramRef,
-    ReleaseInfo, WebAnswer, WebRequest,
+    Address, AskPeers, Failure, FailureCode, Hash, Opener, ProgramListing, ProgramName, ProgramRef,
+    PublicKey, ReleaseInfo, RunId, WebAnswer, WebRequest,
 };
 
 use crate::executor::Executor;
@@ -88,6 +89,16 @@ impl Communication {
         number: Option<u64>,
     ) -> Result<Option<Bytes>, Failure> {
         self.own()?.signed_release(address, name, number)
+    }
+
+    /// The receipt of a run of this node, with what this opener may see; `None` if there is none for him.
+    pub fn opened_receipt(&self, run: &RunId, opener: Opener) -> Option<OpenedReceipt> {
+        self.own.as_ref()?.opened_receipt(run, opener)
+    }
+
+    /// The key that receipts of this node are signed with, if it runs programs itself.
+    pub fn node_key(&self) -> Option<PublicKey> {
+        self.own.as_ref()?.node_key()
     }
 
     /// The archive of a bundle; `None` if it is not known.

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
-    Address, Execution, Failure, Hash, Health, KeptRun, Namespace, ProgramListing, ProgramName,
-    ProgramRef, Published, RecordedRun, ReleaseInfo, RunId, ShownCommit, ShownState, WebAnswer,
-    WebRequest,
+    Address, Execution, Failure, Hash, Health, KeptRun, Namespace, Opener, ProgramListing,
+    ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo, RunId, ShownCommit,
+    ShownState, WebAnswer, WebRequest,
 };
 
 /// A result under way.
@@ -90,6 +91,17 @@ pub trait Executor: Send + Sync {
     /// The record of a run that is still remembered, with the answers that are the asker's own if `with_private`.
     fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun>;
 
+    /// The receipt of a run that is still remembered, with what this opener may see. Where nothing is signed there is none.
+    fn opened_receipt(&self, run: &RunId, opener: Opener) -> Option<OpenedReceipt> {
+        let _ = (run, opener);
+        None
+    }
+
+    /// The key that receipts are signed with.
+    fn node_key(&self) -> Option<PublicKey> {
+        None
+    }
+
     /// Figures for the operator.
     fn health(&self) -> Health;
 }
@@ -162,6 +174,14 @@ impl Executor for Execution {
 
     fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun> {
         Execution::recorded_run(self, run, with_private)
+    }
+
+    fn opened_receipt(&self, run: &RunId, opener: Opener) -> Option<OpenedReceipt> {
+        Execution::opened_receipt(self, run, opener)
+    }
+
+    fn node_key(&self) -> Option<PublicKey> {
+        Some(Execution::node_key(self))
     }
 
     fn health(&self) -> Health {

@@ -3,11 +3,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use crate::address::{Address, ProgramName};
+use crate::receipt::asked::{GivenReceipt, ReceiptWanted};
 use cop_bytecode::Hash;
 
 /// One run, named by 16 random bytes, written as 32 hexadecimal digits.
@@ -77,6 +79,8 @@ pub struct WebRequest {
     pub cookies_visible: bool,
     /// When the answer is of no more use. It can only refuse, never change an outcome.
     pub deadline: Option<Instant>,
+    /// A receipt is wanted.
+    pub receipt: Option<ReceiptWanted>,
 }
 
 impl WebRequest {
@@ -89,6 +93,7 @@ impl WebRequest {
             body: Bytes::new(),
             cookies_visible: true,
             deadline: None,
+            receipt: None,
         }
     }
 }
@@ -177,4 +182,6 @@ pub struct RunInfo {
     pub time_us: u64,
     /// Which engine ran the program.
     pub engine: &'static str,
+    /// The receipt, if one was asked for.
+    pub receipt: Option<Arc<GivenReceipt>>,
 }

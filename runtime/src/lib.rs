@@ -23,6 +23,7 @@
 //! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
 //! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
+//! | [`receipt`] | what a node signs of a run, what that proves, and proofs that it lied |
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
@@ -45,6 +46,7 @@ pub mod keys;
 pub mod library;
 pub mod local;
 pub mod manifest;
+pub mod receipt;
 pub mod recorded;
 pub mod records;
 pub mod release;
@@ -63,7 +65,7 @@ pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRe
 pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
-    Execution, ExecutionConfig, Health, OpenError, ProgramListing, Published, ReleaseInfo,
+    Execution, ExecutionConfig, Health, OpenError, Opener, ProgramListing, Published, ReleaseInfo,
     ShownCommit, ShownKey, ShownState, local_network,
 };
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};

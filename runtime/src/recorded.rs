@@ -5,6 +5,7 @@
 //! they were asked for; a replay that needs one that is left out says so.
 
 use std::fmt;
+use std::sync::Arc;
 
 use cop_bytecode::Hash;
 use indexmap::IndexMap;
@@ -15,6 +16,7 @@ use crate::engine::{Limits, Loaded};
 use crate::failure::{Failure, FailureCode};
 use crate::host::HostCall;
 use crate::host::world::{Input, Randomness, World};
+use crate::receipt::leaves::{read_question, write_question};
 use crate::run::{EntryKind, RunRecord, run};
 use crate::runs::KeptRun;
 use crate::transcript::Question;
@@ -51,7 +53,20 @@ pub struct RecordedRun {
 
 /// Recorded answers in order of asking; `None` for one that is private and was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers(IndexMap<Question, Option<Vec<u8>>>);
+pub struct Answers(Arc<IndexMap<Question, Option<Vec<u8>>>>);
+
+/// A run that can be done again: what it was told, and where it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The entry point.
+    pub entry: String,
+    /// What the run may use.
+    pub limits: Limits,
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What it was told.
+    pub answers: Answers,
+}
 
 /// Whether the answer of a question is nobody's but the asker's.
 pub fn is_private(question: &Question) -> bool {
@@ -86,6 +101,12 @@ impl fmt::Display for Question {
 }
 
 impl Answers {
+    /// These questions with their answers.
+    pub fn told(exchanges: impl Iterator<Item = (Question, Vec<u8>)>) -> Answers {
+        let exchanges = exchanges.map(|(question, answer)| (question, Some(answer)));
+        Answers(Arc::new(exchanges.collect()))
+    }
+
     /// The questions in order, each with its answer unless that was left out.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Question, Option<&[u8]>)> {
         self.0
@@ -125,7 +146,7 @@ impl RecordedRun {
     pub fn of(kept: &KeptRun, with_private: bool) -> RecordedRun {
         let exchanges = kept.record.transcript.exchanges();
         let answers =
-            exchanges.map(|(question, answered)| (question.clone(), Some(answered.bytes.clone())));
+            exchanges.map(|(question, answered)| (question.clone(), answered.bytes.clone()));
         let recorded = RecordedRun {
             run: kept.info.run,
             bundle: kept.info.bundle,
@@ -137,7 +158,7 @@ impl RecordedRun {
             },
             request: kept.request.clone(),
             at_ms: kept.at_ms,
-            answers: Answers(answers.collect()),
+            answers: Answers::told(answers),
             transcript: kept.record.transcript.hash(),
             outcome: kept.record.outcome_hash(),
         };
@@ -149,7 +170,7 @@ impl RecordedRun {
 
     /// The same without the answers that are the asker's own.
     pub fn without_private(mut self) -> RecordedRun {
-        for (question, answer) in &mut self.answers.0 {
+        for (question, answer) in Arc::make_mut(&mut self.answers.0) {
             if is_private(question) {
                 *answer = None;
             }
@@ -170,14 +191,9 @@ impl RecordedRun {
             .text(&self.request)
             .int(self.at_ms)
             .count(self.answers.0.len() as u64);
-        for (question, answer) in &self.answers.0 {
-            let (interface, function) = question.kind.names();
-            writer
-                .text(interface)
-                .text(function)
-                .count(u64::from(question.occurrence))
-                .bytes(&question.argument)
-                .flag(answer.is_some());
+        for (question, answer) in self.answers.0.iter() {
+            write_question(&mut writer, question);
+            writer.flag(answer.is_some());
             if let Some(answer) = answer {
                 writer.bytes(answer);
             }
@@ -204,27 +220,17 @@ impl RecordedRun {
         let at_ms = reader.int()?;
         let mut answers = IndexMap::new();
         for _ in 0..reader.count()? {
-            let refused = |reader: &Reader<'_>, problem| CodecError {
-                offset: reader.offset(),
-                problem,
-            };
-            let (interface, function) = (reader.text()?, reader.text()?);
-            let Some(kind) = HostCall::find(interface, function) else {
-                return Err(refused(&reader, Problem::Value));
-            };
-            let occurrence = u32::try_from(reader.count()?);
-            let question = Question {
-                kind,
-                occurrence: occurrence.map_err(|_| refused(&reader, Problem::Number))?,
-                argument: reader.bytes()?.to_vec(),
-            };
+            let question = read_question(&mut reader)?;
             let is_told = reader.flag()?;
             let answer = is_told.then(|| reader.bytes()).transpose()?;
             if answers
                 .insert(question, answer.map(<[u8]>::to_vec))
                 .is_some()
             {
-                return Err(refused(&reader, Problem::Value));
+                return Err(CodecError {
+                    offset: reader.offset(),
+                    problem: Problem::Value,
+                });
             }
         }
         let transcript = Hash(reader.array()?);
@@ -238,12 +244,32 @@ impl RecordedRun {
             limits,
             request,
             at_ms,
-            answers: Answers(answers),
+            answers: Answers(Arc::new(answers)),
             transcript,
             outcome,
         })
     }
 
+    /// Does the run again with this program, which is told what was told then.
+    ///
+    /// # Errors
+    /// The program asks something that the record does not tell, or it cannot be run.
+    pub fn replay(&self, program: &dyn Loaded) -> Result<RunRecord, Failure> {
+        self.recording().replay(program)
+    }
+
+    /// The run, to be done again.
+    pub fn recording(&self) -> Recording {
+        Recording {
+            entry: self.entry.clone(),
+            limits: self.limits,
+            at_ms: self.at_ms,
+            answers: self.answers.clone(),
+        }
+    }
+}
+
+impl Recording {
     /// Does the run again with this program, which is told what was told then.
     ///
     /// # Errors

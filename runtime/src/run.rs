@@ -3,6 +3,7 @@
 //! What comes out is a pure function of program, entry point, limits and transcript; [`RunRecord::outcome_hash`] names it.
 
 mod double;
+mod outcome;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::store::state::{Shapes, get_answer};
 use crate::store::writes::{self, Write, Writes};
 use crate::transcript::{Question, Transcript};
 use double::Double;
+
+pub use outcome::{OutcomeParts, end_hash};
 
 /// What kind of result an entry point has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,42 +89,7 @@ pub struct Trying {
 impl RunRecord {
     /// The name of the outcome: result or trap, log, writes, fuel, memory.
     pub fn outcome_hash(&self) -> Hash {
-        let mut writer = Writer::new();
-        match &self.end {
-            RunEnd::Done => {
-                writer.byte(0);
-            }
-            RunEnd::Failed(message) => {
-                writer.byte(1).text(message);
-            }
-            RunEnd::Answered(response) => {
-                writer.byte(2);
-                write_response(&mut writer, response);
-            }
-            RunEnd::Aborted(response) => {
-                writer.byte(3);
-                write_response(&mut writer, response);
-            }
-            RunEnd::Trapped(trap) => {
-                writer
-                    .byte(4)
-                    .byte(trap.kind as u8)
-                    .count(u64::from(trap.position.function))
-                    .count(u64::from(trap.position.instruction))
-                    .int(trap.operands[0])
-                    .int(trap.operands[1])
-                    .optional_text(trap.message.as_deref());
-            }
-        }
-        writer
-            .texts(self.log.lines())
-            .count(self.writes.len() as u64);
-        for (key, write) in &self.writes {
-            writer.text(key);
-            write.write_into(&mut writer);
-        }
-        writer.count(self.fuel_used).count(self.peak_memory_bytes);
-        Hash::tagged("cop outcome 1", &[&writer.finish()])
+        OutcomeParts::of(self).hash()
     }
 
     /// Whether the run changes the program's store.
@@ -148,16 +116,6 @@ impl RunRecord {
             + writes
             + shapes
     }
-}
-
-fn write_response(writer: &mut Writer, response: &Response) {
-    writer
-        .int(i64::from(response.status))
-        .count(response.headers.len() as u64);
-    for (name, value) in &response.headers {
-        writer.text(name).text(value);
-    }
-    writer.texts(&response.cookies).bytes(&response.body);
 }
 
 /// Runs an entry point of a program. `Err` is a refusal: no outcome.

@@ -170,14 +170,7 @@ fn expected_lines(text: &str) -> Vec<&str> {
 }
 
 fn get(target: &str) -> WebRequest {
-    WebRequest {
-        method: b"GET".to_vec(),
-        target: target.as_bytes().to_vec(),
-        headers: vec![],
-        body: Default::default(),
-        cookies_visible: true,
-        deadline: None,
-    }
+    WebRequest::get(target)
 }
 
 /// `done`, the name of a trap, or the message of an error.

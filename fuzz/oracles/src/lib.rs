@@ -10,6 +10,10 @@ use cop_compiler::source::{SourceError, Sources};
 use cop_runtime::bundle::Bundle;
 use cop_runtime::release::SignedRelease;
 
+mod receipt;
+
+pub use receipt::receipt;
+
 /// An oracle.
 pub type Oracle = fn(&[u8]);
 
@@ -19,6 +23,7 @@ pub const ORACLES: &[(&str, Oracle)] = &[
     ("package", package),
     ("bundle", bundle),
     ("release", release),
+    ("receipt", receipt),
 ];
 
 struct OneFile<'a>(&'a str);

@@ -91,6 +91,11 @@ fn releases() {
 }
 
 #[test]
+fn receipts() {
+    replay("receipt", receipt, 4_000);
+}
+
+#[test]
 fn every_oracle_has_a_target() {
     let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz_targets");
     for (name, _) in ORACLES {

@@ -7,6 +7,7 @@
 //! | `GET /v1/releases/ADDRESS/NAME` | the newest release, and what the next one must say |
 //! | `GET /v1/runs` | the newest runs that are remembered |
 //! | `GET /v1/runs/ID` | the record of one, to do it again; `?private=1` with the answers that are the asker's own |
+//! | `GET /v1/runs/ID/receipt` | the receipt of one, if one was asked for, with all its questions and answers; `?private=1` likewise |
 //! | `GET /v1/state/ADDRESS/NAME` | what a program keeps; `?prefix=…&after=…` |
 //! | `GET /v1/state/ADDRESS/NAME/history` | the commits that changed it, newest first; `?before=NUMBER` |
 //! | `POST /v1/state/ADDRESS/NAME/undo/NUMBER` | undoes one of them |

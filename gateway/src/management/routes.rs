@@ -51,6 +51,11 @@ pub(super) fn routes(
         .and(allowed.clone())
         .and(with.clone())
         .and_then(runs::recorded);
+    let receipt = warp::path!("v1" / "runs" / String / "receipt")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(runs::opened_receipt);
     let state = warp::path!("v1" / "state" / String / String)
         .and(warp::get())
         .and(allowed.clone())
@@ -81,6 +86,8 @@ pub(super) fn routes(
         .or(runs)
         .unify()
         .or(run)
+        .unify()
+        .or(receipt)
         .unify()
         .or(state)
         .unify()

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cop_runtime::run::RunEnd;
-use cop_runtime::{KeptRun, RunId};
+use cop_runtime::{KeptRun, Opener, RunId};
 use serde::Serialize;
 use warp::http::{HeaderValue, Response, header};
 
 use super::Management;
 use super::routes::{Answer, refused};
 use crate::asked::Asked;
-use crate::{own, refusal};
+use crate::{own, receipt, refusal};
 
 /// Most runs in the list.
 const LISTED_MAX: usize = 100;
@@ -85,4 +85,18 @@ pub(super) async fn recorded(run: String, asked: Asked, management: Arc<Manageme
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// The receipt of a run with all that the owner may see.
+pub(super) async fn opened_receipt(
+    run: String,
+    asked: Asked,
+    management: Arc<Management>,
+) -> Answer {
+    let with_private = asked.parameter("private").as_deref() == Some("1");
+    let opener = Opener::Owner { with_private };
+    let id = run.parse::<RunId>().ok();
+    let found = id.and_then(|id| management.executor.opened_receipt(&id, opener));
+    let found = found.ok_or_else(|| refused(refusal::no_receipt(&run)))?;
+    Ok(receipt::handed_out(&found))
 }

@@ -40,6 +40,7 @@ pub fn info() -> RunInfo {
         wrote: false,
         time_us: 42,
         engine: "interpreter",
+        receipt: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod config;
 mod listing;
 mod past;
 mod publish;
+mod receipts;
 mod target;
 mod web;
 
@@ -35,7 +36,10 @@ use crate::engine::Engine;
 use crate::failure::{Failure, FailureCode};
 use crate::heads::Heads;
 use crate::host::world::store_failure;
+use crate::keys::{PublicKey, SecretKey};
 use crate::library::Library;
+use crate::receipt::node_key;
+use crate::receipt::opened::OpenedReceipt;
 use crate::recorded::RecordedRun;
 use crate::runs::{KeptRun, KeptRuns};
 use crate::state::{Committer, States};
@@ -47,6 +51,7 @@ use crate::workers::Workers;
 pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
 pub use past::{ShownCommit, ShownKey, ShownState};
+pub use receipts::Opener;
 
 /// How long a node that stops waits for what is under way.
 const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
@@ -69,6 +74,8 @@ struct Shared {
     _committer: Committer,
     turns: Turns,
     kept_runs: KeptRuns,
+    /// What receipts are signed with.
+    key: SecretKey,
     figures: Figures,
     is_stopping: AtomicBool,
 }
@@ -113,6 +120,10 @@ impl Execution {
         engine: Arc<dyn Engine>,
     ) -> Result<Execution, OpenError> {
         let store = Arc::new(Store::open(data_dir)?);
+        let key = node_key::load_or_create(data_dir).map_err(|cause| OpenError::Folder {
+            path: data_dir.join(node_key::NODE_KEY_FILE),
+            cause,
+        })?;
         let threads = |cause| OpenError::Folder {
             path: data_dir.to_owned(),
             cause,
@@ -144,6 +155,7 @@ impl Execution {
                 states,
                 turns: Turns::default(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
+                key,
                 figures: Figures::default(),
                 is_stopping: AtomicBool::new(false),
                 store,
@@ -267,6 +279,17 @@ impl Execution {
     pub fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun> {
         let kept = self.kept_run(run)?;
         Some(RecordedRun::of(&kept, with_private))
+    }
+
+    /// The receipt of a run that is still remembered, with what this opener may see; `None` if nobody asked for one, or he was
+    /// not given it.
+    pub fn opened_receipt(&self, run: &RunId, opener: Opener) -> Option<OpenedReceipt> {
+        self.shared.opened_receipt(run, opener)
+    }
+
+    /// The key that receipts of this node are signed with.
+    pub fn node_key(&self) -> PublicKey {
+        self.shared.key.public()
     }
 
     /// The newest runs that are still remembered, newest first.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use cop_bytecode::Hash;
+
 use super::Shared;
 use super::publish::check_limits;
 use super::web::broken;
@@ -22,6 +24,8 @@ pub(super) struct Target {
     pub(super) limits: Limits,
     /// Publisher, name and release number; `None` for a bundle by its hash alone.
     pub(super) named: Option<(Address, ProgramName, u64)>,
+    /// The hash of the release, likewise.
+    pub(super) release_hash: Option<Hash>,
     /// Whose state the program may use.
     pub(super) namespace: Option<Namespace>,
 }
@@ -116,6 +120,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
         )
         .hint("call it by its publisher's address and its name"));
     }
+    let release_hash = named.as_ref().map(|signed| signed.hash());
     let named = named.map(|signed| {
         let release = signed.release();
         (signed.address(), release.name.clone(), release.number)
@@ -133,6 +138,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
                 name: name.clone(),
             }),
         named,
+        release_hash,
         limits,
         ready,
     })
@@ -141,7 +147,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
 /// The program from memory, or read and verified on a thread where that may take a while.
 async fn ready_program(
     shared: &Arc<Shared>,
-    bundle: cop_bytecode::Hash,
+    bundle: Hash,
 ) -> Result<Option<Arc<ReadyProgram>>, Failure> {
     if let Some(ready) = shared.library.in_memory(&bundle) {
         return Ok(Some(ready));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::receipts::Seen;
 use super::target::{Target, resolve, snapshot};
 use super::{Shared, count};
 use crate::answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
@@ -13,6 +14,8 @@ use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
 use crate::host::world::{Input, NoAnswer, SystemRandomness, World, still_valid, store_failure};
 use crate::local::misfit_failure;
+use crate::receipt::StateSeen;
+use crate::receipt::asked::ReceiptWanted;
 use crate::report::{trap_hint, trap_report};
 use crate::run::{EntryKind, RunEnd, RunRecord, run};
 use crate::runs::{KeptRun, new_run_id};
@@ -37,6 +40,7 @@ struct Request {
     deadline: Option<Instant>,
     begun: Instant,
     begun_ms: i64,
+    receipt: Option<ReceiptWanted>,
 }
 
 pub(super) async fn run_web(
@@ -60,6 +64,7 @@ pub(super) async fn run_web(
         description: format!("{} {}", view.method(), view.path()),
         input: Arc::new(Input::Request(Box::new(view))),
         deadline: request.deadline,
+        receipt: request.receipt,
         begun,
         begun_ms: system_now_ms(),
         target,
@@ -81,13 +86,15 @@ pub(super) async fn run_web(
     };
     let durable = shared.states.durable(known.rests_on).await;
     durable.map_err(|error| store_failure(&error))?;
-    finish(shared, &request, known.record, cache)
+    finish(shared, &request, known, cache)
 }
 
 /// An outcome that may be told when all it rests on is durable.
 struct Known {
     record: Arc<RunRecord>,
     rests_on: Sequence,
+    /// What it saw and made of its program's state, if a receipt is wanted.
+    state: Option<StateSeen>,
 }
 
 /// What is known before a run.
@@ -143,7 +150,7 @@ pub(super) fn broken() -> Failure {
     .hint("tell the operator of the node what you asked for")
 }
 
-fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<(Walk, Sequence), Failure> {
+fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<(Walk, Seen), Failure> {
     let snapshot = snapshot(&shared.states, &request.target);
     let mut world = World {
         input: &request.input,
@@ -162,7 +169,8 @@ fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<(Walk, Sequ
         Err(NoAnswer::Argument(_)) => Walk::Closed,
         Err(NoAnswer::Refused(failure)) => return Err(failure),
     };
-    Ok((walk, snapshot.map_or(0, |snapshot| snapshot.seen())))
+    let seen = Seen::of(snapshot.as_ref(), request.receipt.is_some())?;
+    Ok((walk, seen))
 }
 
 async fn run_and_commit(
@@ -241,7 +249,7 @@ async fn committed(
     shared: &Shared,
     request: &Request,
     record: Arc<RunRecord>,
-    seen: Sequence,
+    seen: Seen,
 ) -> Result<Result<Known, Arc<RunRecord>>, Failure> {
     let _turn = match changes(request, &record) {
         Some(namespace) => Some(shared.turns.shared(namespace).await),
@@ -255,11 +263,14 @@ fn accepted(
     shared: &Shared,
     request: &Request,
     record: Arc<RunRecord>,
-    seen: Sequence,
+    seen: Seen,
 ) -> Result<Result<Known, Arc<RunRecord>>, Failure> {
     let Some(namespace) = changes(request, &record) else {
-        let rests_on = seen;
-        return Ok(Ok(Known { record, rests_on }));
+        return Ok(Ok(Known {
+            record,
+            rests_on: seen.sequence,
+            state: seen.state(None),
+        }));
     };
     let mut change = Change {
         namespace,
@@ -269,9 +280,10 @@ fn accepted(
         shapes: &record.shapes,
     };
     match shared.states.accept(&mut change, system_now_ms()) {
-        Ok(Changed::Accepted { sequence, .. }) => Ok(Ok(Known {
+        Ok(Changed::Accepted { sequence, number }) => Ok(Ok(Known {
             record,
             rests_on: sequence,
+            state: seen.state(Some(number)),
         })),
         Ok(Changed::Conflict) => Ok(Err(record)),
         Ok(Changed::Quota { bytes }) => Err(Failure::new(
@@ -311,7 +323,7 @@ async fn run_once(
     request: &Request,
     key: &TreeKey,
     lost: Option<Arc<RunRecord>>,
-) -> Result<(Arc<RunRecord>, Sequence), Failure> {
+) -> Result<(Arc<RunRecord>, Seen), Failure> {
     let states = shared.states.clone();
     let own = request.clone();
     let owner = Owner {
@@ -338,7 +350,8 @@ async fn run_once(
             own.target.limits,
             world,
         )?;
-        Ok((record, snapshot.map_or(0, |snapshot| snapshot.seen())))
+        let seen = Seen::of(snapshot.as_ref(), own.receipt.is_some())?;
+        Ok((record, seen))
     };
     match shared.workers.run(owner, request.deadline, work).await {
         Ok(result) => {
@@ -374,10 +387,15 @@ fn remember(shared: &Shared, request: &Request, key: &TreeKey, record: &Arc<RunR
 fn finish(
     shared: &Shared,
     request: &Request,
-    record: Arc<RunRecord>,
+    known: Known,
     cache: Cache,
 ) -> Result<WebAnswer, Failure> {
     let target = &request.target;
+    let Known { record, state, .. } = known;
+    let receipt = request.receipt.as_ref().map(|wanted| {
+        let now_ms = system_now_ms();
+        shared.receipt(wanted, target, ENTRY, &record, state, now_ms)
+    });
     let (address, name, release) = match target.named.clone() {
         Some((address, name, number)) => (Some(address), Some(name), Some(number)),
         None => (None, None, None),
@@ -398,6 +416,7 @@ fn finish(
         wrote: record.wrote(),
         time_us: u64::try_from(request.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
         engine: shared.library.engine().name(),
+        receipt: receipt.transpose()?,
     };
     shared.kept_runs.keep(KeptRun {
         info: info.clone(),

@@ -19,11 +19,14 @@ use crate::answer::WebRequest;
 use crate::codec::{Reader, Writer};
 use crate::host::HostCall;
 
-/// Headers that belong to a connection, to the transfer of the body, or to proxies on the way: no program sees them. So are
-/// those that begin with `x-forwarded-`, and those that the `connection` header names.
-const HIDDEN_HEADERS: [&str; 17] = [
+/// Headers that belong to a connection, to the transfer of the body, or to proxies on the way, and those that ask the node for a
+/// receipt: no program sees them. So are those that begin with `x-forwarded-`, and those that the `connection` header names.
+const HIDDEN_HEADERS: [&str; 20] = [
     "connection",
     "content-length",
+    "cop-nonce",
+    "cop-salt",
+    "cop-verify",
     "expect",
     "forwarded",
     "keep-alive",

@@ -4,6 +4,7 @@
 mod formats;
 mod killing;
 mod publishing;
+mod receipts;
 mod running;
 mod samples;
 mod scripted;
