@@ -214,6 +214,36 @@ pub struct ListedProgram {
     pub name: String,
 }
 
+/// A release that the node has.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ListedRelease {
+    /// Its number.
+    pub release: u64,
+    /// Its hash.
+    pub release_hash: String,
+    /// The bundle.
+    pub bundle: String,
+    /// The program.
+    pub program: String,
+    /// `web`, `command` or `library`.
+    pub kind: String,
+    /// When it was signed, by the publisher's word, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// What its entry point asks for.
+    pub capabilities: Vec<String>,
+    /// Fuel that a run may use.
+    pub fuel: u64,
+    /// Memory that a run may use, in bytes.
+    pub memory_bytes: u64,
+    /// Size of the bundle, in bytes.
+    pub bundle_bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct Releases {
+    releases: Vec<ListedRelease>,
+}
+
 #[derive(Deserialize)]
 struct ListedRuns {
     runs: Vec<ListedRun>,
@@ -274,6 +304,36 @@ impl NodeClient {
             Vec::new(),
         )
         .await
+    }
+
+    /// The newest runs of a program that the node remembers, at most `count`, newest first.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn runs_of(
+        &self,
+        program: &Namespace,
+        count: u32,
+    ) -> Result<Vec<ListedRun>, ClientError> {
+        let Namespace { address, name } = program;
+        let path = format!("/v1/runs?program={address}/{name}&count={count}");
+        let runs: ListedRuns = self.ask(Method::GET, &path, Vec::new()).await?;
+        Ok(runs.runs)
+    }
+
+    /// The releases of a program before this number, newest first, up to fifty.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn releases(
+        &self,
+        program: &Namespace,
+        before: u64,
+    ) -> Result<Vec<ListedRelease>, ClientError> {
+        let Namespace { address, name } = program;
+        let path = format!("/v1/releases/{address}/{name}/list?before={before}");
+        let releases: Releases = self.ask(Method::GET, &path, Vec::new()).await?;
+        Ok(releases.releases)
     }
 
     /// Stores a signed release and its bundle on the node.

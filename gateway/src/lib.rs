@@ -15,6 +15,7 @@
 //! | `answer`, `caching`, `range`, `encoding`, `figures` | from a program's answer to a response: headers, caches, parts, compression, what the run cost |
 //! | `receipt` | receipts: who wants one, and where it stands |
 //! | `refusal`, `reply` | what the gateway itself refuses; the one function that turns every failure into a reply |
+//! | [`calendar`] | times for people |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
 //! | [`live`] | pages that are loaded again while their program is being written |
 //! | `answered` | what is told of each answer to whoever watches |
@@ -25,6 +26,7 @@ mod answered;
 mod asked;
 mod body;
 mod caching;
+pub mod calendar;
 mod encoding;
 mod figures;
 mod gateway;

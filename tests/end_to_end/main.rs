@@ -18,6 +18,7 @@ mod measuring;
 mod node;
 mod packages;
 mod publishing;
+mod rehearsing;
 mod releases;
 mod replaying;
 mod running;

@@ -8,7 +8,7 @@ use crate::copc::{Ran, command, copc, folder_with, ran};
 use crate::daemon::Daemon;
 use crate::http::{get, header, send};
 
-const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
 /// An author's home: a key, and two programs.
 pub fn home() -> tempfile::TempDir {

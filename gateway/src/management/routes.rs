@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use cop_runtime::{Address, Failure, Health, ProgramName, Published, ReleaseInfo};
+use cop_runtime::{Failure, Health, Namespace, Published, ReleaseInfo};
 use futures_util::Stream;
 use serde::Serialize;
 use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
+use super::state::namespace;
 use super::{Management, runs, split_publication, state};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
@@ -41,6 +42,11 @@ pub(super) fn routes(
         .and(allowed.clone())
         .and(with.clone())
         .and_then(release);
+    let releases = warp::path!("v1" / "releases" / String / String / "list")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(releases);
     let runs = warp::path!("v1" / "runs")
         .and(warp::get())
         .and(allowed.clone())
@@ -82,6 +88,8 @@ pub(super) fn routes(
         .or(programs)
         .unify()
         .or(release)
+        .unify()
+        .or(releases)
         .unify()
         .or(runs)
         .unify()
@@ -235,14 +243,44 @@ struct NextJson {
     published: Option<PublishedJson>,
 }
 
+/// Most releases in one answer.
+const RELEASES_MAX: usize = 50;
+
+#[derive(Serialize)]
+struct ReleasesJson {
+    releases: Vec<ReleaseJson>,
+}
+
+/// The releases of a name, newest first, from the one before `?before=NUMBER` on. Their numbers have no gaps.
+async fn releases(
+    address: String,
+    name: String,
+    asked: Asked,
+    management: Arc<Management>,
+) -> Answer {
+    let find = || {
+        let Namespace { address, name } = namespace(&address, &name)?;
+        let executor = &management.executor;
+        let newest = executor.release(&address, &name, None)?;
+        let newest = newest.map_or(0, |newest| newest.number);
+        let before = asked
+            .parameter("before")
+            .and_then(|before| before.parse().ok());
+        let first = before.map_or(newest, |before: u64| newest.min(before.saturating_sub(1)));
+        let mut releases = Vec::new();
+        for number in (1..=first).rev().take(RELEASES_MAX) {
+            let release = executor.release(&address, &name, Some(number))?;
+            releases.extend(release.as_ref().map(ReleaseJson::from));
+        }
+        Ok(releases)
+    };
+    let releases = find().map_err(refused)?;
+    Ok(own::json(&ReleasesJson { releases }))
+}
+
 async fn release(address: String, name: String, _: Asked, management: Arc<Management>) -> Answer {
     let find = || {
-        let address: Address = address
-            .parse()
-            .map_err(|error| refusal::bad_address(&address, &error))?;
-        let name: ProgramName = name
-            .parse()
-            .map_err(|error| refusal::bad_name(&name, &error))?;
+        let Namespace { address, name } = namespace(&address, &name)?;
         management.executor.release(&address, &name, None)
     };
     let newest = find().map_err(refused)?;

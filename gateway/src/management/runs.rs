@@ -10,11 +10,14 @@ use warp::http::{HeaderValue, Response, header};
 
 use super::Management;
 use super::routes::{Answer, refused};
+use super::state::namespace;
 use crate::asked::Asked;
 use crate::{own, receipt, refusal};
 
+/// Runs in the list, unless it is said how many.
+const LISTED: usize = 100;
 /// Most runs in the list.
-const LISTED_MAX: usize = 100;
+const LISTED_MAX: usize = 1024;
 
 #[derive(Serialize)]
 struct RunsJson {
@@ -65,10 +68,33 @@ impl RunJson {
     }
 }
 
-pub(super) async fn newest(_: Asked, management: Arc<Management>) -> Answer {
-    let runs = management.executor.newest_runs(LISTED_MAX);
+/// The newest runs: of all programs, or of `?program=ADDRESS/NAME`; `&count=N` of them.
+pub(super) async fn newest(asked: Asked, management: Arc<Management>) -> Answer {
+    let find = || {
+        let program = asked.parameter("program");
+        let program = program.map(|program| {
+            let (address, name) = program.split_once('/').unwrap_or((&program, ""));
+            namespace(address, name)
+        });
+        program.transpose()
+    };
+    let program = find().map_err(refused)?;
+    let count = asked
+        .parameter("count")
+        .and_then(|count| count.parse().ok());
+    let count = count.unwrap_or(LISTED).min(LISTED_MAX);
+    let among = if program.is_some() { usize::MAX } else { count };
+    let is_meant = |kept: &&KeptRun| match &program {
+        Some(program) => {
+            kept.info.address == Some(program.address)
+                && kept.info.name.as_ref() == Some(&program.name)
+        }
+        None => true,
+    };
+    let runs = management.executor.newest_runs(among);
+    let runs = runs.iter().filter(is_meant).take(count);
     Ok(own::json(&RunsJson {
-        runs: runs.iter().map(RunJson::of).collect(),
+        runs: runs.map(RunJson::of).collect(),
     }))
 }
 

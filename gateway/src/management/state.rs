@@ -81,7 +81,7 @@ impl From<ShownCommit> for CommitJson {
     }
 }
 
-fn namespace(address: &str, name: &str) -> Result<Namespace, Failure> {
+pub(super) fn namespace(address: &str, name: &str) -> Result<Namespace, Failure> {
     Ok(Namespace {
         address: address
             .parse::<Address>()

@@ -2,7 +2,8 @@
 
 use cop_runtime::{Address, ProgramKind, ProgramListing};
 
-use super::{Escaped, day, layout, size};
+use super::{Escaped, layout, size};
+use crate::calendar::day;
 use crate::links::Links;
 
 /// What the page shows.

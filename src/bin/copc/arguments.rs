@@ -78,6 +78,10 @@ pub enum Command {
     Key(KeyCommand),
     /// Build, sign and store a program on a node, and print where it is served.
     Publish(PublishOptions),
+    /// List the releases of a program on a node.
+    Releases(ReleasesOptions),
+    /// Publish an older release of a program again.
+    Rollback(RollbackOptions),
     /// Do a run of a node again, with the answers that it was given then.
     Replay(ReplayOptions),
     /// Look at what a program keeps on a node, at what changed it, and undo a change.
@@ -96,6 +100,8 @@ impl Command {
             Command::Cost(options) => options.json,
             Command::Profile(options) => options.json,
             Command::Publish(options) => options.json,
+            Command::Releases(options) => options.json,
+            Command::Rollback(options) => options.json,
             Command::Replay(options) => options.json,
             Command::State(command) => command.place().json,
             Command::New(_)
@@ -646,6 +652,7 @@ Examples:
   copc publish                                the program in this folder, to the node on this machine
   copc publish hello.cop --name greeter       under another name
   copc publish guestbook --key work           signed with the key called work
+  copc publish guestbook --rehearse 500       publish nothing, and say how the last 500 runs would have gone with it
 
 The node is found by the file that it keeps in its data folder; --data names the folder of another one.";
 
@@ -658,6 +665,23 @@ pub struct PublishOptions {
     /// Name to publish under [default: the program's own]
     #[arg(long)]
     pub name: Option<ProgramName>,
+    #[command(flatten)]
+    pub signing: SigningOptions,
+    #[command(flatten)]
+    pub packages: PackageOptions,
+    #[command(flatten)]
+    pub node: OwnNode,
+    /// Publish nothing; do the last N runs on the node again with this program, and say what would come out differently
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub rehearse: Option<u32>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The key that signs a release.
+#[derive(Clone, Debug, Args)]
+pub struct SigningOptions {
     /// Key to sign with [default: `default`, or the only one there is]
     #[arg(long, value_name = "NAME")]
     pub key: Option<ProgramName>,
@@ -665,8 +689,47 @@ pub struct PublishOptions {
     pub place: KeyPlace,
     #[command(flatten)]
     pub password: PasswordOptions,
+}
+
+const RELEASES_AFTER: &str = "\
+Examples:
+  copc releases guestbook          every release of guestbook on the node on this machine, newest first
+  copc rollback guestbook          publish the one before the newest again
+
+PROGRAM is a name, or ADDRESS/NAME where several publishers have one of that name.";
+
+#[derive(Debug, Args)]
+#[command(after_help = RELEASES_AFTER)]
+pub struct ReleasesOptions {
+    /// Name, or ADDRESS/NAME
+    pub program: String,
     #[command(flatten)]
-    pub packages: PackageOptions,
+    pub node: OwnNode,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+const ROLLBACK_AFTER: &str = "\
+Examples:
+  copc rollback guestbook              what release N-1 was becomes release N+1
+  copc rollback guestbook --to 3       what release 3 was
+  copc releases guestbook              which releases there are
+
+A release is never taken back: the older bundle is signed as a new release, so whoever has seen the newest follows. What the program keeps
+stays as it is; values that the newer release wrote are read by the older one as far as their types allow (`copc state undo`
+takes changes back).";
+
+#[derive(Debug, Args)]
+#[command(after_help = ROLLBACK_AFTER)]
+pub struct RollbackOptions {
+    /// Name, or ADDRESS/NAME
+    pub program: String,
+    /// The release whose bundle is published again [default: the newest with another bundle than the newest of all]
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<u64>,
+    #[command(flatten)]
+    pub signing: SigningOptions,
     #[command(flatten)]
     pub node: OwnNode,
     /// One JSON object on standard output

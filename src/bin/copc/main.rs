@@ -20,6 +20,8 @@
 //! | `tell` | how a run is told to people and tools |
 //! | `key` | publishers' keys, and where their passwords come from |
 //! | `publish`, `hand_on` | a release signed and handed to a node, and the packages that it is made of |
+//! | `rehearse` | runs of a node done again with what would be published |
+//! | `releases`, `rollback` | the releases of a program, and an older one published again |
 //! | `node` | the node on this machine, as its owner asks it |
 //! | `replay` | a recorded run done again |
 //! | `state` | what programs keep on the node |
@@ -47,8 +49,11 @@ mod node;
 mod parallel;
 mod profile;
 mod publish;
+mod rehearse;
+mod releases;
 mod remove;
 mod replay;
+mod rollback;
 mod run;
 mod say;
 mod state;
@@ -110,6 +115,8 @@ fn run(command: Command) -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::Key(command) => key::key(&command),
         Command::Publish(options) => publish::publish(&options),
+        Command::Releases(options) => releases::releases(&options),
+        Command::Rollback(options) => rollback::rollback(&options),
         Command::Replay(options) => replay::replay(&options),
         Command::State(command) => state::state(&command),
     };

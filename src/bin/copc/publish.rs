@@ -1,7 +1,8 @@
 //! `copc publish`: a program built, signed, and handed to a node.
 
 use cop_bytecode::Hash;
-use cop_runtime::{ProgramKind, SecretKey, local_network};
+use cop_runtime::keys::{KeyEntry, KeyStore};
+use cop_runtime::{Address, Bundle, ProgramKind, ProgramName, SecretKey, local_network};
 use coputer::client::{NextRelease, NodeClient, Publication};
 use coputer::packages::cache::PackageCache;
 use coputer::packages::fetch::Fetcher;
@@ -9,11 +10,12 @@ use coputer::project::Project;
 use coputer::publish::{Built, Place, sign};
 use serde_json::json;
 
-use crate::arguments::PublishOptions;
+use crate::arguments::{PublishOptions, SigningOptions};
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::hand_on::{HandedOn, hand_on};
 use crate::key;
 use crate::node;
+use crate::rehearse::rehearse;
 use crate::say;
 use crate::subject::{Subject, is_bundle};
 use crate::tell;
@@ -30,6 +32,9 @@ pub fn publish(options: &PublishOptions) -> Result<Ended, Complaint> {
     }
     let from = options.packages.with(None, options.node.data.as_deref());
     let Subject { built, .. } = Subject::of(&options.path, &from, &Watch::default())?;
+    if let Some(count) = options.rehearse {
+        return rehearse(options, &built, count);
+    }
     let fetcher = Fetcher::new(&from.fetch);
     let stored = node::block_on(store(options, &built, fetcher.cache()))?;
     let Stored {
@@ -70,43 +75,81 @@ struct Stored {
     handed_on: HandedOn,
 }
 
-/// Asks the node for the release's place in line, signs, and stores; `false` if the newest release is this very bundle, which is
-/// not released again. Everything that can fail without the password comes before it.
 async fn store(
     options: &PublishOptions,
     built: &Built,
     cache: Option<&PackageCache>,
 ) -> Result<Stored, Complaint> {
-    let name = match &options.name {
-        Some(name) => name,
-        None => &built.bundle.manifest().name,
-    };
-    let (keys, entry) = key::choose(&options.place, options.key.as_ref())?;
+    let name = options.name_of(built);
     let node = node::of(&options.node)?;
-    let next = node.next_release(&entry.public.address(), name).await?;
-    let place = place(&next)?;
-    let bundle = built.bundle.hash().to_string();
-    if let Some(newest) = next.published.filter(|newest| newest.bundle == bundle) {
-        return Ok(Stored {
-            publication: newest,
-            is_new: false,
-            handed_on: given(&node, cache, built).await,
-        });
-    }
-    let secret: SecretKey = key::open(&keys, &entry, &options.password)?;
-    let release = sign(&built.bundle, name, place, &secret)
-        .map_err(|error| Complaint::Failed(format!("cannot sign the release: {error}")))?;
-    if let Some(cache) = cache {
-        // So that it can be handed on itself. A cache that cannot be written hinders nothing.
-        let _ = cache.keep_bundle(&built.bundle);
-        let _ = cache.keep_release(&release);
-    }
-    let (release, bundle) = (release.encode(), built.bundle.encode());
+    let signed = Signed::by(&options.signing)?;
+    let (publication, is_new) = signed.release(&node, name, &built.bundle, cache).await?;
     Ok(Stored {
-        publication: node.publish(&release, &bundle).await?,
-        is_new: true,
+        publication,
+        is_new,
         handed_on: given(&node, cache, built).await,
     })
+}
+
+impl PublishOptions {
+    /// The name that a program is published under.
+    pub fn name_of<'a>(&'a self, built: &'a Built) -> &'a ProgramName {
+        match &self.name {
+            Some(name) => name,
+            None => &built.bundle.manifest().name,
+        }
+    }
+}
+
+/// Releases signed by a key that was chosen, and is not opened until it must be.
+pub struct Signed<'a> {
+    keys: KeyStore,
+    entry: KeyEntry,
+    options: &'a SigningOptions,
+}
+
+impl<'a> Signed<'a> {
+    /// By the key that is named, or the usual one.
+    pub fn by(options: &'a SigningOptions) -> Result<Signed<'a>, Complaint> {
+        let (keys, entry) = key::choose(&options.place, options.key.as_ref())?;
+        Ok(Signed {
+            keys,
+            entry,
+            options,
+        })
+    }
+
+    /// Whose releases they are.
+    pub fn address(&self) -> Address {
+        self.entry.public.address()
+    }
+
+    /// Asks the node for the release's place in line, signs, and stores; `false` if the newest release is this very bundle,
+    /// which is not released again. Everything that can fail without the password comes before it.
+    pub async fn release(
+        &self,
+        node: &NodeClient,
+        name: &ProgramName,
+        bundle: &Bundle,
+        cache: Option<&PackageCache>,
+    ) -> Result<(Publication, bool), Complaint> {
+        let next = node.next_release(&self.address(), name).await?;
+        let place = place(&next)?;
+        let hash = bundle.hash().to_string();
+        if let Some(newest) = next.published.filter(|newest| newest.bundle == hash) {
+            return Ok((newest, false));
+        }
+        let secret: SecretKey = key::open(&self.keys, &self.entry, &self.options.password)?;
+        let release = sign(bundle, name, place, &secret)
+            .map_err(|error| Complaint::Failed(format!("cannot sign the release: {error}")))?;
+        if let Some(cache) = cache {
+            // So that it can be handed on itself. A cache that cannot be written hinders nothing.
+            let _ = cache.keep_bundle(bundle);
+            let _ = cache.keep_release(&release);
+        }
+        let publication = node.publish(&release.encode(), &bundle.encode()).await?;
+        Ok((publication, true))
+    }
 }
 
 async fn given(node: &NodeClient, cache: Option<&PackageCache>, built: &Built) -> HandedOn {

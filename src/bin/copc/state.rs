@@ -4,7 +4,7 @@ use cop_runtime::{Address, Namespace, ProgramName};
 use coputer::client::{NodeClient, PastCommit};
 use serde_json::json;
 
-use crate::arguments::{StateCommand, StatePlace};
+use crate::arguments::{OwnNode, StateCommand, StatePlace};
 use crate::ended::{Complaint, Ended, print};
 use crate::node;
 use crate::say;
@@ -33,7 +33,7 @@ pub fn state(command: &StateCommand) -> Result<Ended, Complaint> {
 }
 
 async fn list(program: &str, prefix: &str, place: &StatePlace) -> Result<Ended, Complaint> {
-    let (node, program) = find(program, place).await?;
+    let (node, program) = find(program, &place.node).await?;
     let mut after: Option<String> = None;
     let mut keys = Vec::new();
     let (commit, bytes) = loop {
@@ -68,7 +68,7 @@ async fn list(program: &str, prefix: &str, place: &StatePlace) -> Result<Ended, 
 }
 
 async fn history(program: &str, all: bool, place: &StatePlace) -> Result<Ended, Complaint> {
-    let (node, program) = find(program, place).await?;
+    let (node, program) = find(program, &place.node).await?;
     let mut before = u64::MAX;
     let mut told = Vec::new();
     loop {
@@ -112,7 +112,7 @@ fn as_text(commit: &PastCommit) -> String {
 }
 
 async fn undo(program: &str, commit: u64, place: &StatePlace) -> Result<Ended, Complaint> {
-    let (node, program) = find(program, place).await?;
+    let (node, program) = find(program, &place.node).await?;
     let by = node.undo(&program, commit).await?;
     if place.json {
         print(&json!({ "ok": true, "undone": commit, "commit": by }));
@@ -127,8 +127,8 @@ async fn undo(program: &str, commit: u64, place: &StatePlace) -> Result<Ended, C
 }
 
 /// The node, and the program of this name, or of this `ADDRESS/NAME`.
-async fn find(program: &str, place: &StatePlace) -> Result<(NodeClient, Namespace), Complaint> {
-    let node = node::of(&place.node)?;
+pub async fn find(program: &str, node: &OwnNode) -> Result<(NodeClient, Namespace), Complaint> {
+    let node = node::of(node)?;
     let unknown = |why: String| Complaint::Usage(format!("{program:?} is no program: {why}"));
     let namespace = match program.split_once('/') {
         Some((address, name)) => Namespace {
