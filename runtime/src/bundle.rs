@@ -47,6 +47,11 @@ pub fn file_hash(content: &[u8]) -> Hash {
     Hash::tagged("cop file 1", &[content])
 }
 
+/// The hash of a bundle that has these files, in order of path.
+pub(crate) fn bundle_hash<'a>(files: impl Iterator<Item = (&'a str, Hash)>) -> Hash {
+    list_hash("cop bundle 1", files)
+}
+
 /// The hash of a sorted list of files under a tag.
 fn list_hash<'a>(tag: &str, files: impl Iterator<Item = (&'a str, Hash)>) -> Hash {
     let mut list = Writer::new();
@@ -284,10 +289,7 @@ impl Bundle {
             }
         }
         let manifest = Manifest::decode(&files[MANIFEST].1).map_err(BundleError::Manifest)?;
-        let hash = list_hash(
-            "cop bundle 1",
-            files.iter().map(|(path, (hash, _))| (path.as_str(), *hash)),
-        );
+        let hash = bundle_hash(files.iter().map(|(path, (hash, _))| (path.as_str(), *hash)));
         let bundle = Bundle {
             files,
             manifest,

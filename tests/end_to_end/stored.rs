@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::copc::{Ran, command, ran};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, run};
 use crate::http::send;
 use crate::publishing::{home, published, text};
 
@@ -61,4 +61,56 @@ async fn a_change_is_seen_and_undone() {
     let told = ask(&["history", "visits", "--json", "--all"]).json();
     assert_eq!(told["commits"].as_array().map(Vec::len), Some(3));
     assert_eq!(told["commits"][0]["keys"][0]["after"], "1");
+}
+
+#[tokio::test]
+async fn what_is_stored_is_checked() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let folder = data.path().to_str().expect("text");
+    let fsck = |more: &[&str]| run(&[&["fsck", "--data", folder], more].concat());
+    let (status, _, errors) = fsck(&[]);
+    assert_eq!(status, Some(1), "there is nothing yet: {errors}");
+    let node = Daemon::start(data.path());
+    let program = published(home.path(), data.path(), &["visits"]);
+    send(node.http(), "POST", text(&program, "/urls/host"), &[], "").await;
+    let (status, _, errors) = fsck(&[]);
+    assert_eq!(status, Some(1));
+    assert!(errors.contains("in use by another node"), "{errors}");
+    node.interrupt();
+    let (status, output, _) = fsck(&[]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.starts_with("sound: "), "{output}");
+    let told = fsck(&["--json"]).1;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(
+        (&told["ok"], &told["rows"]["history"]),
+        (&true.into(), &1.into())
+    );
+
+    // The manifest is text, so it is easily found in the file.
+    let path = data.path().join("store.redb");
+    let mut content = std::fs::read(&path).expect("it is there");
+    let sought = b"fn handle(";
+    let at = content
+        .windows(sought.len())
+        .position(|part| part == sought);
+    content[at.expect("the source is stored")] ^= 1;
+    std::fs::write(&path, content).expect("it is written");
+    let (status, output, errors) = fsck(&[]);
+    assert_eq!((status, errors.as_str()), (Some(3), ""), "{output}");
+    for part in [
+        "damage: ",
+        "not what its name says",
+        "visits of cop1",
+        "publish the program again",
+    ] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    assert!(
+        output
+            .trim_end()
+            .lines()
+            .last()
+            .is_some_and(|last| last.starts_with("damaged: "))
+    );
 }

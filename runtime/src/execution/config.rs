@@ -119,7 +119,7 @@ impl fmt::Display for OpenError {
             ),
             OpenError::Damaged { path, detail } => write!(
                 out,
-                "the store {} cannot be read: {detail}; restore it from a backup, or move it away to start with an empty one",
+                "the store {} cannot be read: {detail}; `copd fsck` says what is damaged; restore it from a backup, or move it away to start with an empty one",
                 path.display()
             ),
             OpenError::Newer { path, found, known } => write!(

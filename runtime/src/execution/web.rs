@@ -20,6 +20,7 @@ use crate::report::{trap_hint, trap_report};
 use crate::run::{EntryKind, RunEnd, RunRecord, run};
 use crate::runs::{KeptRun, new_run_id};
 use crate::state::{Change, Changed, CommitError, Sequence};
+use crate::store::StoreError;
 use crate::store::state::{Namespace, StateView};
 use crate::transcript::Transcript;
 use crate::workers::{Cancelled, NoResult, Owner};
@@ -51,6 +52,12 @@ pub(super) async fn run_web(
     let begun = Instant::now();
     shared.admit()?;
     let target = resolve(shared, program).await?;
+    if let (Some(_), Some(error @ StoreError::Failed(_))) =
+        (&target.namespace, shared.store.failure())
+    {
+        // Nobody knows what a disk that failed still gives: what rests on it is not told any more.
+        return Err(store_failure(error));
+    }
     let view = RequestView::new(&request).map_err(|bad| {
         Failure::new(
             FailureCode::BadRequest,

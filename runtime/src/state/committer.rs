@@ -135,6 +135,13 @@ impl States {
         }
     }
 
+    /// Writes everything that waits, on the thread of the caller; whether this commit is on disk.
+    #[cfg(test)]
+    pub(crate) fn is_written(&self, sequence: Sequence) -> bool {
+        self.write_all();
+        matches!(self.progress.borrow().fate(sequence), Some(Ok(())))
+    }
+
     /// Writes a batch with one sync and tells those who wait.
     fn write_out(&self, batch: Vec<(Sequence, Commit)>) {
         let last = batch.last().map_or(0, |(sequence, _)| *sequence);

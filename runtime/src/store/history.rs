@@ -67,7 +67,7 @@ impl PastCommit {
         writer.finish()
     }
 
-    fn decode(number: u64, bytes: &[u8]) -> Result<PastCommit, CodecError> {
+    pub(super) fn decode(number: u64, bytes: &[u8]) -> Result<PastCommit, CodecError> {
         let mut reader = Reader::new(bytes);
         let time_ms = reader.int()?;
         let run = match reader.flag()? {

@@ -24,16 +24,19 @@
 //!
 //! The `lock` file beside it keeps a second node out and says who is in.
 
+pub mod fsck;
 pub mod history;
 mod lock;
 pub mod programs;
+mod read_only;
 pub mod state;
 pub mod writes;
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
@@ -137,11 +140,12 @@ from_redb! { StorageError TableError TransactionError CommitError }
 /// The store of one node.
 #[derive(Debug)]
 pub struct Store {
-    database: Database,
+    /// `None` only while it is being dropped.
+    database: Option<Database>,
     /// Where to look how full the disk is; `None` for stores in memory.
     path: Option<PathBuf>,
-    /// False once a write has failed for good.
-    writable: AtomicBool,
+    /// Why a write has failed for good.
+    failure: OnceLock<StoreError>,
     _lock: Option<FolderLock>,
 }
 
@@ -155,11 +159,20 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
         let lock = FolderLock::take(folder)?;
         let path = folder.join(FILE);
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .map_err(|error| open_error(&path, folder, error.into()))?;
-        Store::with_database(database, &path, Some(lock))
+        let open = || {
+            let database = Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .create(&path)
+                .map_err(|error| open_error(&path, folder, error.into()))?;
+            Store::with_database(database, &path, Some(lock))
+        };
+        // Where pages are damaged that say where others are, redb may end in a panic.
+        survived(open).unwrap_or_else(|| {
+            Err(OpenError::Damaged {
+                path: path.clone(),
+                detail: nonsense().to_string(),
+            })
+        })
     }
 
     fn with_database(
@@ -168,9 +181,9 @@ impl Store {
         lock: Option<FolderLock>,
     ) -> Result<Store, OpenError> {
         let store = Store {
-            database,
+            database: Some(database),
             path: lock.is_some().then(|| path.to_owned()),
-            writable: AtomicBool::new(true),
+            failure: OnceLock::new(),
             _lock: lock,
         };
         store.prepare(path)?;
@@ -229,13 +242,18 @@ impl Store {
         }
     }
 
+    fn database(&self) -> Result<&Database, StoreError> {
+        let closed = || StoreError::Failed("the store is closed".to_owned());
+        self.database.as_ref().ok_or_else(closed)
+    }
+
     fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(self.database.begin_read()?)
+        Ok(self.database()?.begin_read()?)
     }
 
     /// The one way to begin a write.
     fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
-        let mut write = self.database.begin_write()?;
+        let mut write = self.database()?.begin_write()?;
         write.set_two_phase_commit(true);
         Ok(write)
     }
@@ -245,15 +263,36 @@ impl Store {
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        let noted = |error: StoreError| {
-            // Full and read-only disks are seen here first while writing; redb refuses all that follows.
-            self.writable.store(false, Ordering::Relaxed);
-            E::from(error)
-        };
-        let write = self.begin_write().map_err(noted)?;
-        let value = change(&write)?;
-        write.commit().map_err(|error| noted(error.into()))?;
-        Ok(value)
+        let written = survived(|| {
+            let write = self.begin_write().map_err(|error| self.noted(error))?;
+            let value = change(&write)?;
+            match write.commit() {
+                Ok(()) => Ok(value),
+                Err(error) => Err(E::from(self.noted(error.into()))),
+            }
+        });
+        match written {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => {
+                // Whether it was the disk: then redb refuses all that follows.
+                drop(self.begin_write().map_err(|error| self.noted(error)));
+                Err(error)
+            }
+            None => Err(E::from(self.noted(nonsense()))),
+        }
+    }
+
+    /// Full and read-only disks are seen here first while writing; redb refuses all that follows.
+    fn noted(&self, error: StoreError) -> StoreError {
+        // Only the first failure says what it was.
+        let _ = self.failure.set(error.clone());
+        error
+    }
+
+    /// Why the store takes nothing more, once a write has failed for good: what it had acknowledged before is there still, and
+    /// what it was writing then may or may not be found when the folder is opened again.
+    pub fn failure(&self) -> Option<&StoreError> {
+        self.failure.get()
     }
 
     /// Refuses a write of this many bytes if it would use the disk's reserve.
@@ -278,7 +317,7 @@ impl Store {
 
     /// False once a write has failed for good.
     pub fn is_writable(&self) -> bool {
-        self.writable.load(Ordering::Relaxed)
+        self.failure.get().is_none()
     }
 
     /// Size of the file, in bytes.
@@ -288,16 +327,38 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        // What was acknowledged is on disk; closing only saves work for the next time.
+        let _ = survived(|| drop(database));
+    }
+}
+
+/// What a function gives, unless it panics: redb does where damaged pages say things that cannot be.
+fn survived<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+fn nonsense() -> StoreError {
+    StoreError::Failed("its pages hold nonsense".to_owned())
+}
+
 fn open_error(path: &Path, folder: &Path, error: redb::Error) -> OpenError {
     match error {
         redb::Error::DatabaseAlreadyOpen => OpenError::InUse {
             folder: folder.to_owned(),
             pid: None,
         },
-        redb::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => OpenError::Damaged {
-            path: path.to_owned(),
-            detail: cause.to_string(),
-        },
+        // Pages are named that the file does not have.
+        redb::Error::Io(cause)
+            if [ErrorKind::InvalidData, ErrorKind::UnexpectedEof].contains(&cause.kind()) =>
+        {
+            OpenError::Damaged {
+                path: path.to_owned(),
+                detail: cause.to_string(),
+            }
+        }
         redb::Error::Io(cause) => OpenError::Folder {
             path: path.to_owned(),
             cause,
@@ -309,5 +370,7 @@ fn open_error(path: &Path, folder: &Path, error: redb::Error) -> OpenError {
     }
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,7 +1,7 @@
 //! Bundles and releases on disk.
 
 use cop_bytecode::Hash;
-use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::{BLOBS, BUNDLES, EVIDENCE, NAMESPACES, RECORDS, RELEASES, SHARES, Store, StoreError};
 use crate::address::{Address, ProgramName};
@@ -310,7 +310,7 @@ impl Store {
 
     /// A file of some bundle, by the hash of its content.
     pub fn blob(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        let blobs = self.database.begin_read()?.open_table(BLOBS)?;
+        let blobs = self.begin_read()?.open_table(BLOBS)?;
         Ok(blobs.get(&hash.0)?.map(|bytes| bytes.value().to_vec()))
     }
 
@@ -357,7 +357,9 @@ impl Store {
 }
 
 /// Kind, network, whose, name and time of a record whose signatures are right.
-fn read_record(bytes: &[u8]) -> Result<(&'static str, Hash, Address, String, u64), RecordError> {
+pub(super) fn read_record(
+    bytes: &[u8],
+) -> Result<(&'static str, Hash, Address, String, u64), RecordError> {
     match bytes.get(..4) {
         Some(b"copl") => Latest::decode(bytes).map(|latest| {
             let name = latest.name.as_str().to_owned();
@@ -429,9 +431,9 @@ fn insert_bundle(
 }
 
 /// The value of the table `bundles`.
-struct BundleList {
+pub(super) struct BundleList {
     archive_bytes: u64,
-    files: Vec<(String, Hash)>,
+    pub(super) files: Vec<(String, Hash)>,
 }
 
 impl BundleList {
@@ -446,7 +448,7 @@ impl BundleList {
         writer.finish()
     }
 
-    fn decode(bytes: &[u8]) -> Option<BundleList> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<BundleList> {
         let mut reader = Reader::new(bytes);
         let archive_bytes = reader.count().ok()?;
         let count = reader.bounded_count().ok()?;

@@ -87,6 +87,11 @@ impl Row {
         value_of(&self.0)
     }
 
+    /// The row as it is stored.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The identity of the answer of `kv.get`, without a row that of the answer that there is nothing.
     pub fn identity(row: Option<&Row>) -> Identity {
         identity_of(row.map(|row| &*row.0))

@@ -93,12 +93,12 @@ pub(crate) fn open(disk: &Disk) -> Result<Store, OpenError> {
     Store::with_database(database, Path::new("memory"), None)
 }
 
-fn key() -> SecretKey {
+pub(super) fn key() -> SecretKey {
     SecretKey::from_bytes(&[1; 32]).unwrap()
 }
 
 /// A bundle with a big asset, so that storing it takes many writes.
-fn bundle(asset: u8) -> Bundle {
+pub(super) fn bundle(asset: u8) -> Bundle {
     let asset: Vec<u8> = (0..100_000u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 ^ asset)
         .collect();
@@ -122,7 +122,7 @@ fn bundle(asset: u8) -> Bundle {
     .unwrap()
 }
 
-fn release(bundle: &Bundle, number: u64, previous: Option<Hash>) -> SignedRelease {
+pub(super) fn release(bundle: &Bundle, number: u64, previous: Option<Hash>) -> SignedRelease {
     Release {
         network: Hash([0; 32]),
         key: key().public(),

@@ -15,7 +15,13 @@ Try it:
   curl http://localhost:2517/       what the node serves
 
 Ports: 2517 serves programs to everyone, 2508 is the management interface of this machine's owner.
-Exit status: 0 stopped as asked, 1 could not start or failed, 2 wrong usage.";
+Exit status: 0 stopped as asked, 1 could not start or failed, 2 wrong usage, 3 `fsck` found damage.";
+
+const FSCK_AFTER: &str = "\
+It reads the whole store: every file against its hash, every release against its signature and the release before it, every
+value against the hash of its answer, the history of each program's state against the state. Stop the node first.
+
+Exit status: 0 nothing is damaged, 1 it could not be checked, 2 wrong usage, 3 something is damaged; each finding says what to do.";
 
 /// A Coputer node: runs small programs that are published under a name and a key.
 #[derive(Debug, Parser)]
@@ -31,6 +37,20 @@ pub enum Command {
     Demo(Options),
     /// Run a lasting node: what is published stays.
     Start(Options),
+    /// Check everything that a stopped node has stored, and change nothing.
+    Fsck(FsckOptions),
+}
+
+/// What is checked, and how it is told.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = FSCK_AFTER)]
+pub struct FsckOptions {
+    /// Folder of the node [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// Tell what was found as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where a node keeps its things and listens.

@@ -5,10 +5,12 @@
 //! | `arguments` | the command line |
 //! | `start` | `copd start`, a lasting node |
 //! | `demo` | `copd demo`, a throw-away node with the examples |
+//! | `fsck` | `copd fsck`, a check of what is stored |
 //! | `say` | lines for the terminal |
 
 mod arguments;
 mod demo;
+mod fsck;
 mod say;
 mod start;
 
@@ -18,7 +20,15 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    match Arguments::parse().command {
+        Command::Demo(options) => serve(demo::demo(&options)),
+        Command::Start(options) => serve(start::start(&options)),
+        Command::Fsck(options) => fsck::fsck(&options).unwrap_or_else(|message| fail(&message)),
+    }
+}
+
+/// Runs a node until it is asked to stop.
+fn serve(node: impl Future<Output = Result<(), String>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -26,12 +36,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start the node's threads: {error}")),
     };
-    let ended = runtime.block_on(async {
-        match arguments.command {
-            Command::Demo(options) => demo::demo(&options).await,
-            Command::Start(options) => start::start(&options).await,
-        }
-    });
+    let ended = runtime.block_on(node);
     // Runs that are still under way are abandoned: the store keeps only what was committed.
     runtime.shutdown_background();
     match ended {
