@@ -47,6 +47,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "core/values"
     "host/clock"
     "host/kv"
+    "host/program"
     "host/random"
     "std/answer"
     "std/args"

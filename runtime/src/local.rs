@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use cop_bytecode::limits::WAITS;
+
 use crate::answer::WebRequest;
 use crate::engine::{Limits, Loaded};
 use crate::failure::{Failure, FailureCode};
 use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
 use crate::host::world::{Input, Randomness, Snapshots, SystemRandomness, World};
-use crate::run::{EntryKind, RunRecord, run};
+use crate::run::{EntryKind, RunRecord, Unfinished, attempt};
 use crate::store::StoreError;
 use crate::store::state::{Fingerprint, Shapes, StateView, get_answer};
 use crate::store::writes::{Misfit, Write};
-use crate::transcript::Identity;
+use crate::transcript::{Identity, Question, Transcript};
 
 /// State in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +110,16 @@ pub fn misfit_failure(key: &str, misfit: Misfit) -> Failure {
     .hint("nothing was written; `kv.add` is for values that are an `Int`, `kv.append` for texts")
 }
 
+/// The refusal of a run that asks where nobody answers.
+fn nobody(question: &Question) -> Failure {
+    Failure::new(
+        FailureCode::Denied,
+        "nobody is there to be asked",
+        format!("it asks `{question}`, and runs outside a node"),
+    )
+    .hint("publish it to a node; in tests, `std/test` says what others answer")
+}
+
 /// The clock of a double.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DoubleClock {
@@ -145,6 +157,15 @@ impl Randomness for SeededRandomness {
 /// Whom a run tells each line of its log.
 pub type OnLog = Box<dyn FnMut(&str)>;
 
+/// Who answers what has to be waited for on a node.
+pub trait Elsewhere {
+    /// The answer to a question.
+    ///
+    /// # Errors
+    /// There is none here: the run is refused.
+    fn answer(&mut self, question: &Question) -> Result<Vec<u8>, Failure>;
+}
+
 /// What answers a program that runs outside a node.
 pub struct Doubles {
     /// Its store. The writes of a run that ended well are in it afterwards.
@@ -153,6 +174,8 @@ pub struct Doubles {
     pub clock: DoubleClock,
     /// Its randomness.
     pub randomness: Box<dyn Randomness>,
+    /// What lies beyond the program; without it, a run that asks there is refused.
+    pub elsewhere: Option<Box<dyn Elsewhere>>,
     /// Told each line of the log as it is written.
     pub on_log: Option<OnLog>,
     /// The choices that one property of a test, by its number, is tried with instead of its own.
@@ -168,6 +191,7 @@ impl Doubles {
             state: MemoryState::default(),
             clock: DoubleClock::System,
             randomness: Box::new(SystemRandomness),
+            elsewhere: None,
             on_log: None,
             choices: None,
             cancelled: None,
@@ -180,6 +204,7 @@ impl Doubles {
             state: MemoryState::default(),
             clock: DoubleClock::Fixed(0),
             randomness: Box::new(SeededRandomness::new(0)),
+            elsewhere: None,
             on_log: None,
             choices: None,
             cancelled: None,
@@ -208,21 +233,53 @@ impl Doubles {
             DoubleClock::Fixed(now_ms) => now_ms,
         };
         self.state.expire(now_ms);
-        let world = World {
-            input,
-            state: Some(&self.state),
-            now_ms,
-            randomness: &mut *self.randomness,
-            kept: None,
-            cancelled: self.cancelled.as_ref(),
-            on_log: match &mut self.on_log {
-                Some(on_log) => Some(&mut **on_log),
-                None => None,
-            },
-            on_snapshot,
-            choices: self.choices.as_ref().map(|(n, all)| (*n, &all[..])),
+        let mut kept = Transcript::default();
+        let mut waits = 0;
+        // Lines of the log that earlier attempts have told already.
+        let mut told = 0;
+        let record = loop {
+            let mut line_number = 0;
+            let mut on_log = self.on_log.as_mut().map(|on_log| {
+                let (told, line_number) = (told, &mut line_number);
+                move |line: &str| {
+                    *line_number += 1;
+                    if *line_number > told {
+                        on_log(line);
+                    }
+                }
+            });
+            let world = World {
+                input,
+                state: Some(&self.state),
+                now_ms,
+                randomness: &mut *self.randomness,
+                kept: Some(&kept),
+                cancelled: self.cancelled.as_ref(),
+                on_log: on_log.as_mut().map(|on_log| on_log as &mut dyn FnMut(&str)),
+                on_snapshot,
+                choices: self.choices.as_ref().map(|(n, all)| (*n, &all[..])),
+            };
+            let wait = match attempt(program, entry, kind, limits, world) {
+                Ok(record) => break record,
+                Err(Unfinished::Refused(failure)) => return Err(failure),
+                Err(Unfinished::Waits(wait)) => wait,
+            };
+            told = told.max(line_number);
+            waits += 1;
+            if waits > WAITS {
+                return Err(Failure::new(
+                    FailureCode::TooMany,
+                    "the run waited too often",
+                    format!("it asks for answers from elsewhere more than {WAITS} times"),
+                ));
+            }
+            kept.keep_outside(&wait.told);
+            let answer = match &mut self.elsewhere {
+                Some(elsewhere) => elsewhere.answer(&wait.question)?,
+                None => return Err(nobody(&wait.question)),
+            };
+            kept.record(wait.question, answer);
         };
-        let record = run(program, entry, kind, limits, world)?;
         match self.state.apply(&record, now_ms) {
             Ok(()) => Ok(record),
             Err((key, misfit)) => Err(misfit_failure(&key, misfit)),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use cop_bytecode::limits::{HOST_CALLS, KEY_BYTES, LOG_BYTES};
+use cop_bytecode::limits::{HOST_CALLS, KEY_BYTES, LOG_BYTES, PROGRAM_DEPTH};
 use cop_bytecode::{Hash, TrapKind};
 
 use crate::codec::{Reader, Writer};
@@ -18,7 +18,7 @@ use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
 use crate::host::response::{BadResponse, Response};
 use crate::host::world::{NoAnswer, World, given_up};
-use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv};
+use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv, program};
 use crate::store::state::{Shapes, get_answer};
 use crate::store::writes::{self, Write, Writes};
 use crate::transcript::{Question, Transcript};
@@ -118,7 +118,28 @@ impl RunRecord {
     }
 }
 
-/// Runs an entry point of a program. `Err` is a refusal: no outcome.
+/// Why an attempt at a run has no outcome.
+#[derive(Clone, Debug)]
+pub enum Unfinished {
+    /// The run is refused.
+    Refused(Failure),
+    /// It needs an answer that has to be waited for.
+    Waits(Wait),
+}
+
+/// An attempt that ended at a question whose answer has to be waited for. When it is there, the run begins again from its
+/// beginning.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// What it asks.
+    pub question: Question,
+    /// What it asked before, and was told.
+    pub told: Transcript,
+    /// Fuel that the attempt used.
+    pub fuel_used: u64,
+}
+
+/// Runs an entry point of a program, where nothing has to be waited for. `Err` is a refusal: no outcome.
 pub fn run(
     program: &dyn Loaded,
     entry: &str,
@@ -126,6 +147,20 @@ pub fn run(
     limits: Limits,
     world: World<'_>,
 ) -> Result<RunRecord, Failure> {
+    attempt(program, entry, kind, limits, world).map_err(|unfinished| match unfinished {
+        Unfinished::Refused(failure) => failure,
+        Unfinished::Waits(wait) => defect(&format!("nobody here answers `{}`", wait.question)),
+    })
+}
+
+/// Runs an entry point of a program, up to where it has to wait. `Err` is no outcome.
+pub fn attempt(
+    program: &dyn Loaded,
+    entry: &str,
+    kind: EntryKind,
+    limits: Limits,
+    world: World<'_>,
+) -> Result<RunRecord, Unfinished> {
     let mut recorder = Recorder {
         world,
         transcript: Transcript::default(),
@@ -136,22 +171,33 @@ pub fn run(
         double: (kind == EntryKind::Test).then(Double::default),
         stopped: None,
         refusal: None,
+        awaited: None,
     };
     let outcome = program.run(entry, limits, &mut recorder);
     let result = match outcome.end {
         End::Returned(bytes) => returned(kind, &bytes),
         End::Stopped => match recorder.stopped.take() {
             Some(response) => response.map(RunEnd::Aborted),
-            None => return Err(defect("the engine stopped a run that nobody stopped")),
+            None => {
+                let detail = "the engine stopped a run that nobody stopped";
+                return Err(Unfinished::Refused(defect(detail)));
+            }
         },
         End::Trapped(trap) => Ok(RunEnd::Trapped(trap)),
         End::Refused(reason) => {
+            if let Some(question) = recorder.awaited.take() {
+                return Err(Unfinished::Waits(Wait {
+                    question,
+                    told: recorder.transcript,
+                    fuel_used: outcome.fuel_used,
+                }));
+            }
             let failure = match recorder.refusal.take() {
                 Some(failure) => failure,
                 None if recorder.world.is_cancelled() => given_up(),
                 None => defect(&reason),
             };
-            return Err(failure);
+            return Err(Unfinished::Refused(failure));
         }
     };
     let (end, trap_detail) = match result {
@@ -227,6 +273,8 @@ struct Recorder<'a> {
     double: Option<Double>,
     stopped: Option<Result<Response, BadResponse>>,
     refusal: Option<Failure>,
+    /// The question at which the attempt ended, since somebody has to be waited for.
+    awaited: Option<Question>,
 }
 
 /// Why a host call ends the run.
@@ -234,6 +282,7 @@ enum Ended {
     Trap(TrapKind, i64),
     Stop,
     Refused(Failure),
+    Waits(Box<Question>),
 }
 
 impl From<NoAnswer> for Ended {
@@ -241,6 +290,7 @@ impl From<NoAnswer> for Ended {
         match no_answer {
             NoAnswer::Argument(value) => Ended::Trap(TrapKind::InvalidArgument, value),
             NoAnswer::Refused(failure) => Ended::Refused(failure),
+            NoAnswer::Waits(question) => Ended::Waits(question),
         }
     }
 }
@@ -267,6 +317,10 @@ impl Host for Recorder<'_> {
                 let reason = failure.detail.clone();
                 self.refusal = Some(failure);
                 Answer::Refuse(reason)
+            }
+            Err(Ended::Waits(question)) => {
+                self.awaited = Some(*question);
+                Answer::Refuse("it waits for an answer".to_owned())
             }
         }
     }
@@ -317,9 +371,11 @@ impl Recorder<'_> {
                 let (key, text) = kv::append_arguments(argument).map_err(|_| MALFORMED)?;
                 self.write(key, Write::Append(text.to_owned()))
             }
-            HostCall::ClockSet | HostCall::RandomGive | HostCall::KvRefuse => {
-                self.change_double(call, argument)
-            }
+            HostCall::ClockSet
+            | HostCall::RandomGive
+            | HostCall::KvRefuse
+            | HostCall::ProgramAnswer => self.change_double(call, argument),
+            HostCall::ProgramAsk => self.ask_program(argument),
             HostCall::TestSnapshot => self.snapshot(argument),
             HostCall::TestProperty => Ok(self.begin_property()),
             HostCall::TestTrying => self.try_value(argument).map_err(|_| MALFORMED),
@@ -342,7 +398,9 @@ impl Recorder<'_> {
                 *count - 1
             }
             // A test that sets the clock asks anew.
-            Source::Outside => self.double.as_ref().map_or(0, |double| double.times_set),
+            Source::Outside | Source::Elsewhere => {
+                self.double.as_ref().map_or(0, |double| double.times_set)
+            }
             _ => 0,
         };
         let question = Question {
@@ -355,6 +413,7 @@ impl Recorder<'_> {
         }
         let given = match &mut self.double {
             Some(double) if kind == HostCall::RandomBytes => double.given(&question.argument),
+            Some(double) if kind.source() == Source::Elsewhere => double.answered(&question),
             _ => None,
         };
         let answer = match given {
@@ -370,6 +429,20 @@ impl Recorder<'_> {
         }
         self.transcript.record(question, answer.clone());
         Ok(answer)
+    }
+
+    fn ask_program(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        if let Some(refusal) = program::refusal(argument) {
+            return Ok(program::refused(&refusal));
+        }
+        let answer = self.ask(HostCall::ProgramAsk, argument.to_vec())?;
+        match program::is_too_deep(&answer) {
+            true => Err(Ended::Trap(
+                TrapKind::CallDepthLimit,
+                i64::from(PROGRAM_DEPTH),
+            )),
+            false => Ok(answer),
+        }
     }
 
     fn append_log(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {

@@ -109,6 +109,15 @@ impl Transcript {
         );
     }
 
+    /// Adds what the outside world told another attempt at the same run, and not this one.
+    pub fn keep_outside(&mut self, told: &Transcript) {
+        for (question, answered) in &told.exchanges {
+            if question.kind.source().is_outside() && self.answer(question).is_none() {
+                self.record(question.clone(), answered.bytes.clone());
+            }
+        }
+    }
+
     /// In order of asking.
     pub fn exchanges(&self) -> impl ExactSizeIterator<Item = (&Question, &Answered)> {
         self.exchanges.iter()

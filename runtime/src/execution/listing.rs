@@ -83,6 +83,8 @@ pub struct Health {
     pub running: usize,
     /// Runs that wait for a worker.
     pub queued: usize,
+    /// Runs that hold no worker, since they wait for an answer from elsewhere.
+    pub waiting: usize,
     /// Runs since the start.
     pub runs: u64,
     /// Runs that trapped since the start.

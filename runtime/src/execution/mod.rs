@@ -13,11 +13,13 @@
 //! ```
 
 mod config;
+mod elsewhere;
 mod listing;
 mod past;
 mod publish;
 mod receipts;
 mod target;
+mod waiting;
 mod web;
 
 use std::fmt;
@@ -33,7 +35,7 @@ use crate::address::{Address, ProgramName};
 use crate::answer::{ProgramRef, RunId, WebAnswer, WebRequest};
 use crate::cache::OutcomeCache;
 use crate::engine::Engine;
-use crate::failure::{Failure, FailureCode};
+use crate::failure::Failure;
 use crate::heads::Heads;
 use crate::host::world::store_failure;
 use crate::keys::{PublicKey, SecretKey};
@@ -47,6 +49,7 @@ use crate::store::state::Namespace;
 use crate::store::{Store, StoreError};
 use crate::turns::Turns;
 use crate::workers::Workers;
+use waiting::Waiting;
 
 pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
@@ -73,6 +76,7 @@ struct Shared {
     /// Writes what was accepted, also when this is dropped.
     _committer: Committer,
     turns: Turns,
+    waiting: Waiting,
     kept_runs: KeptRuns,
     /// What receipts are signed with.
     key: SecretKey,
@@ -154,6 +158,7 @@ impl Execution {
                 _committer: Committer::start(states.clone()).map_err(threads)?,
                 states,
                 turns: Turns::default(),
+                waiting: Waiting::new(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
                 key,
                 figures: Figures::default(),
@@ -348,6 +353,7 @@ impl Execution {
             workers: shared.workers.count(),
             running,
             queued,
+            waiting: shared.waiting.count(),
             runs: figure(&shared.figures.runs),
             traps: figure(&shared.figures.traps),
             refused: figure(&shared.figures.refused),
@@ -364,6 +370,7 @@ impl Execution {
     /// can be lost.
     pub async fn shut_down(&self) {
         self.shared.is_stopping.store(true, Ordering::Relaxed);
+        self.shared.waiting.stop();
         self.shared.workers.close();
         self.shared.library.engine().close();
         let idle = async {
@@ -380,13 +387,13 @@ impl Shared {
     /// Refuses when the node is stopping.
     fn admit(&self) -> Result<(), Failure> {
         if self.is_stopping.load(Ordering::Relaxed) {
-            count(&self.figures.refused);
-            return Err(Failure::new(
-                FailureCode::Overloaded,
-                "the node is stopping",
-                "it takes no new requests",
-            ));
+            self.count_refused();
+            return Err(web::stopping());
         }
         Ok(())
+    }
+
+    fn count_refused(&self) {
+        count(&self.figures.refused);
     }
 }

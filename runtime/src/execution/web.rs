@@ -5,7 +5,12 @@ use std::time::Instant;
 
 use super::receipts::Seen;
 use super::target::{Target, resolve, snapshot};
+use super::waiting::{Budget, Progress};
 use super::{Shared, count};
+use cop_bytecode::Hash;
+use cop_bytecode::limits::ATTEMPTS_FUEL;
+
+use crate::address::Address;
 use crate::answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
 use crate::cache::{self, Leader, TreeKey, Turn, Walk};
 use crate::failure::{Failure, FailureCode};
@@ -17,12 +22,12 @@ use crate::local::misfit_failure;
 use crate::receipt::StateSeen;
 use crate::receipt::asked::ReceiptWanted;
 use crate::report::{trap_hint, trap_report};
-use crate::run::{EntryKind, RunEnd, RunRecord, run};
+use crate::run::{EntryKind, RunEnd, RunRecord, Unfinished, Wait, attempt};
 use crate::runs::{KeptRun, new_run_id};
 use crate::state::{Change, Changed, CommitError, Sequence};
 use crate::store::StoreError;
 use crate::store::state::{Namespace, StateView};
-use crate::transcript::Transcript;
+use crate::transcript::{Question, Transcript};
 use crate::workers::{Cancelled, NoResult, Owner};
 
 /// How often a long run is tried while others may change what it reads; a short one takes its turn after the first time.
@@ -31,23 +36,68 @@ const ATTEMPTS_AMONG_OTHERS: usize = 3;
 const FUEL_ALONE_MAX: u64 = 10_000_000;
 const ENTRY: &str = "handle";
 
+/// Who asks a program.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asker {
+    /// How many programs are between a client and the program; 0 if it is asked by a client. What programs ask changes nothing.
+    pub(super) depth: u32,
+    /// What may be spent for that client.
+    pub(super) budget: Option<Arc<Budget>>,
+}
+
 /// One request on its way through.
 #[derive(Clone)]
-struct Request {
+pub(super) struct Request {
     run: RunId,
     target: Target,
     input: Arc<Input>,
     description: String,
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     begun: Instant,
     begun_ms: i64,
     receipt: Option<ReceiptWanted>,
+    pub(super) asker: Asker,
+    pub(super) budget: Arc<Budget>,
+}
+
+impl Request {
+    /// The program that answers it.
+    pub(super) fn program(&self) -> Hash {
+        self.target.ready.manifest.package
+    }
+
+    /// Fuel that one run for it may use.
+    pub(super) fn fuel_limit(&self) -> u64 {
+        self.target.limits.fuel
+    }
+
+    /// Counts what a run for another program has used.
+    pub(super) fn spend(&self, fuel: u64) {
+        if self.asker.depth > 0 {
+            self.budget.spend(fuel);
+        }
+    }
+
+    /// Who published that, unless it is run by its hash alone.
+    pub(super) fn publisher(&self) -> Option<Address> {
+        self.target.named.as_ref().map(|(address, ..)| *address)
+    }
 }
 
 pub(super) async fn run_web(
     shared: &Arc<Shared>,
     program: &ProgramRef,
     request: WebRequest,
+) -> Result<WebAnswer, Failure> {
+    run_for(shared, program, request, Asker::default()).await
+}
+
+/// The same for a program that asks.
+pub(super) async fn run_for(
+    shared: &Arc<Shared>,
+    program: &ProgramRef,
+    request: WebRequest,
+    asker: Asker,
 ) -> Result<WebAnswer, Failure> {
     let begun = Instant::now();
     shared.admit()?;
@@ -66,8 +116,14 @@ pub(super) async fn run_web(
         )
         .hint("correct the URL or the method")
     })?;
+    let budget = match &asker.budget {
+        Some(budget) => budget.clone(),
+        None => Arc::new(Budget::of_limit(target.limits.fuel)),
+    };
     let request = Request {
         run: new_run_id()?,
+        asker,
+        budget,
         description: format!("{} {}", view.method(), view.path()),
         input: Arc::new(Input::Request(Box::new(view))),
         deadline: request.deadline,
@@ -80,14 +136,15 @@ pub(super) async fn run_web(
         program: request.target.ready.manifest.package,
         entry: ENTRY,
     };
-    let (known, cache) = match remembered(shared, &request, &key).await? {
+    let mut progress = Progress::default();
+    let (known, cache) = match remembered(shared, &request, &key, &mut progress).await? {
         Remembered::Outcome(known) => {
             count(&shared.figures.cache_hits);
             (known, Cache::Hit)
         }
         Remembered::Nothing(leader) => {
             count(&shared.figures.cache_misses);
-            let known = run_and_commit(shared, &request, &key, leader).await?;
+            let known = run_and_commit(shared, &request, &key, leader, progress).await?;
             (known, Cache::Miss)
         }
     };
@@ -117,11 +174,19 @@ async fn remembered(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
+    progress: &mut Progress,
 ) -> Result<Remembered, Failure> {
     let until = request.begun + cache::WAIT_MAX;
     let mut waited_at = None;
     loop {
-        let (walk, seen) = walk(shared, request, key)?;
+        let (walk, seen) = match walk(shared, request, key, progress)? {
+            Walked::To(walk, seen) => (walk, seen),
+            // What a run would ask elsewhere the walk asks there; a run that follows keeps the answer.
+            Walked::Waits(question) => {
+                progress.wait(shared, request, question).await?;
+                continue;
+            }
+        };
         let edge = match walk {
             Walk::Hit(record) => {
                 return Ok(match committed(shared, request, record, seen).await? {
@@ -157,14 +222,27 @@ pub(super) fn broken() -> Failure {
     .hint("tell the operator of the node what you asked for")
 }
 
-fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<(Walk, Seen), Failure> {
+/// What a walk came to.
+enum Walked {
+    /// A place, having seen the state up to this.
+    To(Walk, Seen),
+    /// A question that somebody else has to be asked.
+    Waits(Question),
+}
+
+fn walk(
+    shared: &Shared,
+    request: &Request,
+    key: &TreeKey,
+    progress: &Progress,
+) -> Result<Walked, Failure> {
     let snapshot = snapshot(&shared.states, &request.target);
     let mut world = World {
         input: &request.input,
         state: snapshot.as_ref().map(|snapshot| snapshot as &dyn StateView),
         now_ms: request.begun_ms,
         randomness: &mut SystemRandomness,
-        kept: None,
+        kept: Some(&progress.kept),
         cancelled: None,
         on_log: None,
         on_snapshot: None,
@@ -175,9 +253,10 @@ fn walk(shared: &Shared, request: &Request, key: &TreeKey) -> Result<(Walk, Seen
         // A question that cannot be asked like this is answered by the run, which traps there.
         Err(NoAnswer::Argument(_)) => Walk::Closed,
         Err(NoAnswer::Refused(failure)) => return Err(failure),
+        Err(NoAnswer::Waits(question)) => return Ok(Walked::Waits(*question)),
     };
     let seen = Seen::of(snapshot.as_ref(), request.receipt.is_some())?;
-    Ok((walk, seen))
+    Ok(Walked::To(walk, seen))
 }
 
 async fn run_and_commit(
@@ -185,38 +264,42 @@ async fn run_and_commit(
     request: &Request,
     key: &TreeKey,
     leader: Option<Leader>,
+    mut progress: Progress,
 ) -> Result<Known, Failure> {
     let mut leader = leader;
-    let mut lost: Option<Arc<RunRecord>> = None;
+    let mut fuel_lost = None;
     let namespace = request.target.namespace.as_ref();
     let takes_turns = |namespace| shared.turns.is_contended(namespace, &request.description);
     if !namespace.is_some_and(takes_turns) {
         for _ in 0..ATTEMPTS_AMONG_OTHERS {
-            let (record, seen) = run_once(shared, request, key, lost).await?;
+            let (record, seen) = run_once(shared, request, key, &mut progress).await?;
             // The outcome is remembered, so those who wait can find it; what it writes they write themselves.
             drop(leader.take());
-            match committed(shared, request, record, seen).await? {
+            let lost = match committed(shared, request, record, seen).await? {
                 Ok(known) => return Ok(known),
-                Err(record) => lost = Some(record),
-            }
-            if let (Some(namespace), Some(record)) = (namespace, &lost)
-                && record.fuel_used <= FUEL_ALONE_MAX
+                Err(record) => record,
+            };
+            progress.keep(&lost.transcript);
+            fuel_lost = Some(lost.fuel_used);
+            if let Some(namespace) = namespace
+                && lost.fuel_used <= FUEL_ALONE_MAX
             {
                 shared.turns.lost(namespace, &request.description);
                 break;
             }
         }
     }
-    run_alone(shared, request, key, lost).await
+    run_alone(shared, request, key, fuel_lost, progress).await
 }
 
 /// A run that has its namespace for itself: nobody else changes it meanwhile. Only for short runs, since all others that write
-/// there have to wait for it.
+/// there have to wait for it. While it waits for an answer from elsewhere itself, it lets them go on.
 async fn run_alone(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
-    lost: Option<Arc<RunRecord>>,
+    fuel_lost: Option<u64>,
+    mut progress: Progress,
 ) -> Result<Known, Failure> {
     let conflict = |detail: String| {
         Failure::new(
@@ -226,24 +309,32 @@ async fn run_alone(
         )
         .hint("nothing was written; try again")
     };
-    let is_long = lost
-        .as_ref()
-        .is_some_and(|record| record.fuel_used > FUEL_ALONE_MAX);
+    let is_long = fuel_lost.is_some_and(|fuel_used| fuel_used > FUEL_ALONE_MAX);
     let (false, Some(namespace)) = (is_long, &request.target.namespace) else {
         return Err(conflict(format!(
             "others changed what the program had read, each of the {ATTEMPTS_AMONG_OTHERS} times it ran"
         )));
     };
-    let turn = shared.turns.alone(namespace);
-    let _turn = match request.deadline {
-        None => turn.await,
-        Some(deadline) => tokio::time::timeout_at(deadline.into(), turn)
-            .await
-            .map_err(|_| too_late())?,
-    };
-    let (record, seen) = run_once(shared, request, key, lost).await?;
-    accepted(shared, request, record, seen)?
-        .map_err(|_| conflict("it changed even while the program had it for itself".to_owned()))
+    loop {
+        let turn = shared.turns.alone(namespace);
+        let turn = match request.deadline {
+            None => turn.await,
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), turn)
+                .await
+                .map_err(|_| too_late())?,
+        };
+        match attempt_once(shared, request, key, &progress).await? {
+            Attempt::Done(record, seen) => {
+                return accepted(shared, request, record, seen)?.map_err(|_| {
+                    conflict("it changed even while the program had it for itself".to_owned())
+                });
+            }
+            Attempt::Waits(wait) => {
+                drop(turn);
+                progress.wait_for(shared, request, *wait).await?;
+            }
+        }
+    }
 }
 
 /// The namespace that a run changes.
@@ -272,6 +363,14 @@ fn accepted(
     record: Arc<RunRecord>,
     seen: Seen,
 ) -> Result<Result<Known, Arc<RunRecord>>, Failure> {
+    if request.asker.depth > 0 && record.wrote() {
+        return Err(Failure::new(
+            FailureCode::Denied,
+            "a program that is asked by another one writes nothing",
+            "it would have changed its store for this answer",
+        )
+        .hint("ask it for what it answers without writing"));
+    }
     let Some(namespace) = changes(request, &record) else {
         return Ok(Ok(Known {
             record,
@@ -315,7 +414,16 @@ pub(super) fn overloaded(detail: &str) -> Failure {
     Failure::new(FailureCode::Overloaded, "the node is busy", detail).hint("try again in a moment")
 }
 
-fn too_late() -> Failure {
+/// A node that stops takes nothing up any more.
+pub(super) fn stopping() -> Failure {
+    Failure::new(
+        FailureCode::Overloaded,
+        "the node is stopping",
+        "it takes no new requests",
+    )
+}
+
+pub(super) fn too_late() -> Failure {
     Failure::new(
         FailureCode::Deadline,
         "the answer took too long",
@@ -324,49 +432,89 @@ fn too_late() -> Failure {
     .hint("try again later")
 }
 
-/// One run on a worker. Its outcome is remembered at once, whether or not its writes can be committed.
+/// One run, in as many attempts as it has to wait.
 async fn run_once(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
-    lost: Option<Arc<RunRecord>>,
+    progress: &mut Progress,
 ) -> Result<(Arc<RunRecord>, Seen), Failure> {
+    loop {
+        match attempt_once(shared, request, key, progress).await? {
+            Attempt::Done(record, seen) => return Ok((record, seen)),
+            Attempt::Waits(wait) => progress.wait_for(shared, request, *wait).await?,
+        }
+    }
+}
+
+/// What an attempt came to.
+enum Attempt {
+    /// An outcome, having seen the state up to this.
+    Done(Arc<RunRecord>, Seen),
+    /// A question that somebody else has to be asked.
+    Waits(Box<Wait>),
+}
+
+/// One attempt on a worker. Its outcome is remembered at once, whether or not its writes can be committed.
+async fn attempt_once(
+    shared: &Arc<Shared>,
+    request: &Request,
+    key: &TreeKey,
+    progress: &Progress,
+) -> Result<Attempt, Failure> {
+    if request.asker.depth > 0 && request.budget.is_spent() {
+        return Err(Failure::new(
+            FailureCode::BudgetSpent,
+            "the fuel for this request is used up",
+            format!(
+                "all programs that are asked for one request may use {ATTEMPTS_FUEL} times the fuel limit of the first"
+            ),
+        )
+        .hint("raise `fuel` in the cop.toml of the program that asks, or ask for less"));
+    }
     let states = shared.states.clone();
     let own = request.clone();
+    let kept = progress.kept.clone();
     let owner = Owner {
-        program: request.target.ready.manifest.package,
-        publisher: request.target.named.as_ref().map(|(address, ..)| *address),
+        program: request.program(),
+        publisher: request.publisher(),
     };
     let work = move |cancelled: &Cancelled| {
         let snapshot = snapshot(&states, &own.target);
         let world = World {
             input: &own.input,
             state: snapshot.as_ref().map(|snapshot| snapshot as &dyn StateView),
-            now_ms: system_now_ms(),
+            // All attempts are at one instant, so that the coarse times never tell another one than the exact one does.
+            now_ms: own.begun_ms,
             randomness: &mut SystemRandomness,
-            kept: lost.as_ref().map(|record| &record.transcript),
+            kept: Some(&kept),
             cancelled: Some(cancelled),
             on_log: None,
             on_snapshot: None,
             choices: None,
         };
-        let record = run(
+        let record = attempt(
             &*own.target.ready.program,
             ENTRY,
             EntryKind::Web,
             own.target.limits,
             world,
         )?;
-        let seen = Seen::of(snapshot.as_ref(), own.receipt.is_some())?;
+        let seen =
+            Seen::of(snapshot.as_ref(), own.receipt.is_some()).map_err(Unfinished::Refused)?;
         Ok((record, seen))
     };
     match shared.workers.run(owner, request.deadline, work).await {
-        Ok(result) => {
+        Ok(attempted) => {
             count(&shared.figures.runs);
-            let (record, seen) = result?;
-            let record = Arc::new(record);
+            let (record, seen) = match attempted {
+                Ok((record, seen)) => (Arc::new(record), seen),
+                Err(Unfinished::Waits(wait)) => return Ok(Attempt::Waits(Box::new(wait))),
+                Err(Unfinished::Refused(failure)) => return Err(failure),
+            };
+            request.spend(record.fuel_used);
             remember(shared, request, key, &record);
-            Ok((record, seen))
+            Ok(Attempt::Done(record, seen))
         }
         Err(no_result) => {
             count(&shared.figures.refused);
@@ -475,7 +623,10 @@ fn dependence(transcript: &Transcript) -> Dependence {
             }
             HostCall::RequestCookie => depends.cookies = true,
             HostCall::RequestText | HostCall::RequestBody => depends.body = true,
-            HostCall::KvGet | HostCall::KvShape | HostCall::KvKeys => depends.state = true,
+            // What another program answers may change like what is stored.
+            HostCall::KvGet | HostCall::KvShape | HostCall::KvKeys | HostCall::ProgramAsk => {
+                depends.state = true;
+            }
             HostCall::ClockMinute | HostCall::ClockToday => depends.coarse_time = true,
             HostCall::ClockNow | HostCall::RandomBytes => depends.unrepeatable = true,
             HostCall::CommandArgs
@@ -492,6 +643,7 @@ fn dependence(transcript: &Transcript) -> Dependence {
             | HostCall::KvRefuse
             | HostCall::ClockSet
             | HostCall::RandomGive
+            | HostCall::ProgramAnswer
             | HostCall::TestSnapshot
             | HostCall::TestProperty
             | HostCall::TestTrying => {}

@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod kv;
 pub mod log;
+pub mod program;
 pub mod random;
 pub mod request;
 pub mod response;
@@ -30,6 +31,9 @@ pub enum Source {
     Outside,
     /// A question about the outside world that has another answer each time it is asked.
     OutsideEachTime,
+    /// A question to somebody who has to be waited for. Its answer is got while no worker is taken; then the run begins again,
+    /// and keeps it.
+    Elsewhere,
     /// A write to the program's state, buffered until the run ends well.
     Write,
     /// A change of what stands for the world in a test. Nothing else may make one.
@@ -38,6 +42,16 @@ pub enum Source {
     Log,
     /// The end of the run, with an answer and without writes.
     Stop,
+}
+
+impl Source {
+    /// Whether the answer comes from the outside world: a run that is begun again keeps it.
+    pub fn is_outside(self) -> bool {
+        matches!(
+            self,
+            Source::Outside | Source::OutsideEachTime | Source::Elsewhere
+        )
+    }
 }
 
 macro_rules! host_calls {
@@ -105,6 +119,8 @@ host_calls! {
     ClockSet,        "clock",   "set",       true,  Double;
     RandomBytes,     "random",  "bytes",     true,  OutsideEachTime;
     RandomGive,      "random",  "give",      true,  Double;
+    ProgramAsk,      "program", "ask",       true,  Elsewhere;
+    ProgramAnswer,   "program", "answer",    true,  Double;
     TestSnapshot,    "test",    "snapshot",  false, Double;
     TestProperty,    "test",    "property",  false, Log;
     TestTrying,      "test",    "trying",    false, Log;
@@ -118,7 +134,7 @@ impl HostCall {
 }
 
 /// The capabilities that this node can grant.
-pub const CAPABILITIES: [&str; 3] = ["clock", "kv", "random"];
+pub const CAPABILITIES: [&str; 4] = ["clock", "kv", "program", "random"];
 
 #[cfg(test)]
 mod tests {

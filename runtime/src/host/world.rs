@@ -32,6 +32,8 @@ pub enum NoAnswer {
     Argument(i64),
     /// The host cannot answer: the run is refused.
     Refused(Failure),
+    /// Somebody else has to be asked first. The run or the walk begins again when the answer is there.
+    Waits(Box<Question>),
 }
 
 impl From<StoreError> for NoAnswer {
@@ -95,7 +97,7 @@ pub struct World<'a> {
     pub now_ms: i64,
     /// Random bytes.
     pub randomness: &'a mut dyn Randomness,
-    /// Answers of the outside world that an earlier attempt of this run got, and that it keeps.
+    /// Answers of the outside world that earlier attempts of this run got, and that it keeps.
     pub kept: Option<&'a Transcript>,
     /// Set when nobody waits for this run any more: it is then refused.
     pub cancelled: Option<&'a Arc<AtomicBool>>,
@@ -135,6 +137,10 @@ impl World<'_> {
                     None => self.outside_answer(question),
                 }
             }
+            Source::Elsewhere => match self.kept.and_then(|kept| kept.answer(question)) {
+                Some(kept) => Ok(kept.bytes.clone()),
+                None => Err(NoAnswer::Waits(Box::new(question.clone()))),
+            },
             Source::Write | Source::Double | Source::Log | Source::Stop => {
                 Err(NoAnswer::Argument(0))
             }

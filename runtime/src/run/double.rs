@@ -8,13 +8,14 @@ use cop_bytecode::TrapKind;
 use super::{Ended, MALFORMED, Recorder, Trying};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::failure::{Failure, FailureCode};
-use crate::host::{HostCall, random};
+use crate::host::{HostCall, program, random};
 use crate::store::writes::Write;
+use crate::transcript::Question;
 
 /// What a test has said about the world it is in.
 #[derive(Default)]
 pub(super) struct Double {
-    /// How often it has set the clock.
+    /// How often it has set the clock, or said what others answer.
     pub(super) times_set: u32,
     /// The next random bytes, before those that nobody chose.
     given: VecDeque<u8>,
@@ -22,6 +23,8 @@ pub(super) struct Double {
     pub(super) refusal: Option<String>,
     /// When what it has stored for a time is gone.
     pub(super) due_ms: BTreeMap<String, i64>,
+    /// What others answer: by interface, and by whom and what they are asked.
+    answers: BTreeMap<(&'static str, String), Vec<u8>>,
     /// How many properties it has begun to try.
     properties: u32,
     /// What it is trying.
@@ -37,6 +40,19 @@ impl Double {
         }
         let bytes: Vec<u8> = self.given.drain(..count).collect();
         Some(random::answer(&bytes))
+    }
+}
+
+impl Double {
+    /// The answer to a question to somebody else, as the test has said it.
+    pub(super) fn answered(&self, question: &Question) -> Option<Vec<u8>> {
+        let name = program::described(&question.argument)?;
+        let known = self.answers.get(&("program", name.clone()));
+        Some(known.cloned().unwrap_or_else(|| {
+            program::refused(&format!(
+                "the test has not said what is answered to `{name}`; `answer_program` of `std/test` does"
+            ))
+        }))
     }
 }
 
@@ -60,6 +76,16 @@ impl Recorder<'_> {
             HostCall::RandomGive => {
                 let bytes = reader.bytes().map_err(|_| MALFORMED)?;
                 double.given.extend(bytes);
+            }
+            HostCall::ProgramAnswer => {
+                let name = format!(
+                    "{} {}",
+                    reader.text().map_err(|_| MALFORMED)?,
+                    reader.text().map_err(|_| MALFORMED)?
+                );
+                let answer = reader.bytes().map_err(|_| MALFORMED)?;
+                double.answers.insert(("program", name), answer.to_vec());
+                double.times_set += 1;
             }
             _ => {
                 let why = reader.optional_text().map_err(|_| MALFORMED)?;

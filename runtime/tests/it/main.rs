@@ -1,6 +1,7 @@
 //! Tests of the execution system from outside. Vectors lie in `tests/vectors/`; `COP_UPDATE_VECTORS=1` writes them anew, and
 //! reading the difference is the work.
 
+mod asking;
 mod damage;
 mod formats;
 mod killing;

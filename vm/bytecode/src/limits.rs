@@ -60,5 +60,11 @@ pub const KEY_BYTES: usize = 1 << 10;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Entries that one scan question may return.
 pub const SCAN_ENTRIES: i64 = 1_000;
+/// How deep programs may ask programs.
+pub const PROGRAM_DEPTH: u32 = 4;
+/// How often a run may wait for an answer from elsewhere.
+pub const WAITS: usize = 16;
+/// Fuel that a run which waits may use in all its attempts together, as a multiple of its limit.
+pub const ATTEMPTS_FUEL: u64 = 4;
 /// The bits of the one NaN.
 pub const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
