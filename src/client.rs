@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use cop_gateway::management::{Token, publication};
+use cop_runtime::receipt::opened::OPENED_BYTES_MAX;
 use cop_runtime::recorded::RECORDED_BYTES_MAX;
 use cop_runtime::{Address, Namespace, ProgramName, RunId};
 use hyper::body::Bytes;
@@ -419,6 +420,21 @@ impl NodeClient {
         let path = format!("/v1/runs/{run}{private}");
         let (url, status, body) = self
             .send(Method::GET, &path, Vec::new(), RECORDED_BYTES_MAX)
+            .await?;
+        if status == StatusCode::OK {
+            return Ok(body.to_vec());
+        }
+        Err(refused(&url, status, &body))
+    }
+
+    /// The opened receipt of a run that the node remembers, with all that its owner may see.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn opened_receipt(&self, run: &str) -> Result<Vec<u8>, ClientError> {
+        let path = format!("/v1/runs/{run}/receipt?private=1");
+        let (url, status, body) = self
+            .send(Method::GET, &path, Vec::new(), OPENED_BYTES_MAX)
             .await?;
         if status == StatusCode::OK {
             return Ok(body.to_vec());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,6 +18,17 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Asks nodes over HTTP.
 #[derive(Clone)]
 pub struct HttpClient(Client<HttpConnector, Full<Bytes>>);
+
+/// What a node answered.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, to its end.
+    pub body: Bytes,
+}
 
 /// What is asked.
 pub struct Ask<'a> {
@@ -46,11 +58,40 @@ impl HttpClient {
     /// # Errors
     /// In words: the URL is none, nobody answers there, or the answer is too long or too late.
     pub async fn ask(&self, ask: Ask<'_>) -> Result<(StatusCode, Bytes), String> {
+        let answered = self.ask_with(ask, &[]).await?;
+        Ok((answered.status, answered.body))
+    }
+
+    /// The same with these headers, and with those of the answer.
+    ///
+    /// # Errors
+    /// As [`HttpClient::ask`], or a header that HTTP cannot carry.
+    pub async fn ask_with(
+        &self,
+        ask: Ask<'_>,
+        headers: &[(String, String)],
+    ) -> Result<Answered, String> {
         let uri: Uri = ask
             .url
             .parse()
             .map_err(|_| "this is not a URL".to_owned())?;
-        let mut request = Request::builder().method(ask.method).uri(uri);
+        let host = uri.authority().map(|authority| authority.to_string());
+        let mut request = Request::builder()
+            .method(ask.method)
+            .uri(on_this_machine(uri));
+        let named = headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"));
+        if let (Some(host), false) = (host, named) {
+            request = request.header(HOST, host);
+        }
+        for (name, value) in headers {
+            let header = HeaderName::from_bytes(name.as_bytes()).ok();
+            let header = header.zip(HeaderValue::from_str(value).ok());
+            let (name, value) =
+                header.ok_or_else(|| format!("`{name}: {value}` is no header of HTTP"))?;
+            request = request.header(name, value);
+        }
         if let Some(token) = ask.bearer {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -60,15 +101,31 @@ impl HttpClient {
         let answered = tokio::time::timeout(ANSWER_TIME, async {
             let response = self.0.request(request).await;
             let response = response.map_err(|error| cause(&error))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ask.answer_bytes);
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, ask.answer_bytes);
             let body = body.collect().await.map_err(|error| error.to_string())?;
-            Ok((status, body.to_bytes()))
+            Ok(Answered {
+                status: head.status,
+                headers: head.headers,
+                body: body.to_bytes(),
+            })
         });
         answered
             .await
             .map_err(|_| format!("no answer within {} s", ANSWER_TIME.as_secs()))?
     }
+}
+
+/// Names below `localhost` mean this machine (RFC 6761), whether or not the system's resolver knows it.
+fn on_this_machine(uri: Uri) -> Uri {
+    let is_here = uri.host().is_some_and(|host| host.ends_with(".localhost"));
+    if !is_here {
+        return uri;
+    }
+    let port = uri.port_u16().unwrap_or(80);
+    let mut parts = uri.clone().into_parts();
+    parts.authority = format!("127.0.0.1:{port}").parse().ok();
+    Uri::from_parts(parts).unwrap_or(uri)
 }
 
 /// The innermost cause, which is the one that says something: "connection refused".

@@ -17,6 +17,7 @@ mod keys;
 mod measuring;
 mod node;
 mod packages;
+mod proving;
 mod publishing;
 mod rehearsing;
 mod releases;

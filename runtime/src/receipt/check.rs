@@ -113,9 +113,9 @@ pub fn rerun(opened: &OpenedReceipt, ready: &ReadyProgram) -> Result<Rerun, Fail
             return Ok(different(failure.detail.clone(), None));
         }
         Err(failure) if failure.code == FailureCode::BadRequest => {
+            let (all, are) = (opened.leaves.len(), if closed == 1 { "is" } else { "are" });
             return Ok(Rerun::Unknown(format!(
-                "{closed} of the {} answers that the run was given are closed",
-                opened.leaves.len()
+                "{closed} of the {all} answers that it was given {are} closed"
             )));
         }
         Err(failure) => return Err(failure),

@@ -84,6 +84,12 @@ pub enum Command {
     Rollback(RollbackOptions),
     /// Do a run of a node again, with the answers that it was given then.
     Replay(ReplayOptions),
+    /// Ask a node to sign its answer, or read what one has signed, and say what is proven by it.
+    Verify(crate::verify::VerifyOptions),
+    /// Compile a published program again from its sources, and say whether it is the same.
+    Rebuild(crate::rebuild::RebuildOptions),
+    /// Make a file that proves to anyone that a node signed something untrue.
+    ProveFraud(crate::verify::fraud::FraudOptions),
     /// Look at what a program keeps on a node, at what changed it, and undo a change.
     #[command(subcommand)]
     State(StateCommand),
@@ -103,6 +109,9 @@ impl Command {
             Command::Releases(options) => options.json,
             Command::Rollback(options) => options.json,
             Command::Replay(options) => options.json,
+            Command::Verify(options) => options.json,
+            Command::Rebuild(options) => options.json,
+            Command::ProveFraud(options) => options.json,
             Command::State(command) => command.place().json,
             Command::New(_)
             | Command::Add(_)

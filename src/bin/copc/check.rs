@@ -2,12 +2,13 @@
 
 use coputer::packages;
 use coputer::project::Project;
-use coputer::publish::{Built, build, checked};
+use coputer::publish::{Built, checked};
 use serde_json::json;
 
 use crate::arguments::CheckOptions;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::mend::mend;
+use crate::rebuild::Rebuilt;
 use crate::say;
 use crate::subject::{is_bundle, read};
 use crate::tell;
@@ -25,7 +26,7 @@ fn once(options: &CheckOptions, watch: &Watch) -> Result<Ended, Complaint> {
     watch.note_project(&options.path);
     let from = options.packages.with(options.node.url.as_deref(), None);
     if is_bundle(&options.path) {
-        return rebuild(options, from);
+        return rebuilt(options, from);
     }
     if options.fix {
         mend(&options.path, &from)?;
@@ -58,35 +59,15 @@ fn once(options: &CheckOptions, watch: &Watch) -> Result<Ended, Complaint> {
 }
 
 /// Builds a bundle again from the sources in it and from the bundles that its lock file names, and compares.
-fn rebuild(options: &CheckOptions, mut from: packages::Options) -> Result<Ended, Complaint> {
+fn rebuilt(options: &CheckOptions, from: packages::Options) -> Result<Ended, Complaint> {
     let bundle = read(&options.path)?;
-    // What it was made of stands in it.
-    from.locked = true;
-    let again = build(&Project::of_bundle(&bundle)?, &from)?.bundle;
+    let rebuilt = Rebuilt::of(&bundle, from)?;
+    if !rebuilt.is_same() {
+        return Err(Complaint::Failed(rebuilt.differing()));
+    }
     let manifest = bundle.manifest();
-    let is_same = again.hash() == bundle.hash();
-    let differing = || {
-        let files = bundle.files().filter(|(path, hash, _)| {
-            let mut others = again.files();
-            !others.any(|(other, found, _)| other == *path && found == *hash)
-        });
-        let paths: Vec<&str> = files.map(|(path, ..)| path).collect();
-        let compiler = match manifest.compiler == again.manifest().compiler {
-            true => String::new(),
-            false => format!(
-                "; it was made by {}, this is {}",
-                manifest.compiler,
-                again.manifest().compiler
-            ),
-        };
-        format!(
-            "its sources give another bundle, {}: {} differ{compiler}",
-            again.hash(),
-            paths.join(", ")
-        )
-    };
-    match (is_same, options.json) {
-        (true, true) => print(&json!({
+    match options.json {
+        true => print(&json!({
             "ok": true,
             "name": manifest.name.as_str(),
             "kind": manifest.kind.as_str(),
@@ -94,7 +75,7 @@ fn rebuild(options: &CheckOptions, mut from: packages::Options) -> Result<Ended,
             "bundle": bundle.hash().to_string(),
             "diagnostics": [],
         })),
-        (true, false) => say::out(&format!(
+        false => say::out(&format!(
             "{} {} is a {}{}, and its sources give this very bundle, {}\n",
             say::green("ok:"),
             manifest.name,
@@ -102,7 +83,6 @@ fn rebuild(options: &CheckOptions, mut from: packages::Options) -> Result<Ended,
             tell::capabilities(&manifest.capabilities),
             bundle.hash(),
         )),
-        (false, _) => return Err(Complaint::Failed(differing())),
     }
     Ok(Ended::Well)
 }

@@ -14,6 +14,8 @@ pub enum Ended {
     Well,
     /// Status 1: the source has errors, or the program ended with an error or a trap.
     Badly,
+    /// Status 3: nothing is wrong, and not all of it could be proven.
+    Unproven,
 }
 
 /// Why a command could not do what it was asked to.

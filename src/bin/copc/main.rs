@@ -24,6 +24,8 @@
 //! | `releases`, `rollback` | the releases of a program, and an older one published again |
 //! | `node` | the node on this machine, as its owner asks it |
 //! | `replay` | a recorded run done again |
+//! | `rebuild` | a published program compiled again from its sources |
+//! | `verify` | receipts of nodes: what they prove, and proofs of fraud |
 //! | `state` | what programs keep on the node |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
@@ -49,6 +51,7 @@ mod node;
 mod parallel;
 mod profile;
 mod publish;
+mod rebuild;
 mod rehearse;
 mod releases;
 mod remove;
@@ -60,6 +63,7 @@ mod state;
 mod subject;
 mod tell;
 mod test;
+mod verify;
 mod watch;
 
 use std::panic::PanicHookInfo;
@@ -76,6 +80,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Native stack of each thread of `copc`, in bytes.
 const STACK_BYTES: usize = 64 << 20;
+/// Exit status of what is not wrong and not proven either.
+const UNPROVEN: u8 = 3;
 /// Exit status of a defect of `copc` itself.
 const DEFECT: u8 = 101;
 
@@ -118,11 +124,15 @@ fn run(command: Command) -> ExitCode {
         Command::Releases(options) => releases::releases(&options),
         Command::Rollback(options) => rollback::rollback(&options),
         Command::Replay(options) => replay::replay(&options),
+        Command::Rebuild(options) => rebuild::rebuild(&options),
+        Command::Verify(options) => verify::verify(&options),
+        Command::ProveFraud(options) => verify::fraud::prove(&options),
         Command::State(command) => state::state(&command),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Badly) => ExitCode::FAILURE,
+        Ok(Ended::Unproven) => ExitCode::from(UNPROVEN),
         Err(Complaint::Usage(message)) => {
             say::error(&message);
             ExitCode::from(2)

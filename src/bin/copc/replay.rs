@@ -264,7 +264,7 @@ impl Replayed<'_> {
 }
 
 /// An answer for people: its texts as source has them, a number, else the bytes.
-fn shown(answer: &[u8]) -> String {
+pub fn shown(answer: &[u8]) -> String {
     // An optional answer begins with whether it is there.
     if answer == [0] {
         return "None".to_owned();

@@ -125,9 +125,40 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A time in milliseconds since 1970 for people: `2026-11-20 16:05:09 UTC`.
+pub fn utc(time_ms: u64) -> String {
+    let (days, second) = (time_ms / 86_400_000, time_ms / 1_000 % 86_400);
+    // Years of 400-year cycles that begin in March, so that the leap day comes last.
+    let since_march = days + 719_468;
+    let (cycle, day) = (since_march / 146_097, since_march % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + cycle * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (time_ms, shown) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399_999, "2000-02-28 23:59:59 UTC"),
+            (951_782_400_000, "2000-02-29 00:00:00 UTC"),
+            (1_709_164_800_000, "2024-02-29 00:00:00 UTC"),
+            (1_795_190_709_000, "2026-11-20 16:05:09 UTC"),
+            (4_107_542_399_000, "2100-02-28 23:59:59 UTC"),
+            (4_107_542_400_000, "2100-03-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(utc(time_ms), shown);
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {
