@@ -43,6 +43,14 @@ pub trait Loaded: Send + Sync {
 
     /// Runs an entry point that exists.
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome;
+
+    /// The same program in another engine than the one that runs it now, to compare them; `None` if there is no other.
+    fn other(&self) -> Option<Arc<dyn Loaded>> {
+        None
+    }
+
+    /// Runs that begin from now on use no machine code: it was wrong.
+    fn distrust_machine_code(&self) {}
 }
 
 /// The interpreter of `vm` alone.
@@ -149,6 +157,22 @@ impl Loaded for VerifiedProgram {
 
     fn run(&self, entry: &str, limits: Limits, host: &mut dyn Host) -> Outcome {
         cop_vm::run_on(&self.program, entry, limits, host, self.engine)
+    }
+
+    fn other(&self) -> Option<Arc<dyn Loaded>> {
+        let engine = match self.engine {
+            // Whoever wants no machine code does not want it for this either.
+            cop_vm::Engine::Interpreter => return None,
+            _ if !self.program.may_have_machine_code() => return None,
+            _ if self.program.has_machine_code() => cop_vm::Engine::Interpreter,
+            _ => cop_vm::Engine::Jit,
+        };
+        let program = self.program.clone();
+        Some(Arc::new(VerifiedProgram { program, engine }))
+    }
+
+    fn distrust_machine_code(&self) {
+        self.program.switch_off_machine_code();
     }
 }
 

@@ -21,6 +21,7 @@
 //! | [`cache`] | outcomes found by asking the same questions again |
 //! | [`state`], [`turns`] | transactions of runs |
 //! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
+//! | [`self_check`] | one run in so many is done again in the other engine |
 //! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
 //! | [`receipt`] | what a node signs of a run, what that proves, and proofs that it lied |
@@ -53,6 +54,7 @@ pub mod release;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod self_check;
 pub mod shown;
 pub mod state;
 pub mod store;

@@ -1,6 +1,6 @@
 //! Programs that are ready to run: decoded, verified and kept in memory as long as there is room.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cop_bytecode::Hash;
@@ -16,6 +16,9 @@ use crate::store::Store;
 
 /// Programs that are kept in memory.
 const PROGRAMS_MAX: usize = 256;
+
+/// Packages without machine code that are remembered.
+const DISTRUSTED_MAX: usize = 4096;
 
 /// A verified program with what its bundle says of it.
 pub struct ReadyProgram {
@@ -90,6 +93,8 @@ pub struct Library {
 struct Shelf {
     programs: HashMap<Hash, (Arc<ReadyProgram>, u64)>,
     uses: u64,
+    /// Packages that run without machine code.
+    distrusted: BTreeSet<Hash>,
 }
 
 impl Library {
@@ -129,11 +134,26 @@ impl Library {
         Some(ready.clone())
     }
 
+    /// Lets a package run without machine code, now and when it is loaded again.
+    pub fn distrust(&self, package: Hash) {
+        let mut shelf = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelf.distrusted.len() < DISTRUSTED_MAX {
+            shelf.distrusted.insert(package);
+        }
+        let programs = shelf.programs.values();
+        programs
+            .filter(|(ready, _)| ready.manifest.package == package)
+            .for_each(|(ready, _)| ready.program.distrust_machine_code());
+    }
+
     /// Keeps a verified program, in the place of the least recently used one if there is no room.
     pub fn keep(&self, ready: Arc<ReadyProgram>) {
         let mut shelf = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.uses += 1;
         let now = shelf.uses;
+        if shelf.distrusted.contains(&ready.manifest.package) {
+            ready.program.distrust_machine_code();
+        }
         if shelf.programs.len() >= PROGRAMS_MAX {
             let oldest = shelf
                 .programs

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cop_bytecode::Hash;
 use indexmap::IndexMap;
@@ -275,6 +276,18 @@ impl Recording {
     /// # Errors
     /// The program asks something that the record does not tell, or it cannot be run.
     pub fn replay(&self, program: &dyn Loaded) -> Result<RunRecord, Failure> {
+        self.replay_unless(program, None)
+    }
+
+    /// The same, given up when somebody says so.
+    ///
+    /// # Errors
+    /// As [`Recording::replay`].
+    pub fn replay_unless(
+        &self,
+        program: &dyn Loaded,
+        cancelled: Option<&Arc<AtomicBool>>,
+    ) -> Result<RunRecord, Failure> {
         let kind = match self.entry.as_str() {
             "handle" => EntryKind::Web,
             _ => EntryKind::Command,
@@ -293,7 +306,7 @@ impl Recording {
             now_ms: self.at_ms,
             randomness: &mut NoRandomness,
             kept: None,
-            cancelled: None,
+            cancelled,
             on_log: None,
             on_snapshot: None,
             choices: None,

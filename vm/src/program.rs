@@ -150,6 +150,11 @@ impl Program {
         !inner.native.is_off() && inner.codes.iter().any(compiled)
     }
 
+    /// Whether there can be machine code on this machine, and it was not switched off.
+    pub fn may_have_machine_code(&self) -> bool {
+        !self.inner.native.is_off()
+    }
+
     /// Makes no more machine code, and enters what is there in no new run: for when it was wrong.
     pub fn switch_off_machine_code(&self) {
         self.inner.native.switch_off();

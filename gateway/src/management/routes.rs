@@ -161,6 +161,10 @@ struct HealthJson<'a> {
     cache_misses: u64,
     cache_bytes: usize,
     disagreements: u64,
+    /// Runs done again in the other engine, chosen and left out, and come out differently.
+    checked: u64,
+    checks_left_out: u64,
+    check_differences: u64,
     /// What runs programs: `auto`, `jit` or `interpreter`.
     engine: &'static str,
     /// Functions compiled to machine code since the start.
@@ -191,6 +195,7 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         cache_misses,
         cache_bytes,
         disagreements,
+        self_check,
         engine,
         compiled,
     } = management.executor.health();
@@ -213,6 +218,9 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         cache_misses,
         cache_bytes,
         disagreements,
+        checked: self_check.checked,
+        checks_left_out: self_check.left_out,
+        check_differences: self_check.differences,
         engine,
         compiled_functions: compiled.functions,
         compiled_without: compiled.without,

@@ -185,6 +185,15 @@ impl OutcomeCache {
         result
     }
 
+    /// Drops all that is remembered of a program.
+    pub fn forget(&self, key: &TreeKey) {
+        let planted = read(&self.trees).get(key).cloned();
+        if let Some(planted) = planted {
+            let bytes = std::mem::take(&mut *write(&planted.tree)).bytes();
+            self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// The questions of a program below which nothing is remembered, since their answers hardly ever repeat.
     pub fn closed_questions(&self, key: &TreeKey) -> Vec<ClosedQuestion> {
         let planted = read(&self.trees).get(key).cloned();

@@ -5,6 +5,7 @@ use cop_bytecode::Hash;
 use crate::address::{Address, ProgramName};
 use crate::engine::BackgroundFigures;
 use crate::manifest::ProgramKind;
+use crate::self_check::SelfCheckFigures;
 use crate::store::programs::{StoredProgram, StoredRelease};
 
 /// A publication that is on disk.
@@ -99,6 +100,8 @@ pub struct Health {
     pub cache_bytes: usize,
     /// How often two runs that were told the same did not do the same. Anything but 0 is a defect of an engine.
     pub disagreements: u64,
+    /// What has come of doing runs again in the other engine.
+    pub self_check: SelfCheckFigures,
     /// What runs programs: `auto`, `jit` or `interpreter`.
     pub engine: &'static str,
     /// What was compiled to machine code.

@@ -44,6 +44,7 @@ use crate::receipt::node_key;
 use crate::receipt::opened::OpenedReceipt;
 use crate::recorded::RecordedRun;
 use crate::runs::{KeptRun, KeptRuns};
+use crate::self_check::{Around, SelfCheck};
 use crate::state::{Committer, States};
 use crate::store::state::Namespace;
 use crate::store::{Store, StoreError};
@@ -70,8 +71,9 @@ struct Shared {
     store: Arc<Store>,
     heads: Arc<Heads>,
     library: Arc<Library>,
-    cache: OutcomeCache,
-    workers: Workers,
+    cache: Arc<OutcomeCache>,
+    workers: Arc<Workers>,
+    self_check: SelfCheck,
     states: Arc<States>,
     /// Writes what was accepted, also when this is dropped.
     _committer: Committer,
@@ -149,12 +151,19 @@ impl Execution {
             path: data_dir.to_owned(),
             detail: error.to_string(),
         })?);
+        let around = Around {
+            workers: Arc::new(Workers::start(workers, queue).map_err(threads)?),
+            cache: Arc::new(OutcomeCache::new(config.cache_bytes)),
+            library: Arc::new(Library::new(engine)),
+        };
         Ok(Execution {
             shared: Arc::new(Shared {
                 heads: Arc::default(),
-                library: Arc::new(Library::new(engine)),
-                cache: OutcomeCache::new(config.cache_bytes),
-                workers: Workers::start(workers, queue).map_err(threads)?,
+                library: around.library.clone(),
+                cache: around.cache.clone(),
+                workers: around.workers.clone(),
+                self_check: SelfCheck::start(config.self_check, data_dir, around)
+                    .map_err(threads)?,
                 _committer: Committer::start(states.clone()).map_err(threads)?,
                 states,
                 turns: Turns::default(),
@@ -361,6 +370,7 @@ impl Execution {
             cache_misses: figure(&shared.figures.cache_misses),
             cache_bytes: shared.cache.used_bytes(),
             disagreements: shared.cache.disagreements(),
+            self_check: shared.self_check.figures(),
             engine: shared.library.engine().name(),
             compiled: shared.library.engine().figures(),
         }
@@ -373,6 +383,7 @@ impl Execution {
         self.shared.waiting.stop();
         self.shared.workers.close();
         self.shared.library.engine().close();
+        self.shared.self_check.close();
         let idle = async {
             while self.shared.workers.is_wanted() {
                 tokio::time::sleep(Duration::from_millis(5)).await;

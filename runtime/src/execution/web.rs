@@ -531,8 +531,9 @@ async fn attempt_once(
 fn remember(shared: &Shared, request: &Request, key: &TreeKey, record: &Arc<RunRecord>) {
     let limits = request.target.limits;
     if shared.cache.insert(key, limits, record).is_err() {
+        shared.self_check.suspect(key.program);
         eprintln!(
-            "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped",
+            "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped, and each of its runs is checked",
             key.program
         );
     }
@@ -573,12 +574,16 @@ fn finish(
         engine: shared.library.engine().name(),
         receipt: receipt.transpose()?,
     };
-    shared.kept_runs.keep(KeptRun {
+    let kept = KeptRun {
         info: info.clone(),
         record: record.clone(),
         request: request.description.clone(),
         at_ms: request.begun_ms,
-    });
+    };
+    if cache == Cache::Miss {
+        shared.self_check.consider(&target.ready, &kept);
+    }
+    shared.kept_runs.keep(kept);
     match &record.end {
         RunEnd::Answered(response) | RunEnd::Aborted(response) => Ok(WebAnswer {
             status: response.status,

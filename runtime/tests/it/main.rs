@@ -10,4 +10,5 @@ mod receipts;
 mod running;
 mod samples;
 mod scripted;
+mod self_check;
 mod vectors;

@@ -129,6 +129,10 @@ pub fn response(status: i64, body: &str) -> Vec<u8> {
 #[derive(Default)]
 pub struct ScriptedEngine {
     scripts: Mutex<BTreeMap<Vec<u8>, Script>>,
+    /// What the other engine makes of the same packages.
+    others: Arc<Mutex<BTreeMap<Vec<u8>, Script>>>,
+    /// Code blobs of the programs that were told to use no machine code.
+    distrusted: Arc<Mutex<Vec<String>>>,
 }
 
 impl ScriptedEngine {
@@ -140,6 +144,21 @@ impl ScriptedEngine {
     ) {
         let mut scripts = self.scripts.lock().unwrap();
         scripts.insert(code.as_bytes().to_vec(), Arc::new(script));
+    }
+
+    /// Lets the other engine run this script for them.
+    pub fn know_other(
+        &self,
+        code: &str,
+        script: impl Fn(&mut Ask<'_>) -> Result<Vec<u8>, End> + Send + Sync + 'static,
+    ) {
+        let mut others = self.others.lock().unwrap();
+        others.insert(code.as_bytes().to_vec(), Arc::new(script));
+    }
+
+    /// The programs that were told to use no machine code, each time that they were.
+    pub fn distrusted(&self) -> Vec<String> {
+        self.distrusted.lock().unwrap().clone()
     }
 }
 
@@ -158,14 +177,21 @@ impl Engine for ScriptedEngine {
                 .map(str::to_owned)
                 .collect(),
             script: script.ok_or("there is no such script")?,
+            code: code.to_vec(),
+            others: self.others.clone(),
+            distrusted: self.distrusted.clone(),
         }))
     }
 }
 
+#[derive(Clone)]
 struct ScriptedProgram {
     hash: Hash,
     capabilities: Vec<String>,
     script: Script,
+    code: Vec<u8>,
+    others: Arc<Mutex<BTreeMap<Vec<u8>, Script>>>,
+    distrusted: Arc<Mutex<Vec<String>>>,
 }
 
 impl Loaded for ScriptedProgram {
@@ -177,6 +203,19 @@ impl Loaded for ScriptedProgram {
         ["handle", "main"]
             .contains(&entry)
             .then(|| self.capabilities.clone())
+    }
+
+    fn other(&self) -> Option<Arc<dyn Loaded>> {
+        let script = self.others.lock().unwrap().get(&self.code).cloned()?;
+        Some(Arc::new(ScriptedProgram {
+            script,
+            ..self.clone()
+        }))
+    }
+
+    fn distrust_machine_code(&self) {
+        let code = String::from_utf8(self.code.clone()).unwrap();
+        self.distrusted.lock().unwrap().push(code);
     }
 
     fn run(&self, _entry: &str, _limits: Limits, host: &mut dyn Host) -> Outcome {

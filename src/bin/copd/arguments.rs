@@ -69,6 +69,15 @@ pub struct Options {
     /// before the first run; answers, fuel and receipts are the same with each
     #[arg(long, value_name = "ENGINE", env = "COP_ENGINE", value_enum, default_value_t = EngineOption::Auto, hide_possible_values = true)]
     pub engine: EngineOption,
+    /// Do one run in N again in the other engine, once its answer has left and nothing else is to do, to see that both agree; 0 for
+    /// none
+    #[arg(
+        long,
+        value_name = "N",
+        env = "COP_SELF_CHECK",
+        default_value_t = 1_024
+    )]
+    pub self_check: u64,
 }
 
 impl Options {
@@ -76,6 +85,7 @@ impl Options {
     pub fn execution(&self) -> ExecutionConfig {
         ExecutionConfig {
             engine: self.engine.engine(),
+            self_check: self.self_check,
             ..ExecutionConfig::default()
         }
     }
