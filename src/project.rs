@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::SourceError;
 use cop_runtime::address::NAME_LENGTH_MAX;
+use cop_runtime::bundle::{BUNDLE_BYTES_MAX, FILES_MAX};
 use cop_runtime::{Bundle, ProgramName};
 
 use crate::files::write_whole;
@@ -24,6 +25,11 @@ use crate::stamp::Stamp;
 pub const ROOT: &str = "main.cop";
 /// The file with an author's settings, see [`manifest`].
 pub const SETTINGS: &str = "cop.toml";
+
+/// The folder with the files that are served as they are.
+pub const ASSETS: &str = "assets";
+/// Deepest folder within that one.
+const ASSETS_DEPTH_MAX: usize = 16;
 
 /// A program before it is compiled.
 #[derive(Debug)]
@@ -75,6 +81,13 @@ pub enum ProjectError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file that would be served as it is cannot be.
+    Asset {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
     /// The settings have mistakes.
     Settings(Report),
 }
@@ -98,6 +111,9 @@ impl fmt::Display for ProjectError {
                     out,
                     "`{name}`, from {SETTINGS}, cannot be a program's name: {why}"
                 )
+            }
+            ProjectError::Asset { path, why } => {
+                write!(out, "{} cannot be served: {why}", path.display())
             }
             ProjectError::Settings(report) => report.fmt(out),
         }
@@ -169,8 +185,11 @@ impl Project {
     /// See [`ProjectError`].
     pub fn of_bundle(bundle: &Bundle) -> Result<Project, ProjectError> {
         let sources = bundle.sources();
-        let files = sources.map(|(path, content)| (unbundled(path), content.to_vec()));
-        Project::in_memory(bundle.manifest().name.as_str(), files.collect())
+        let sources = sources.map(|(path, content)| (unbundled(path), content.to_vec()));
+        let assets = bundle.assets();
+        let assets = assets.map(|(path, content)| (format!("{ASSETS}/{path}"), content.to_vec()));
+        let files = sources.chain(assets).collect();
+        Project::in_memory(bundle.manifest().name.as_str(), files)
     }
 
     /// `settings` are path and text of `cop.toml`, if there is one.
@@ -244,10 +263,7 @@ impl Project {
     /// There is none, or it cannot be read.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
         let from_disk = |path: &Path| {
-            let stamp = Stamp::of(path);
-            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            asked.entry(path.to_owned()).or_insert(stamp);
-            drop(asked);
+            self.note(path);
             std::fs::read(path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => SourceError::NotFound,
                 _ => SourceError::Unreadable(error.to_string()),
@@ -300,6 +316,90 @@ impl Project {
         let mut names: Vec<String> = names.collect();
         names.sort();
         names
+    }
+
+    /// The files that are served as they are, by path within the folder [`ASSETS`]. A single file has none, and files whose names
+    /// begin with a dot are none.
+    ///
+    /// # Errors
+    /// A file or folder cannot be read, is none (a link), has a name that is not text, or lies too deep.
+    pub fn assets(&self) -> Result<BTreeMap<String, Vec<u8>>, ProjectError> {
+        let mut assets = BTreeMap::new();
+        match &self.files {
+            Files::Folder(root, _) => self.add_assets(&root.join(ASSETS), "", 0, &mut assets)?,
+            Files::File(_) => {}
+            Files::Table(files) => {
+                let prefix = format!("{ASSETS}/");
+                let found = files.iter().filter_map(|(path, content)| {
+                    Some((path.strip_prefix(&prefix)?.to_owned(), content.clone()))
+                });
+                assets.extend(found);
+            }
+        }
+        Ok(assets)
+    }
+
+    /// Adds what is in a folder; `within` is its path within the assets, empty or ending with `/`.
+    fn add_assets(
+        &self,
+        folder: &Path,
+        within: &str,
+        depth: usize,
+        assets: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), ProjectError> {
+        self.note(folder);
+        let unreadable = |path: &Path, cause| ProjectError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        };
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if depth == 0 && error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(cause) => return Err(unreadable(folder, cause)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|cause| unreadable(folder, cause))?;
+            let path = entry.path();
+            let kind = entry
+                .file_type()
+                .map_err(|cause| unreadable(&path, cause))?;
+            let refused = |why: &'static str| ProjectError::Asset {
+                path: path.clone(),
+                why,
+            };
+            let name = entry.file_name().into_string();
+            let name = name.map_err(|_| refused("its name is not text"))?;
+            if name.starts_with('.') {
+                continue;
+            }
+            let at = format!("{within}{name}");
+            if kind.is_dir() {
+                if depth == ASSETS_DEPTH_MAX {
+                    return Err(refused("folders are nested more than 16 deep"));
+                }
+                self.add_assets(&path, &format!("{at}/"), depth + 1, assets)?;
+            } else if kind.is_file() {
+                self.note(&path);
+                let size = entry.metadata().map_err(|cause| unreadable(&path, cause))?;
+                if size.len() > BUNDLE_BYTES_MAX as u64 || assets.len() >= FILES_MAX {
+                    return Err(refused("a bundle has room for 32 MiB and 10,000 files"));
+                }
+                let content = std::fs::read(&path).map_err(|cause| unreadable(&path, cause))?;
+                assets.insert(at, content);
+            } else {
+                return Err(refused(
+                    "it is a link or a device, and a bundle has files only",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what a file or folder is before it is read.
+    fn note(&self, path: &Path) {
+        let stamp = Stamp::of(path);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.entry(path.to_owned()).or_insert(stamp);
     }
 
     /// The text of `cop.lock`, if there is one.

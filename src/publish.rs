@@ -19,7 +19,7 @@ use cop_runtime::{
 use crate::constants::VmConstants;
 use crate::packages::lock::{LOCK, LockFile};
 use crate::packages::{self, Packages};
-use crate::project::{Project, ROOT};
+use crate::project::{Project, ProjectError, ROOT};
 use crate::report::Report;
 
 /// What bundles say made them.
@@ -61,6 +61,8 @@ pub enum BuildError {
     OnlyForTests(String),
     /// The compiler made something that is no package: its own defect.
     Package(EncodeError),
+    /// The files beside it cannot be read.
+    Assets(ProjectError),
     /// The package does not fit into a bundle.
     Bundle(BundleError),
 }
@@ -83,6 +85,7 @@ impl fmt::Display for BuildError {
                 out,
                 "the compiler made a package that cannot be written ({error}); this is a defect of the compiler, please report it"
             ),
+            BuildError::Assets(error) => error.fmt(out),
             BuildError::Bundle(error) => write!(out, "it does not fit into a bundle: {error}"),
         }
     }
@@ -246,7 +249,11 @@ fn pack(
         code: encoded.code,
         source_map: compiled.source_map.encode(),
         sources,
-        assets: BTreeMap::new(),
+        assets: match kind {
+            ProgramKind::Web => project.assets().map_err(BuildError::Assets)?,
+            // Nobody could ask for them.
+            ProgramKind::Command | ProgramKind::Library => BTreeMap::new(),
+        },
     })
     .map_err(BuildError::Bundle)
 }

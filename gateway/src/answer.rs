@@ -64,16 +64,6 @@ pub(crate) fn response(asked: &Asked, form: Form, answer: &WebAnswer) -> Respons
     let rule = caching::rule(answer, form);
     set_caching(&mut headers, answer, rule);
     set_origin(&mut headers, form);
-    if encoding::may_change(asked, status, &headers, answer.body.len()) {
-        caching::add_vary(&mut headers, "accept-encoding");
-    }
-    if asked.is_read()
-        && status == StatusCode::OK
-        && let Some(tag) = current_tag(asked, &headers)
-    {
-        headers.insert(header::ETAG, tag);
-        return not_modified(headers);
-    }
     let mut body = answer.body.clone();
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         body = Bytes::new();
@@ -82,6 +72,26 @@ pub(crate) fn response(asked: &Asked, form: Form, answer: &WebAnswer) -> Respons
         headers
             .entry(header::CONTENT_TYPE)
             .or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
+    }
+    finish(asked, status, headers, body)
+}
+
+/// The response with these headers and this body, or what a client needs of it that has some of it already.
+pub(crate) fn finish(
+    asked: &Asked,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Response<Bytes> {
+    if encoding::may_change(asked, status, &headers, body.len()) {
+        caching::add_vary(&mut headers, "accept-encoding");
+    }
+    if asked.is_read()
+        && status == StatusCode::OK
+        && let Some(tag) = current_tag(asked, &headers)
+    {
+        headers.insert(header::ETAG, tag);
+        return not_modified(headers);
     }
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -167,7 +177,7 @@ fn set_caching(headers: &mut HeaderMap, answer: &WebAnswer, rule: Rule) {
 }
 
 /// Keeps programs apart in browsers.
-fn set_origin(headers: &mut HeaderMap, form: Form) {
+pub(crate) fn set_origin(headers: &mut HeaderMap, form: Form) {
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

@@ -15,6 +15,7 @@
 use cop_runtime::{RunInfo, WebAnswer};
 use warp::http::{HeaderMap, HeaderValue, header};
 
+use crate::encoding::Coding;
 use crate::target::Form;
 
 /// Row of the table.
@@ -117,12 +118,16 @@ pub(crate) fn etag(answer: &WebAnswer) -> String {
     text
 }
 
-/// The tag of an answer when it is sent compressed.
-pub(crate) fn gzip_tag(etag: &str) -> String {
-    format!("{}-gzip\"", etag.strip_suffix('"').unwrap_or(etag))
+/// The tag of an answer when it is sent in this coding.
+pub(crate) fn coded_tag(etag: &str, coding: Coding) -> String {
+    format!(
+        "{}-{}\"",
+        etag.strip_suffix('"').unwrap_or(etag),
+        coding.name()
+    )
 }
 
-/// Which tag of an answer an `If-None-Match` header names: its own, or that of its compressed form. The comparison is weak, as
+/// Which tag of an answer an `If-None-Match` header names: its own, or that of a compressed form. The comparison is weak, as
 /// it must be.
 pub(crate) fn matched(if_none_match: &str, etag: &str) -> Option<String> {
     let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
@@ -134,7 +139,8 @@ pub(crate) fn matched(if_none_match: &str, etag: &str) -> Option<String> {
             .split(',')
             .any(|named| weak(named) == weak(tag))
     };
-    [etag.to_owned(), gzip_tag(etag)].into_iter().find(names)
+    let coded = Coding::ALL.map(|coding| coded_tag(etag, coding));
+    std::iter::once(etag.to_owned()).chain(coded).find(names)
 }
 
 /// Says that an answer also depends on a header of the request.

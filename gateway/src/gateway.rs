@@ -15,6 +15,7 @@ use warp::{Filter, Reply};
 
 use crate::answered::{Failed, OnAnswer};
 use crate::asked::Asked;
+use crate::encoding::Compressed;
 use crate::figures::RunBook;
 use crate::head::asked;
 use crate::limits::Limits;
@@ -64,6 +65,7 @@ pub struct Gateway {
     pub(crate) config: GatewayConfig,
     pub(crate) communication: Communication,
     pub(crate) runs: RunBook,
+    pub(crate) compressed: Compressed,
 }
 
 impl Gateway {
@@ -81,6 +83,7 @@ impl Gateway {
             config,
             communication,
             runs: RunBook::default(),
+            compressed: Compressed::default(),
         });
         Server::start(address, limits, warp::service(routes(gateway))).await
     }

@@ -11,6 +11,7 @@
 //! | `target` | what host and path name: the three URL forms |
 //! | `gateway` | the routes: programs, publishers, pages of the node |
 //! | `program` | from a request for a program to its answer |
+//! | `asset` | files of a program, served without running it |
 //! | `body` | a request's body, within its limits |
 //! | `answer`, `caching`, `range`, `encoding`, `figures` | from a program's answer to a response: headers, caches, parts, compression, what the run cost |
 //! | `receipt` | receipts: who wants one, and where it stands |
@@ -24,6 +25,7 @@
 mod answer;
 mod answered;
 mod asked;
+mod asset;
 mod body;
 mod caching;
 pub mod calendar;

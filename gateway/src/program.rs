@@ -12,7 +12,7 @@ use crate::figures::{self, Seen};
 use crate::gateway::Gateway;
 use crate::links::Links;
 use crate::target::{Form, ProgramTarget};
-use crate::{answer, body, encoding, live, own, receipt, refusal};
+use crate::{answer, asset, body, encoding, live, own, receipt, refusal};
 
 /// Answers with a program, or sends the client to where it should rather be.
 pub(crate) async fn answer<B: Buf>(
@@ -31,6 +31,13 @@ pub(crate) async fn answer<B: Buf>(
     if let Some(complaint) = live.and_then(|live| live.instead(asked)) {
         return Ok(complaint);
     }
+    if let Some(asset) = asset::find(asked, target, gateway).await? {
+        let mut response = asset::response(asked, target, asset);
+        if let Some(live) = live.filter(|_| live::is_whole(asked)) {
+            live.add_script(&mut response);
+        }
+        return Ok(encoding::apply(asked, response, &gateway.compressed).await);
+    }
     let body = body::read(asked, &gateway.config.limits, body).await?;
     let node = &gateway.config.node;
     match ask(asked, target, body, gateway).await {
@@ -40,7 +47,7 @@ pub(crate) async fn answer<B: Buf>(
             if let Some(live) = live.filter(|_| live::is_whole(asked)) {
                 live.add_script(&mut response);
             }
-            let mut response = encoding::apply(asked, response).await;
+            let mut response = encoding::apply(asked, response, &gateway.compressed).await;
             if gateway.config.on_answer.is_some() {
                 response.extensions_mut().insert(given.info.clone());
             }

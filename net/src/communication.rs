@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
-    Address, AskPeers, Failure, FailureCode, Hash, Opener, ProgramListing, ProgramName, ProgramRef,
-    PublicKey, ReleaseInfo, RunId, WebAnswer, WebRequest,
+    Address, AskPeers, Asset, Failure, FailureCode, Hash, Opener, ProgramListing, ProgramName,
+    ProgramRef, PublicKey, ReleaseInfo, RunId, WebAnswer, WebRequest,
 };
 
 use crate::executor::Executor;
@@ -55,6 +55,14 @@ impl Communication {
             Err(failure) if failure.code.ask_peers() != AskPeers::No => Err(failure.tried(LOCAL)),
             answer => answer,
         }
+    }
+
+    /// A file of a program that is served without running it, by its path below `assets/`; `None` if it has no such file.
+    ///
+    /// # Errors
+    /// `unreachable` without an execution system, or that one's failure.
+    pub async fn asset(&self, program: &ProgramRef, path: &str) -> Result<Option<Asset>, Failure> {
+        self.own()?.asset(program, path).await
     }
 
     /// The programs known to this node, of one publisher or of all, sorted by address and name.
@@ -125,6 +133,10 @@ mod tests {
     impl Executor for Empty {
         fn run_web<'a>(&'a self, _: &'a ProgramRef, _: WebRequest) -> Pending<'a, WebAnswer> {
             Box::pin(async { Err(Failure::new(self.0, "a test's failure", "nothing is here")) })
+        }
+
+        fn asset<'a>(&'a self, _: &'a ProgramRef, _: &'a str) -> Pending<'a, Option<Asset>> {
+            Box::pin(async { Ok(None) })
         }
 
         fn publish<'a>(&'a self, _: &'a [u8], _: &'a [u8]) -> Pending<'a, Published> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
-    Address, Execution, Failure, Hash, Health, KeptRun, Namespace, Opener, ProgramListing,
+    Address, Asset, Execution, Failure, Hash, Health, KeptRun, Namespace, Opener, ProgramListing,
     ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo, RunId, ShownCommit,
     ShownState, WebAnswer, WebRequest,
 };
@@ -24,6 +24,9 @@ pub trait Executor: Send + Sync {
         program: &'a ProgramRef,
         request: WebRequest,
     ) -> Pending<'a, WebAnswer>;
+
+    /// A file of a program that is served without running it, by its path below `assets/`; `None` if it has no such file.
+    fn asset<'a>(&'a self, program: &'a ProgramRef, path: &'a str) -> Pending<'a, Option<Asset>>;
 
     /// Stores a signed release with its bundle, or nothing of it.
     fn publish<'a>(&'a self, release: &'a [u8], bundle: &'a [u8]) -> Pending<'a, Published>;
@@ -113,6 +116,10 @@ impl Executor for Execution {
         request: WebRequest,
     ) -> Pending<'a, WebAnswer> {
         Box::pin(Execution::run_web(self, program, request))
+    }
+
+    fn asset<'a>(&'a self, program: &'a ProgramRef, path: &'a str) -> Pending<'a, Option<Asset>> {
+        Box::pin(Execution::asset(self, program, path))
     }
 
     fn publish<'a>(&'a self, release: &'a [u8], bundle: &'a [u8]) -> Pending<'a, Published> {

@@ -343,6 +343,12 @@ impl Bundle {
             .filter_map(|(path, _, content)| Some((path.strip_prefix(SOURCES)?, content)))
     }
 
+    /// The files that are served as they are: path below `assets/`, and content.
+    pub fn assets(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        self.files()
+            .filter_map(|(path, _, content)| Some((path.strip_prefix(ASSETS)?, content)))
+    }
+
     /// The interface blob of the package.
     pub fn interface(&self) -> &Bytes {
         &self.files[INTERFACE].1

@@ -20,7 +20,7 @@
 //! | [`local`] | running outside a node, with doubles |
 //! | [`cache`] | outcomes found by asking the same questions again |
 //! | [`state`], [`turns`] | transactions of runs |
-//! | [`heads`], [`library`], [`workers`], [`runs`] | newest releases, verified programs, threads, records of the last runs |
+//! | [`heads`], [`library`], [`assets`], [`workers`], [`runs`] | newest releases, verified programs, their files, threads, records of the last runs |
 //! | [`self_check`] | one run in so many is done again in the other engine |
 //! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
@@ -35,6 +35,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod assets;
 pub mod bundle;
 pub mod cache;
 pub mod codec;
@@ -64,6 +65,7 @@ pub mod workers;
 
 pub use address::{Address, ProgramName};
 pub use answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
+pub use assets::Asset;
 pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{

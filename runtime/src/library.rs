@@ -1,12 +1,12 @@
 //! Programs that are ready to run: decoded, verified and kept in memory as long as there is room.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cop_bytecode::Hash;
 use cop_bytecode::source_map::SourceMap;
 
-use crate::bundle::Bundle;
+use crate::bundle::{ASSETS, Bundle};
 use crate::engine::{Engine, Loaded};
 use crate::failure::{Failure, FailureCode};
 use crate::host::CAPABILITIES;
@@ -30,6 +30,8 @@ pub struct ReadyProgram {
     pub program: Arc<dyn Loaded>,
     /// Where its instructions came from.
     pub source_map: SourceMap,
+    /// The hashes of the files that are served as they are, by path below `assets/`.
+    pub assets: BTreeMap<String, Hash>,
 }
 
 impl ReadyProgram {
@@ -79,6 +81,10 @@ impl ReadyProgram {
             manifest: manifest.clone(),
             program,
             source_map,
+            assets: bundle
+                .files()
+                .filter_map(|(path, hash, _)| Some((path.strip_prefix(ASSETS)?.to_owned(), hash)))
+                .collect(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The executables as a user runs them, with real sockets, folders and signals.
 
+mod assets;
 mod authoring;
 mod browser;
 mod copc;

@@ -438,7 +438,8 @@ async fn what_is_public_is_compressed_for_clients_elsewhere() {
     })
     .await;
     let host = format!("hello-{}.example.org", address());
-    let gzip = "accept-encoding: gzip, br";
+    let gzip = "accept-encoding: gzip, br;q=0.5";
+    let brotli = "accept-encoding: gzip, deflate, br";
     let plain = get(running.at(), &host, "/", &[]).await;
     assert_eq!(
         (plain.header("content-encoding"), plain.text().len()),
@@ -455,7 +456,21 @@ async fn what_is_public_is_compressed_for_clients_elsewhere() {
         .read_to_string(&mut unpacked)
         .expect("gzip");
     assert!(unpacked == text && packed.body.len() < 2000);
-    // The two forms have tags of their own, and either is current.
+    // Each form has a tag of its own, and either is current. What was packed once is given again.
+    for _ in 0..2 {
+        let packed = get(running.at(), &host, "/", &[brotli]).await;
+        assert_eq!(packed.header("content-encoding"), Some("br"));
+        let mut unpacked = String::new();
+        brotli::Decompressor::new(packed.body.as_slice(), 4096)
+            .read_to_string(&mut unpacked)
+            .expect("brotli");
+        assert!(unpacked == text && packed.body.len() < 2000);
+        assert!(
+            packed
+                .header("etag")
+                .is_some_and(|tag| tag.ends_with("-br\""))
+        );
+    }
     let (first, second) = (
         plain.header("etag").expect("a tag"),
         packed.header("etag").expect("a tag"),

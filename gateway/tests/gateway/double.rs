@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cop_gateway::{Gateway, GatewayConfig, Limits, Server};
 use cop_net::{Communication, Executor, Pending};
 use cop_runtime::{
-    Address, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, Namespace,
+    Address, Asset, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, Namespace,
     ProgramKind, ProgramListing, ProgramName, ProgramRef, Published, RecordedRun, ReleaseInfo,
     RunId, RunInfo, ShownCommit, ShownState, WebAnswer, WebRequest,
 };
@@ -18,6 +18,12 @@ pub fn address() -> Address {
 pub fn name() -> ProgramName {
     "hello".parse().expect("a name")
 }
+
+/// The files that the program's bundle has: path below `assets/`, and content.
+pub const ASSETS: [(&str, &str); 2] = [
+    ("style sheets/a.css", "p { color: green }"),
+    ("page.html", "<p>a page"),
+];
 
 pub const BUNDLE: Hash = Hash([5; 32]);
 pub const PROGRAM: Hash = Hash([6; 32]);
@@ -96,6 +102,15 @@ impl Executor for Double {
             }
             (self.handler)(program, request)
         })
+    }
+
+    fn asset<'a>(&'a self, _: &'a ProgramRef, path: &'a str) -> Pending<'a, Option<Asset>> {
+        let known = ASSETS.iter().find(|(known, _)| *known == path);
+        let asset = known.map(|(_, content)| Asset {
+            hash: cop_runtime::bundle::file_hash(content.as_bytes()),
+            content: Bytes::from_static(content.as_bytes()),
+        });
+        Box::pin(async move { Ok(asset) })
     }
 
     fn publish<'a>(&'a self, release: &'a [u8], bundle: &'a [u8]) -> Pending<'a, Published> {

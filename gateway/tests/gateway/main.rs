@@ -1,6 +1,7 @@
 //! The gateway over real sockets, with an execution system of the test behind it.
 
 mod answers;
+mod assets;
 mod client;
 mod double;
 mod forms;

@@ -32,6 +32,8 @@ pub struct ExecutionConfig {
     pub history_bytes: u64,
     /// Memory for remembered answers, in bytes.
     pub cache_bytes: usize,
+    /// Memory for files that are served as they are, in bytes.
+    pub assets_bytes: usize,
     /// Memory for the records of the last runs, in bytes.
     pub transcripts_bytes: usize,
 }
@@ -56,6 +58,7 @@ impl Default for ExecutionConfig {
             state_quota_bytes: 256 << 20,
             history_bytes: 16 << 20,
             cache_bytes: 64 << 20,
+            assets_bytes: 32 << 20,
             transcripts_bytes: 64 << 20,
         }
     }

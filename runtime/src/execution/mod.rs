@@ -33,6 +33,7 @@ use cop_bytecode::Hash;
 
 use crate::address::{Address, ProgramName};
 use crate::answer::{ProgramRef, RunId, WebAnswer, WebRequest};
+use crate::assets::{Asset, Assets};
 use crate::cache::OutcomeCache;
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -72,6 +73,7 @@ struct Shared {
     heads: Arc<Heads>,
     library: Arc<Library>,
     cache: Arc<OutcomeCache>,
+    assets: Assets,
     workers: Arc<Workers>,
     self_check: SelfCheck,
     states: Arc<States>,
@@ -161,6 +163,7 @@ impl Execution {
                 heads: Arc::default(),
                 library: around.library.clone(),
                 cache: around.cache.clone(),
+                assets: Assets::new(config.assets_bytes),
                 workers: around.workers.clone(),
                 self_check: SelfCheck::start(config.self_check, data_dir, around)
                     .map_err(threads)?,
@@ -206,6 +209,14 @@ impl Execution {
         request: WebRequest,
     ) -> Result<WebAnswer, Failure> {
         web::run_web(&self.shared, program, request).await
+    }
+
+    /// A file of a web program that is served without running it, by its path below `assets/`; `None` if it has no such file.
+    ///
+    /// # Errors
+    /// `no_such_program`, or `internal` where the store cannot be read.
+    pub async fn asset(&self, program: &ProgramRef, path: &str) -> Result<Option<Asset>, Failure> {
+        target::asset(&self.shared, program, path).await
     }
 
     /// Keeps a signed latest, successor or revocation. A key that was revoked cannot publish any more.

@@ -9,11 +9,13 @@ use super::publish::check_limits;
 use super::web::broken;
 use crate::address::{Address, ProgramName};
 use crate::answer::ProgramRef;
+use crate::assets::Asset;
 use crate::engine::Limits;
 use crate::failure::{Failure, FailureCode};
 use crate::host::world::store_failure;
 use crate::library::ReadyProgram;
 use crate::manifest::ProgramKind;
+use crate::release::SignedRelease;
 use crate::state::{Snapshot, States};
 use crate::store::state::Namespace;
 
@@ -30,8 +32,11 @@ pub(super) struct Target {
     pub(super) namespace: Option<Namespace>,
 }
 
-/// Finds the program and what it may do.
-pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Result<Target, Failure> {
+/// Finds the program, and the release by which it was asked for; none for a bundle by its hash alone.
+async fn find(
+    shared: &Arc<Shared>,
+    program: &ProgramRef,
+) -> Result<(Arc<ReadyProgram>, Option<Arc<SignedRelease>>), Failure> {
     let unknown = |detail: String| {
         Failure::new(
             FailureCode::NoSuchProgram,
@@ -66,6 +71,34 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
     let ready = ready_program(shared, bundle)
         .await?
         .ok_or_else(|| unknown(format!("no bundle {bundle} is stored here")))?;
+    Ok((ready, named))
+}
+
+/// A file of a program that is served without running it, by its path below `assets/`.
+pub(super) async fn asset(
+    shared: &Arc<Shared>,
+    program: &ProgramRef,
+    path: &str,
+) -> Result<Option<Asset>, Failure> {
+    let (ready, _) = find(shared, program).await?;
+    let Some(hash) = ready.assets.get(path).copied() else {
+        return Ok(None);
+    };
+    if let Some(asset) = shared.assets.in_memory(&hash) {
+        return Ok(Some(asset));
+    }
+    let shared = shared.clone();
+    let read = move || {
+        let read = shared.assets.load(&shared.store, &hash);
+        read.map_err(|error| store_failure(&error))
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|_| Err(broken()))
+}
+
+/// Finds the program and what it may do.
+pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Result<Target, Failure> {
+    let (ready, named) = find(shared, program).await?;
     let manifest = &ready.manifest;
     if manifest.kind != ProgramKind::Web {
         return Err(Failure::new(
