@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cop_gateway::outbound::Client;
 use cop_gateway::{Gateway, GatewayConfig, Management, Server, Token};
 use cop_net::{Communication, Executor};
 use cop_runtime::{Execution, ExecutionConfig};
@@ -26,12 +27,20 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens the data folder. Only one process can have it open.
+    /// Opens the data folder. Only one process can have it open. Besides what is on the internet, programs may ask at these
+    /// private addresses.
     ///
     /// # Errors
     /// A message for the operator.
-    pub fn open(data_dir: &Path, config: ExecutionConfig) -> Result<Execution, String> {
-        Execution::open(data_dir, config).map_err(|error| error.to_string())
+    pub fn open(
+        data_dir: &Path,
+        config: ExecutionConfig,
+        reach: &[SocketAddr],
+    ) -> Result<Execution, String> {
+        let outbound = Client::new(reach.to_vec())?;
+        let execution = Execution::open(data_dir, config).map_err(|error| error.to_string())?;
+        execution.reach_out(Arc::new(outbound));
+        Ok(execution)
     }
 
     /// Starts to listen.

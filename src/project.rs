@@ -3,7 +3,7 @@
 //! A single file `hello.cop` is a program called `hello` with the usual limits; within the package it is `main.cop`, so that
 //! the same text has the same hash in both shapes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +13,7 @@ use cop_compiler::manifest::{self, Kind};
 use cop_compiler::source::SourceError;
 use cop_runtime::address::NAME_LENGTH_MAX;
 use cop_runtime::bundle::{BUNDLE_BYTES_MAX, FILES_MAX};
+use cop_runtime::host::http::{ORIGINS_MAX, origin};
 use cop_runtime::{Bundle, ProgramName};
 
 use crate::files::write_whole;
@@ -44,6 +45,8 @@ pub struct Project {
     pub fuel: Option<u64>,
     /// Memory that a run may use in bytes, if the author chose.
     pub memory_bytes: Option<u64>,
+    /// The origins that `host/http` may ask: sorted, each once.
+    pub origins: Vec<String>,
     files: Files,
     /// What was looked for on disk, as it was just before.
     asked: Mutex<BTreeMap<PathBuf, Stamp>>,
@@ -88,6 +91,8 @@ pub enum ProjectError {
         /// Why.
         why: &'static str,
     },
+    /// What is listed as an origin is none, or too many are.
+    Origins(String),
     /// The settings have mistakes.
     Settings(Report),
 }
@@ -115,6 +120,7 @@ impl fmt::Display for ProjectError {
             ProjectError::Asset { path, why } => {
                 write!(out, "{} cannot be served: {why}", path.display())
             }
+            ProjectError::Origins(why) => write!(out, "{SETTINGS}, `http`: {why}"),
             ProjectError::Settings(report) => report.fmt(out),
         }
     }
@@ -209,6 +215,7 @@ impl Project {
                 kind: None,
                 fuel: None,
                 memory_bytes: None,
+                origins: Vec::new(),
                 files,
                 asked: Mutex::default(),
             });
@@ -222,6 +229,7 @@ impl Project {
                 kind: manifest.kind,
                 fuel: manifest.fuel,
                 memory_bytes: manifest.memory_mib.map(|mib| mib << 20),
+                origins: origins(manifest.http_origins)?,
                 files,
                 asked: Mutex::default(),
             }),
@@ -435,6 +443,18 @@ fn tidy(path: &Path) -> PathBuf {
         }
     }
     parts.into_iter().collect()
+}
+
+/// The origins of a manifest, in its order.
+fn origins(listed: Vec<String>) -> Result<Vec<String>, ProjectError> {
+    if listed.len() > ORIGINS_MAX {
+        let why = format!("at most {ORIGINS_MAX} origins are listed");
+        return Err(ProjectError::Origins(why));
+    }
+    let origins: Result<BTreeSet<String>, String> =
+        listed.iter().map(|text| origin(text)).collect();
+    let origins = origins.map_err(ProjectError::Origins)?;
+    Ok(origins.into_iter().collect())
 }
 
 fn program_name(name: &str) -> Result<ProgramName, ProjectError> {

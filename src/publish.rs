@@ -234,6 +234,7 @@ fn pack(
         kind,
         package: encoded.hash(),
         capabilities: capabilities(compiled, kind),
+        origins: project.origins.clone(),
         fuel: project.fuel.unwrap_or(limits::FUEL_DEFAULT),
         memory_bytes: project.memory_bytes.unwrap_or(limits::MEMORY_DEFAULT),
         compiler: COMPILER.to_owned(),

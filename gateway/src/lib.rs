@@ -38,6 +38,7 @@ mod links;
 mod listing;
 pub mod live;
 pub mod management;
+pub mod outbound;
 mod own;
 mod page;
 mod program;

@@ -1,9 +1,9 @@
 //! What a program is, in a few facts: the first file that a node reads of a bundle.
 //!
 //! ```text
-//!  "copt" 1 │ name │ kind │ package hash │ capabilities │ fuel │ memory │ compiler │ hash of the sources
+//!  "copt" 2 │ name │ kind │ package hash │ capabilities │ origins │ fuel │ memory │ compiler │ hash of the sources
 //! ```
-//! It is made by the compiler from `cop.toml` and the compiled package. Nothing in it is believed: a node compares it with the
+//! Without origins it has version 1, and they are left out. It is made by the compiler from `cop.toml` and the compiled package. Nothing in it is believed: a node compares it with the
 //! package before it stores the bundle.
 
 use std::fmt;
@@ -12,9 +12,13 @@ use cop_bytecode::{Hash, limits};
 
 use crate::address::{NameError, ProgramName};
 use crate::codec::{CodecError, Reader, Writer};
+use crate::host::http::{ORIGINS_MAX, origin};
 
 const MAGIC: &[u8; 4] = b"copt";
-const VERSION: u8 = 1;
+/// Of a manifest that lists origins.
+const VERSION: u8 = 2;
+/// Of one that lists none.
+const VERSION_WITHOUT_ORIGINS: u8 = 1;
 const TEXT_BYTES_MAX: usize = 64;
 
 /// What a program is, by its entry point.
@@ -61,6 +65,8 @@ pub struct Manifest {
     pub package: Hash,
     /// What the entry point may touch, such as `kv`: sorted, each once.
     pub capabilities: Vec<String>,
+    /// The origins that it may ask by `http`, such as `https://api.example.org`: sorted, each once.
+    pub origins: Vec<String>,
     /// Fuel that a run may use.
     pub fuel: u64,
     /// Memory that a run may use, in bytes.
@@ -82,6 +88,8 @@ pub enum ManifestError {
     Kind(u8),
     /// The capabilities are not sorted, or one is not a name of 1 to 64 of `a-z` and `_`.
     Capabilities,
+    /// The origins are none or too many, not sorted, or one is not written as it is to be.
+    Origins,
     /// Fuel or memory is 0 or more than the edition allows.
     Limits,
     /// The compiler's name is not 1 to 64 characters of printable ASCII.
@@ -96,6 +104,10 @@ impl fmt::Display for ManifestError {
             ManifestError::Kind(number) => write!(out, "there is no program kind {number}"),
             ManifestError::Capabilities => out.write_str(
                 "capabilities must be sorted, each once, and made of 1 to 64 of a-z and `_`",
+            ),
+            ManifestError::Origins => write!(
+                out,
+                "origins must be 1 to {ORIGINS_MAX}, sorted, each once, and like `https://example.org`"
             ),
             ManifestError::Limits => write!(
                 out,
@@ -121,12 +133,20 @@ impl From<CodecError> for ManifestError {
 impl Manifest {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::format(MAGIC, VERSION);
+        let version = match self.origins.is_empty() {
+            true => VERSION_WITHOUT_ORIGINS,
+            false => VERSION,
+        };
+        let mut writer = Writer::format(MAGIC, version);
         writer
             .text(self.name.as_str())
             .byte(self.kind as u8)
             .raw(&self.package.0)
-            .texts(&self.capabilities)
+            .texts(&self.capabilities);
+        if version == VERSION {
+            writer.texts(&self.origins);
+        }
+        writer
             .count(self.fuel)
             .count(self.memory_bytes)
             .text(&self.compiler)
@@ -136,7 +156,11 @@ impl Manifest {
 
     /// Reads canonical bytes, and refuses values that no manifest may have.
     pub fn decode(bytes: &[u8]) -> Result<Manifest, ManifestError> {
-        let mut reader = Reader::format(bytes, MAGIC, VERSION)?;
+        let lists_origins = bytes.get(MAGIC.len()) == Some(&VERSION);
+        let mut reader = match lists_origins {
+            true => Reader::format(bytes, MAGIC, VERSION)?,
+            false => Reader::format(bytes, MAGIC, VERSION_WITHOUT_ORIGINS)?,
+        };
         let manifest = Manifest {
             name: reader.text()?.parse().map_err(ManifestError::Name)?,
             kind: {
@@ -147,6 +171,10 @@ impl Manifest {
             },
             package: Hash(reader.array()?),
             capabilities: reader.texts()?,
+            origins: match lists_origins {
+                true => reader.texts()?,
+                false => Vec::new(),
+            },
             fuel: reader.count()?,
             memory_bytes: reader.count()?,
             compiler: reader.text()?.to_owned(),
@@ -155,6 +183,9 @@ impl Manifest {
         reader.end()?;
         if !capabilities_are_canonical(&manifest.capabilities) {
             return Err(ManifestError::Capabilities);
+        }
+        if lists_origins && !origins_are_canonical(&manifest.origins) {
+            return Err(ManifestError::Origins);
         }
         if !limits_are_allowed(manifest.fuel, manifest.memory_bytes) {
             return Err(ManifestError::Limits);
@@ -174,6 +205,13 @@ pub fn capabilities_are_canonical(capabilities: &[String]) -> bool {
             (1..=TEXT_BYTES_MAX).contains(&name.len())
                 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
         })
+}
+
+/// Whether a list of origins is one that a manifest may have.
+fn origins_are_canonical(origins: &[String]) -> bool {
+    (1..=ORIGINS_MAX).contains(&origins.len())
+        && origins.is_sorted_by(|left, right| left < right)
+        && origins.iter().all(|text| origin(text).as_ref() == Ok(text))
 }
 
 /// Whether a release may ask for these limits in this edition.

@@ -16,6 +16,7 @@ use crate::codec::{Reader, Writer};
 use crate::engine::{Answer, End, Host, Limits, Loaded, Position, Trap};
 use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
+use crate::host::reply::refused;
 use crate::host::response::{BadResponse, Response};
 use crate::host::world::{NoAnswer, World, given_up};
 use crate::host::{HostCall, Source, TRANSCRIPT_BYTES, kv, program};
@@ -374,7 +375,8 @@ impl Recorder<'_> {
             HostCall::ClockSet
             | HostCall::RandomGive
             | HostCall::KvRefuse
-            | HostCall::ProgramAnswer => self.change_double(call, argument),
+            | HostCall::ProgramAnswer
+            | HostCall::HttpAnswer => self.change_double(call, argument),
             HostCall::ProgramAsk => self.ask_program(argument),
             HostCall::TestSnapshot => self.snapshot(argument),
             HostCall::TestProperty => Ok(self.begin_property()),
@@ -389,7 +391,7 @@ impl Recorder<'_> {
     /// Asks a question, unless this run knows the answer.
     fn ask(&mut self, kind: HostCall, argument: Vec<u8>) -> Result<Vec<u8>, Ended> {
         let occurrence = match kind.source() {
-            Source::OutsideEachTime => {
+            source if source.is_each_time() => {
                 let count = self
                     .occurrences
                     .entry((kind, argument.clone()))
@@ -413,7 +415,11 @@ impl Recorder<'_> {
         }
         let given = match &mut self.double {
             Some(double) if kind == HostCall::RandomBytes => double.given(&question.argument),
-            Some(double) if kind.source() == Source::Elsewhere => double.answered(&question),
+            Some(double)
+                if matches!(kind.source(), Source::Elsewhere | Source::ElsewhereEachTime) =>
+            {
+                double.answered(&question)
+            }
             _ => None,
         };
         let answer = match given {
@@ -433,7 +439,7 @@ impl Recorder<'_> {
 
     fn ask_program(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
         if let Some(refusal) = program::refusal(argument) {
-            return Ok(program::refused(&refusal));
+            return Ok(refused(&refusal));
         }
         let answer = self.ask(HostCall::ProgramAsk, argument.to_vec())?;
         match program::is_too_deep(&answer) {

@@ -166,6 +166,7 @@ impl Checker<'_> {
             "Kv" => Some("host/kv"),
             "Clock" => Some("host/clock"),
             "Random" => Some("host/random"),
+            "Http" => Some("host/http"),
             "Programs" => Some("host/program"),
             "Json" | "DecodeError" | "EncodeError" => Some("std/json"),
             _ => None,

@@ -8,12 +8,16 @@
 //! memory_mib = 64             # of one run
 //! offers = ["tags"]           # files besides `main.cop` that other packages may import
 //!
+//! [capabilities]
+//! http = ["https://api.example.org"]   # the origins that `host/http` may ask
+//!
 //! [dependencies]
 //! shapes = "../shapes"        # a package beside this one
 //! html = "cop1…/html@3"       # what that publisher released under that name and number
 //! text = "cop1…/text#k5…"     # the same, by the hash of its bundle
 //! ```
 
+mod capabilities;
 mod dependencies;
 
 use crate::check::suggest;
@@ -44,6 +48,8 @@ pub struct Manifest {
     pub memory_mib: Option<u64>,
     /// The files, besides the root, that other packages may import: as in import strings, without `.cop`.
     pub offers: Vec<String>,
+    /// The origins that it may ask by `host/http`, as they are written.
+    pub http_origins: Vec<String>,
     /// The packages that its files import by name, in order of those names.
     pub dependencies: Vec<Dependency>,
 }
@@ -66,6 +72,7 @@ const KINDS: &[(&str, Kind)] = &[
 ];
 
 const KEYS: &[&str] = &[
+    "capabilities",
     "dependencies",
     "description",
     "fuel",
@@ -104,6 +111,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
     let fuel = reader.number(&table, "fuel", MAX_FUEL);
     let memory_mib = reader.number(&table, "memory_mib", MAX_MEMORY_MIB);
     let offers = reader.offers(&table);
+    let http_origins = reader.http_origins(&table);
     let dependencies = reader.dependencies(&table);
     let name = reader.name(&table)?;
     Some(Manifest {
@@ -113,6 +121,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
         fuel,
         memory_mib,
         offers,
+        http_origins,
         dependencies,
     })
 }
@@ -280,6 +289,7 @@ mod tests {
             fuel: Some(5000),
             memory_mib: Some(8),
             offers: vec![],
+            http_origins: vec![],
             dependencies: vec![],
         };
         assert_eq!((manifest, titles), (Some(expected), vec![]));

@@ -7,7 +7,8 @@ use cop_bytecode::limits::PROGRAM_DEPTH;
 use super::Shared;
 use super::web::{Asker, Request, run_for};
 use crate::failure::{Failure, FailureCode};
-use crate::host::{HostCall, program};
+use crate::host::reply::refused;
+use crate::host::{HostCall, http, program};
 use crate::transcript::Question;
 
 /// The answer to a question that a run waits for.
@@ -21,6 +22,13 @@ pub(super) async fn answer(
 ) -> Result<Vec<u8>, Failure> {
     match question.kind {
         HostCall::ProgramAsk => ask_program(shared, request, &question.argument).await,
+        HostCall::HttpSend if request.asker.depth > 0 => Ok(refused(
+            "a program that is asked by another one only reads, and sends nothing",
+        )),
+        HostCall::HttpGet | HostCall::HttpSend => {
+            let outbound = shared.outbound.get().map(|outbound| &**outbound);
+            http::answer(outbound, request.origins(), question).await
+        }
         _ => Err(Failure::new(
             FailureCode::Internal,
             "the node has a defect",
@@ -39,12 +47,12 @@ async fn ask_program(
     }
     let asked = match program::arguments(argument) {
         Ok(asked) => asked,
-        Err(error) => return Ok(program::refused(&error.to_string())),
+        Err(error) => return Ok(refused(&error.to_string())),
     };
     let own = request.publisher();
     let reference = match program::reference(&asked.program, own) {
         Ok(reference) => reference,
-        Err(why) => return Ok(program::refused(&why)),
+        Err(why) => return Ok(refused(&why)),
     };
     let mut web = asked.request;
     web.deadline = request.deadline;
@@ -61,10 +69,7 @@ async fn ask_program(
             | FailureCode::BadBundle
             | FailureCode::LimitsTooHigh
             | FailureCode::Trapped
-            | FailureCode::Denied => Ok(program::refused(&format!(
-                "{}: {}",
-                failure.title, failure.detail
-            ))),
+            | FailureCode::Denied => Ok(refused(&format!("{}: {}", failure.title, failure.detail))),
             _ => Err(failure.tried(format!("the program {}", asked.program))),
         },
     }

@@ -24,8 +24,8 @@ mod web;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +38,7 @@ use crate::cache::OutcomeCache;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::heads::Heads;
+use crate::host::http::Outbound;
 use crate::host::world::store_failure;
 use crate::keys::{PublicKey, SecretKey};
 use crate::library::Library;
@@ -81,6 +82,8 @@ struct Shared {
     _committer: Committer,
     turns: Turns,
     waiting: Waiting,
+    /// Who carries requests out of the node, if anybody does.
+    outbound: OnceLock<Arc<dyn Outbound>>,
     kept_runs: KeptRuns,
     /// What receipts are signed with.
     key: SecretKey,
@@ -171,6 +174,7 @@ impl Execution {
                 states,
                 turns: Turns::default(),
                 waiting: Waiting::new(),
+                outbound: OnceLock::new(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
                 key,
                 figures: Figures::default(),
@@ -179,6 +183,11 @@ impl Execution {
                 config,
             }),
         })
+    }
+
+    /// Lets programs ask servers outside, as far as their manifests list them. Only the first who is named carries requests out.
+    pub fn reach_out(&self, outbound: Arc<dyn Outbound>) {
+        let _ = self.shared.outbound.set(outbound);
     }
 
     /// The configuration it was opened with.

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::elsewhere;
-use super::web::{Request, overloaded, stopping, too_late};
+use super::web::{Request, not_again, overloaded, stopping, too_late};
 use crate::failure::{Failure, FailureCode};
+use crate::host::Source;
 use crate::run::Wait;
 use crate::transcript::{Question, Transcript};
 
@@ -151,6 +152,14 @@ impl Progress {
         Arc::make_mut(&mut self.kept).keep_outside(told);
     }
 
+    /// What an earlier attempt has sent and this one, which was told all this, has not: it saw another state.
+    pub(super) fn forgotten(&self, told: &Transcript) -> Option<&Question> {
+        let mut sent = self.kept.exchanges().map(|(question, _)| question);
+        sent.find(|question| {
+            question.kind.source() == Source::ElsewhereEachTime && told.answer(question).is_none()
+        })
+    }
+
     /// After an attempt that had to wait: keeps what it was told, and waits for the answer.
     ///
     /// # Errors
@@ -163,6 +172,9 @@ impl Progress {
     ) -> Result<(), Failure> {
         self.fuel_used = self.fuel_used.saturating_add(wait.fuel_used);
         request.spend(wait.fuel_used);
+        if let Some(question) = self.forgotten(&wait.told) {
+            return Err(not_again(question));
+        }
         self.keep(&wait.told);
         self.wait(shared, request, wait.question).await
     }

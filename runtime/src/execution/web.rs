@@ -14,10 +14,10 @@ use crate::address::Address;
 use crate::answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
 use crate::cache::{self, Leader, TreeKey, Turn, Walk};
 use crate::failure::{Failure, FailureCode};
-use crate::host::HostCall;
 use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
 use crate::host::world::{Input, NoAnswer, SystemRandomness, World, still_valid, store_failure};
+use crate::host::{HostCall, Source};
 use crate::local::misfit_failure;
 use crate::receipt::StateSeen;
 use crate::receipt::asked::ReceiptWanted;
@@ -64,6 +64,11 @@ impl Request {
     /// The program that answers it.
     pub(super) fn program(&self) -> Hash {
         self.target.ready.manifest.package
+    }
+
+    /// The origins that the program may ask.
+    pub(super) fn origins(&self) -> &[String] {
+        &self.target.ready.manifest.origins
     }
 
     /// Fuel that one run for it may use.
@@ -279,6 +284,9 @@ async fn run_and_commit(
                 Ok(known) => return Ok(known),
                 Err(record) => record,
             };
+            if let Some(question) = sent(&lost.transcript) {
+                return Err(not_again(question));
+            }
             progress.keep(&lost.transcript);
             fuel_lost = Some(lost.fuel_used);
             if let Some(namespace) = namespace
@@ -335,6 +343,25 @@ async fn run_alone(
             }
         }
     }
+}
+
+/// What a run has sent to a server outside, which may have changed something there.
+fn sent(transcript: &Transcript) -> Option<&Question> {
+    let mut questions = transcript.exchanges().map(|(question, _)| question);
+    questions.find(|question| question.kind.source() == Source::ElsewhereEachTime)
+}
+
+/// The refusal of a run that has sent something, and would have to do so again.
+pub(super) fn not_again(question: &Question) -> Failure {
+    let mut failure = Failure::new(
+        FailureCode::Conflict,
+        "the program's store changed after it had sent something",
+        format!("it sent `{question}`, so it is not run again; nothing was written"),
+    )
+    .hint("what is to happen with the writes goes into an outbox (`host/messages`), not to `http.send`");
+    // Whoever tries again sends again.
+    failure.retry_after_s = None;
+    failure
 }
 
 /// The namespace that a run changes.
@@ -513,6 +540,9 @@ async fn attempt_once(
                 Err(Unfinished::Refused(failure)) => return Err(failure),
             };
             request.spend(record.fuel_used);
+            if let Some(question) = progress.forgotten(&record.transcript) {
+                return Err(not_again(question));
+            }
             remember(shared, request, key, &record);
             Ok(Attempt::Done(record, seen))
         }
@@ -629,11 +659,17 @@ fn dependence(transcript: &Transcript) -> Dependence {
             HostCall::RequestCookie => depends.cookies = true,
             HostCall::RequestText | HostCall::RequestBody => depends.body = true,
             // What another program answers may change like what is stored.
-            HostCall::KvGet | HostCall::KvShape | HostCall::KvKeys | HostCall::ProgramAsk => {
+            HostCall::KvGet
+            | HostCall::KvShape
+            | HostCall::KvKeys
+            | HostCall::ProgramAsk
+            | HostCall::HttpGet => {
                 depends.state = true;
             }
             HostCall::ClockMinute | HostCall::ClockToday => depends.coarse_time = true,
-            HostCall::ClockNow | HostCall::RandomBytes => depends.unrepeatable = true,
+            HostCall::ClockNow | HostCall::RandomBytes | HostCall::HttpSend => {
+                depends.unrepeatable = true;
+            }
             HostCall::CommandArgs
             | HostCall::RequestStart
             | HostCall::RequestQuery
@@ -649,6 +685,7 @@ fn dependence(transcript: &Transcript) -> Dependence {
             | HostCall::ClockSet
             | HostCall::RandomGive
             | HostCall::ProgramAnswer
+            | HostCall::HttpAnswer
             | HostCall::TestSnapshot
             | HostCall::TestProperty
             | HostCall::TestTrying => {}

@@ -8,10 +8,12 @@
 //! not count), log, writes, response. The questions and answers of a run together are bounded too, by [`TRANSCRIPT_BYTES`].
 
 pub mod clock;
+pub mod http;
 pub mod kv;
 pub mod log;
 pub mod program;
 pub mod random;
+pub mod reply;
 pub mod request;
 pub mod response;
 pub mod world;
@@ -34,6 +36,8 @@ pub enum Source {
     /// A question to somebody who has to be waited for. Its answer is got while no worker is taken; then the run begins again,
     /// and keeps it.
     Elsewhere,
+    /// The same, done anew each time it is asked: it may change something there.
+    ElsewhereEachTime,
     /// A write to the program's state, buffered until the run ends well.
     Write,
     /// A change of what stands for the world in a test. Nothing else may make one.
@@ -49,8 +53,16 @@ impl Source {
     pub fn is_outside(self) -> bool {
         matches!(
             self,
-            Source::Outside | Source::OutsideEachTime | Source::Elsewhere
+            Source::Outside
+                | Source::OutsideEachTime
+                | Source::Elsewhere
+                | Source::ElsewhereEachTime
         )
+    }
+
+    /// Whether each time it is asked is a question of its own.
+    pub fn is_each_time(self) -> bool {
+        matches!(self, Source::OutsideEachTime | Source::ElsewhereEachTime)
     }
 }
 
@@ -121,6 +133,9 @@ host_calls! {
     RandomGive,      "random",  "give",      true,  Double;
     ProgramAsk,      "program", "ask",       true,  Elsewhere;
     ProgramAnswer,   "program", "answer",    true,  Double;
+    HttpGet,         "http",    "get",       true,  Elsewhere;
+    HttpSend,        "http",    "send",      true,  ElsewhereEachTime;
+    HttpAnswer,      "http",    "answer",    true,  Double;
     TestSnapshot,    "test",    "snapshot",  false, Double;
     TestProperty,    "test",    "property",  false, Log;
     TestTrying,      "test",    "trying",    false, Log;
@@ -129,12 +144,15 @@ host_calls! {
 impl HostCall {
     /// Whether a run that asked this can be answered from its record for another request.
     pub fn is_repeatable(self) -> bool {
-        !matches!(self, HostCall::ClockNow | HostCall::RandomBytes)
+        !matches!(
+            self,
+            HostCall::ClockNow | HostCall::RandomBytes | HostCall::HttpSend
+        )
     }
 }
 
 /// The capabilities that this node can grant.
-pub const CAPABILITIES: [&str; 4] = ["clock", "kv", "program", "random"];
+pub const CAPABILITIES: [&str; 5] = ["clock", "http", "kv", "program", "random"];
 
 #[cfg(test)]
 mod tests {

@@ -7,13 +7,12 @@ use cop_bytecode::Hash;
 
 use crate::address::{Address, ProgramName};
 use crate::answer::{ProgramRef, WebAnswer, WebRequest};
-use crate::codec::{CodecError, Reader, Writer};
+use crate::codec::{CodecError, Reader};
+use crate::host::reply::Reply;
 
 /// Most bytes of one question, the body of the request included.
 pub const QUESTION_BYTES: usize = 8 << 20;
 
-const OK: u8 = 0;
-const ERR: u8 = 1;
 /// Programs ask programs too deeply. Who is told so traps, so that depth is an answer like any other.
 const TOO_DEEP: u8 = 2;
 
@@ -74,23 +73,13 @@ pub fn refusal(argument: &[u8]) -> Option<String> {
 
 /// The answer that carries what the program answered.
 pub fn answered(answer: &WebAnswer) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer
-        .byte(OK)
-        .int(i64::from(answer.status))
-        .count(answer.headers.len() as u64);
-    for (name, value) in &answer.headers {
-        writer.text(name).text(value);
-    }
-    writer.texts(&answer.cookies).bytes(&answer.body);
-    writer.finish()
-}
-
-/// The answer of a program that has none.
-pub fn refused(why: &str) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.byte(ERR).text(why);
-    writer.finish()
+    let reply = Reply {
+        status: answer.status,
+        headers: answer.headers.clone(),
+        cookies: answer.cookies.clone(),
+        body: answer.body.to_vec(),
+    };
+    reply.to_answer()
 }
 
 /// The answer to a program that asks too deeply.
@@ -149,6 +138,7 @@ pub fn reference(text: &str, own: Option<Address>) -> Result<ProgramRef, String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Writer;
 
     #[test]
     fn programs_are_named_as_people_name_them() {

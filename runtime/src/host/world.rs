@@ -137,10 +137,12 @@ impl World<'_> {
                     None => self.outside_answer(question),
                 }
             }
-            Source::Elsewhere => match self.kept.and_then(|kept| kept.answer(question)) {
-                Some(kept) => Ok(kept.bytes.clone()),
-                None => Err(NoAnswer::Waits(Box::new(question.clone()))),
-            },
+            Source::Elsewhere | Source::ElsewhereEachTime => {
+                match self.kept.and_then(|kept| kept.answer(question)) {
+                    Some(kept) => Ok(kept.bytes.clone()),
+                    None => Err(NoAnswer::Waits(Box::new(question.clone()))),
+                }
+            }
             Source::Write | Source::Double | Source::Log | Source::Stop => {
                 Err(NoAnswer::Argument(0))
             }

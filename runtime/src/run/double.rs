@@ -8,7 +8,8 @@ use cop_bytecode::TrapKind;
 use super::{Ended, MALFORMED, Recorder, Trying};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::failure::{Failure, FailureCode};
-use crate::host::{HostCall, program, random};
+use crate::host::reply::refused;
+use crate::host::{HostCall, http, program, random};
 use crate::store::writes::Write;
 use crate::transcript::Question;
 
@@ -46,11 +47,15 @@ impl Double {
 impl Double {
     /// The answer to a question to somebody else, as the test has said it.
     pub(super) fn answered(&self, question: &Question) -> Option<Vec<u8>> {
-        let name = program::described(&question.argument)?;
-        let known = self.answers.get(&("program", name.clone()));
+        let (name, by) = match question.kind {
+            HostCall::ProgramAsk => (program::described(&question.argument)?, "answer_program"),
+            _ => (http::described(question)?, "answer_http"),
+        };
+        let (interface, _) = question.kind.names();
+        let known = self.answers.get(&(interface, name.clone()));
         Some(known.cloned().unwrap_or_else(|| {
-            program::refused(&format!(
-                "the test has not said what is answered to `{name}`; `answer_program` of `std/test` does"
+            refused(&format!(
+                "the test has not said what is answered to `{name}`; `{by}` of `std/test` does"
             ))
         }))
     }
@@ -85,6 +90,12 @@ impl Recorder<'_> {
                 );
                 let answer = reader.bytes().map_err(|_| MALFORMED)?;
                 double.answers.insert(("program", name), answer.to_vec());
+                double.times_set += 1;
+            }
+            HostCall::HttpAnswer => {
+                let url = reader.text().map_err(|_| MALFORMED)?.to_owned();
+                let answer = reader.bytes().map_err(|_| MALFORMED)?;
+                double.answers.insert(("http", url), answer.to_vec());
                 double.times_set += 1;
             }
             _ => {

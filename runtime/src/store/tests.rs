@@ -108,6 +108,7 @@ pub(super) fn bundle(asset: u8) -> Bundle {
             kind: ProgramKind::Web,
             package: Hash([1; 32]),
             capabilities: vec![],
+            origins: Vec::new(),
             fuel: 1,
             memory_bytes: 1,
             compiler: "test".to_owned(),

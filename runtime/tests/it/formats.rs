@@ -210,6 +210,10 @@ fn manifests_are_strict() {
     };
     check(&|m| m.capabilities.reverse());
     check(&|m| m.capabilities = vec!["kv".to_owned(); 2]);
+    check(&|m| m.origins = vec!["https://a.org".to_owned(); 2]);
+    check(&|m| m.origins = vec!["https://A.org".to_owned()]);
+    check(&|m| m.origins = vec!["https://a.org:443".to_owned()]);
+    check(&|m| m.origins = vec!["https://a.org/x".to_owned()]);
     check(&|m| m.capabilities = vec!["KV".to_owned()]);
     check(&|m| m.fuel = 0);
     check(&|m| m.fuel = 1_000_000_000_001);

@@ -3,6 +3,7 @@
 
 mod asking;
 mod damage;
+mod fetching;
 mod formats;
 mod killing;
 mod publishing;

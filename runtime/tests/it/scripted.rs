@@ -304,6 +304,10 @@ impl Node {
                 kind: ProgramKind::Web,
                 package: encode::package_hash(&interface, &code),
                 capabilities: capabilities.iter().map(|c| (*c).to_owned()).collect(),
+                origins: match capabilities.contains(&"http") {
+                    true => vec!["https://listed.example".to_owned()],
+                    false => Vec::new(),
+                },
                 fuel: 1_000_000,
                 memory_bytes: 1 << 20,
                 compiler: "by hand".to_owned(),

@@ -1,5 +1,6 @@
 //! The command line of `copc`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -307,6 +308,14 @@ pub struct DevOptions {
     /// Folder with a main.cop, or a .cop file
     #[arg(default_value = ".")]
     pub path: PathBuf,
+    /// A private address with its port that the program may ask by `host/http`, such as 127.0.0.1:8080; may stand several times
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "COP_REACH",
+        value_delimiter = ','
+    )]
+    pub reach: Vec<SocketAddr>,
     #[command(flatten)]
     pub packages: PackageOptions,
     #[command(flatten)]
@@ -367,6 +376,14 @@ pub struct RunOptions {
     /// The body of the request, or @FILE to read it from a file
     #[arg(long, value_name = "TEXT")]
     pub body: Option<String>,
+    /// A private address with its port that the program may ask by `host/http`, such as 127.0.0.1:8080; may stand several times
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "COP_REACH",
+        value_delimiter = ','
+    )]
+    pub reach: Vec<SocketAddr>,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,

@@ -39,6 +39,7 @@ mod cost;
 mod dev;
 mod differ;
 mod disasm;
+mod elsewhere;
 mod ended;
 mod explain;
 mod fmt;

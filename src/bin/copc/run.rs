@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{LimitOptions, RunOptions};
 use crate::copies::CopiedLines;
+use crate::elsewhere::Outside;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
 use crate::subject::Subject;
@@ -43,6 +44,8 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
     }
     let limits = granted(options.limits, &project, MOST);
     let mut doubles = Doubles::live();
+    let origins = &built.bundle.manifest().origins;
+    doubles.elsewhere = Some(Box::new(Outside::new(origins, &options.reach)));
     doubles.cancelled = Some(watch.cancelled());
     // A command's log is its output; beside a response it is a remark.
     doubles.on_log = match (options.json, &input) {

@@ -1,5 +1,6 @@
 //! The command line of `copd`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -65,6 +66,15 @@ pub struct Options {
     /// Where the owner's tools reach the node, on this machine only [default: 127.0.0.1:2508]
     #[arg(long, value_name = "ADDR", env = "COP_MANAGEMENT")]
     pub management: Option<Listen>,
+    /// A private address with its port that programs may ask by `host/http`, such as 10.0.0.7:8080; may stand several times. What
+    /// is on the internet they may ask anyhow, as far as their manifests list it
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "COP_REACH",
+        value_delimiter = ','
+    )]
+    pub reach: Vec<SocketAddr>,
     /// What runs the programs: auto compiles what is used much to machine code beside the runs, interpreter never does, jit does
     /// before the first run; answers, fuel and receipts are the same with each
     #[arg(long, value_name = "ENGINE", env = "COP_ENGINE", value_enum, default_value_t = EngineOption::Auto, hide_possible_values = true)]

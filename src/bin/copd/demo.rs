@@ -32,7 +32,7 @@ struct Shown {
 /// A message for the operator.
 pub async fn demo(options: &Options) -> Result<(), String> {
     let folder = Folder::new(options.data.as_deref())?;
-    let execution = Node::open(folder.path(), options.execution())?;
+    let execution = Node::open(folder.path(), options.execution(), &options.reach)?;
     let key =
         SecretKey::generate().map_err(|error| format!("cannot make a publisher's key: {error}"))?;
     let mut shown = Vec::new();

@@ -23,7 +23,7 @@ pub async fn start(options: &Options) -> Result<(), String> {
         .management
         .unwrap_or(Listen::port(MANAGEMENT_PORT))
         .or_loopback();
-    let execution = Node::open(&data_dir, options.execution())?;
+    let execution = Node::open(&data_dir, options.execution(), &options.reach)?;
     let config = GatewayConfig::default();
     let node = Node::start(&data_dir, execution, http, management, config).await?;
     say!("Node        {}", node.url());
