@@ -1,6 +1,6 @@
 //! The compiler's door: sources in, a package with its source map out.
 
-use crate::check::{CheckOptions, check, suggest};
+use crate::check::{CheckOptions, Demand, check, on_demand, suggest};
 use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::{self, EntryKind};
@@ -65,8 +65,7 @@ const STACK: usize = 256 << 20;
 
 /// Compiles the package whose root file is `root` (such as `main.cop`).
 pub fn compile(root: &str, sources: &(dyn Sources + Sync), options: CompileOptions) -> Compilation {
-    let work = || compile_here(root, sources, options, &[options.tests]).0;
-    on_a_large_stack(work)
+    on_a_large_stack(|| compile_here(root, sources, options, &[options.tests]).0)
 }
 
 /// Compiles a package with its tests, as [`compile`] does, and gives beside it what it is without them: the source is
@@ -102,6 +101,67 @@ fn on_a_large_stack<T: Send>(work: impl Fn() -> T + Sync) -> T {
 
 /// Compiles, and makes a program with tests or without for each of `lowerings`: the first belongs to the compilation.
 fn compile_here(
+    root: &str,
+    sources: &dyn Sources,
+    options: CompileOptions,
+    lowerings: &[bool],
+) -> (Compilation, Vec<Compiled>) {
+    compile_in_order(root, sources, options, lowerings)
+        .unwrap_or_else(|| compile_at_once(root, sources, options, lowerings))
+}
+
+/// Compiles a package that is in order, a body at a time. `None` if anything is wrong with it.
+fn compile_in_order(
+    root: &str,
+    sources: &dyn Sources,
+    options: CompileOptions,
+    lowerings: &[bool],
+) -> Option<(Compilation, Vec<Compiled>)> {
+    let mut files = SourceMap::new();
+    let mut diagnostics = Diagnostics::new();
+    suggest::refill();
+    let make = |demand: &mut Demand, files: &SourceMap, found: &mut Diagnostics| {
+        if let Some(engine) = options.constants {
+            constants::evaluate(demand, engine, found);
+        }
+        let program = demand.declared();
+        let mut written = Vec::new();
+        for (number, tests) in lowerings.iter().enumerate() {
+            if found.has_errors() {
+                return None;
+            }
+            demand.keep(number + 1 < lowerings.len());
+            let options = lower::Options {
+                tests: *tests,
+                last: options.last,
+            };
+            let shown = Shown::of(&program, *tests, files);
+            written.push((shown, lower::write_asked(&program, demand, options, found)?));
+        }
+        Some(written)
+    };
+    let check_options = CheckOptions {
+        tests: options.tests,
+        library: false,
+    };
+    let found = &mut diagnostics;
+    let written = on_demand(root, sources, &mut files, &check_options, found, make)?;
+    let mut compiled = Vec::with_capacity(written.len());
+    for (shown, (written, entries)) in written {
+        let lowered = lower::finish(written, entries, options.last, &mut diagnostics)?;
+        compiled.push(shown.with(lowered, &files, &mut diagnostics)?);
+    }
+    let others = compiled.split_off(1);
+    let compilation = Compilation {
+        files,
+        diagnostics,
+        compiled: compiled.pop(),
+    };
+    Some((compilation, others))
+}
+
+/// Compiles all of a package, step by step, and says what is wrong with it.
+fn compile_at_once(
     root: &str,
     sources: &dyn Sources,
     options: CompileOptions,
@@ -322,6 +382,36 @@ mod tests {
             let (a, b) = (compiled(&file), compiled(&file));
             assert_eq!(a.package, b.package, "{}", file.display());
             assert_eq!(a.source_map, b.source_map, "{}", file.display());
+        }
+    }
+
+    #[test]
+    fn a_body_at_a_time_gives_what_all_at_once_give() {
+        for file in sources() {
+            let folder = Folder(file.parent().unwrap_or(Path::new(".")).to_path_buf());
+            let root = file.file_name().and_then(|name| name.to_str());
+            let root = root.unwrap_or_default();
+            let (options, lowerings) = (CompileOptions::default(), [true, false]);
+            let options = CompileOptions {
+                tests: true,
+                ..options
+            };
+            let Some((one, others)) = compile_in_order(root, &folder, options, &lowerings) else {
+                panic!("{} is in order", file.display());
+            };
+            let (all, others_at_once) = compile_at_once(root, &folder, options, &lowerings);
+            let told = |one: &Compilation| {
+                let found = one.diagnostics.sorted().into_iter();
+                let found = found.map(|one| (one.code, one.title.clone(), one.primary.clone()));
+                format!("{:?}", found.collect::<Vec<_>>())
+            };
+            assert_eq!(told(&one), told(&all), "{}", file.display());
+            let all = all.compiled.iter().chain(&others_at_once);
+            for (one, all) in one.compiled.iter().chain(&others).zip(all) {
+                assert_eq!(one.package, all.package, "{}", file.display());
+                assert_eq!(one.source_map, all.source_map, "{}", file.display());
+            }
+            assert_eq!(others.len(), 1);
         }
     }
 

@@ -9,7 +9,7 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{AdtId, Body, ConstId, Expr, ExprKind, Program, Ty};
-use crate::lower;
+use crate::lower::{self, Evaluated as What, Lowered};
 use crate::source::Span;
 use cop_bytecode::{Package, TrapKind};
 use std::rc::Rc;
@@ -52,27 +52,73 @@ pub struct Trapped {
     pub positions: Vec<(u32, u32)>,
 }
 
+/// A program whose constants are evaluated.
+pub(crate) trait Values {
+    /// What it declares.
+    fn program(&self) -> &Program;
+
+    /// Type and expression of a constant.
+    fn constant(&mut self, id: ConstId) -> Option<(Ty, Rc<Body>)>;
+
+    /// Puts another expression in place of a constant's.
+    fn set(&mut self, id: ConstId, body: Body);
+
+    /// Compiles what is to be evaluated.
+    fn lower(&mut self, what: What, diagnostics: &mut Diagnostics) -> Option<Lowered>;
+
+    /// Whether nothing more is to be evaluated when something has failed.
+    fn gives_up(&self) -> bool;
+}
+
+impl Values for Program {
+    fn program(&self) -> &Program {
+        self
+    }
+
+    fn constant(&mut self, id: ConstId) -> Option<(Ty, Rc<Body>)> {
+        let constant = &self.consts[id.index()];
+        Some((constant.ty.clone(), constant.body.clone()))
+    }
+
+    fn set(&mut self, id: ConstId, body: Body) {
+        self.consts[id.index()].body = Rc::new(body);
+    }
+
+    fn lower(&mut self, what: What, diagnostics: &mut Diagnostics) -> Option<Lowered> {
+        lower::lower_evaluated(self, None, what, diagnostics)
+    }
+
+    fn gives_up(&self) -> bool {
+        false
+    }
+}
+
 /// Replaces the constants of the program's own modules by what they are worth.
-pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut Diagnostics) {
+pub(crate) fn evaluate(
+    values: &mut impl Values,
+    engine: &dyn Evaluate,
+    diagnostics: &mut Diagnostics,
+) {
     let mut engine = Engine {
         engine,
         left: FUEL_TOGETHER,
         ran_out: false,
     };
-    for index in 0..program.consts.len() {
-        let constant = &program.consts[index];
-        let own = program
-            .modules
-            .get(constant.module as usize)
-            .is_some_and(|m| !m.is_std);
-        if !own
-            || is_literal(&constant.body.value)
-            || !has_leaves(program, &constant.ty, &mut vec![])
-        {
-            continue;
+    for index in 0..values.program().consts.len() {
+        if values.gives_up() && diagnostics.has_errors() {
+            return;
         }
         let id = ConstId(index as u32);
-        let Some(lowered) = lower::lower_constant(program, id, diagnostics) else {
+        if !is_own(values.program(), values.program().consts[index].module) {
+            continue;
+        }
+        let Some((ty, body)) = values.constant(id) else {
+            continue;
+        };
+        if is_literal(&body.value) || !has_leaves(values.program(), &ty, &mut vec![]) {
+            continue;
+        }
+        let Some(lowered) = values.lower(What::Constant(id), diagnostics) else {
             continue;
         };
         if engine.ran_out {
@@ -80,30 +126,32 @@ pub fn evaluate(program: &mut Program, engine: &dyn Evaluate, diagnostics: &mut 
         }
         match engine.run(&lowered.package) {
             Ok(bytes) => {
-                let constant = &program.consts[index];
                 let mut leaves = Leaves {
-                    program,
+                    program: values.program(),
                     bytes: &bytes,
                     at: 0,
                     parts: 0,
-                    span: constant.body.value.span,
+                    span: body.value.span,
                 };
-                let ty = constant.ty.clone();
                 if let Some(value) = leaves.read(&ty).filter(|_| leaves.at == bytes.len()) {
-                    program.consts[index].body = Rc::new(Body {
-                        locals: vec![],
-                        value,
-                    });
+                    let locals = vec![];
+                    values.set(id, Body { locals, value });
                 }
             }
             Err(trapped) => {
-                let constant = &program.consts[index];
+                let constant = &values.program().consts[index];
                 let what = format!("the constant `{}`", constant.name);
                 diagnostics.push(report(&what, constant.span, &lowered, &trapped));
             }
         }
     }
-    defaults(program, &mut engine, diagnostics);
+    defaults(values, &mut engine, diagnostics);
+}
+
+/// Whether a module is not of the library.
+fn is_own(program: &Program, module: u32) -> bool {
+    let module = program.modules.get(module as usize);
+    module.is_some_and(|module| !module.is_std)
 }
 
 /// The engine, and the fuel that is left for constants.
@@ -124,32 +172,38 @@ impl Engine<'_> {
 }
 
 /// Evaluates the defaults of fields once, to find those that trap. Those of generic types are not known yet.
-fn defaults(program: &Program, engine: &mut Engine<'_>, diagnostics: &mut Diagnostics) {
+fn defaults(values: &mut impl Values, engine: &mut Engine<'_>, diagnostics: &mut Diagnostics) {
+    let mut all = vec![];
+    let program = values.program();
     for (index, adt) in program.adts.iter().enumerate() {
-        let own = program
-            .modules
-            .get(adt.module as usize)
-            .is_some_and(|m| !m.is_std);
-        if !own || !adt.generics.is_empty() {
+        if !is_own(program, adt.module) || !adt.generics.is_empty() {
             continue;
         }
         for (v, variant) in adt.variants.iter().enumerate() {
             for (f, field) in variant.fields.iter().enumerate() {
-                let Some(body) = field.default.as_ref().filter(|body| !is_plain(&body.value))
-                else {
-                    continue;
-                };
-                let id = AdtId(index as u32);
-                let lowered = lower::lower_default(program, id, v as u32, f as u32, diagnostics);
-                let Some(lowered) = lowered else { continue };
-                if engine.ran_out {
-                    return;
-                }
-                if let Err(trapped) = engine.run(&lowered.package) {
-                    let what = format!("the default of `{}.{}`", adt.name, field.name);
-                    diagnostics.push(report(&what, body.value.span, &lowered, &trapped));
+                let body = field.default.as_ref();
+                if let Some(body) = body.filter(|body| !is_plain(&body.value)) {
+                    all.push((AdtId(index as u32), v, f, body.value.span));
                 }
             }
+        }
+    }
+    for (id, variant, field, span) in all {
+        if values.gives_up() && diagnostics.has_errors() {
+            return;
+        }
+        let what = What::Default(id, variant as u32, field as u32);
+        let Some(lowered) = values.lower(what, diagnostics) else {
+            continue;
+        };
+        if engine.ran_out {
+            return;
+        }
+        if let Err(trapped) = engine.run(&lowered.package) {
+            let adt = &values.program().adts[id.index()];
+            let field = &adt.variants[variant].fields[field].name;
+            let what = format!("the default of `{}.{field}`", adt.name);
+            diagnostics.push(report(&what, span, &lowered, &trapped));
         }
     }
 }

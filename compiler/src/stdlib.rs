@@ -146,7 +146,7 @@ mod tests {
             for (whole, outline) in whole.iter().zip(&outline) {
                 assert_eq!(whole.span, outline.span, "{path}");
                 if left_out.contains(&whole.span) {
-                    let body = parser::body(text, whole.span);
+                    let body = parser::body(text, whole.span, &mut parser::Names::default());
                     assert_eq!(format!("{:?}", Some(whole)), format!("{body:?}"), "{path}");
                 } else {
                     assert_eq!(format!("{whole:?}"), format!("{outline:?}"), "{path}");

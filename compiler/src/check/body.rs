@@ -4,7 +4,7 @@ use super::infer::{Open, Table};
 use super::traits::Obligation;
 use super::*;
 use crate::ast::{Block, Expr};
-use crate::hir::{FnBody, Generic, LocalId};
+use crate::hir::{Generic, LocalId};
 use std::collections::BTreeMap;
 
 /// How many constants without a type may wait for one another.
@@ -295,6 +295,22 @@ impl<'c, 'a> BodyCx<'c, 'a> {
 impl<'a> Checker<'a> {
     /// Checks every body.
     pub(super) fn bodies(&mut self) {
+        self.values();
+        for index in 0..self.fns.len() {
+            let module = self.program.fns[index].module as usize;
+            if self.fns[index].owner != Owner::Default && !self.waits(module) {
+                self.check_function(FnId(index as u32));
+            }
+        }
+        if !self.has_errors() {
+            self.reached_bodies();
+        }
+        self.place_defaults();
+    }
+
+    /// Checks constants, save those of the library that nobody names, and defaults.
+    pub(super) fn values(&mut self) {
+        self.bodies.resize(self.fns.len(), None);
         for index in 0..self.consts.len() {
             let (decl, module) = (self.consts[index].decl, self.consts[index].module);
             if let Some(ty) = &decl.ty {
@@ -305,7 +321,7 @@ impl<'a> Checker<'a> {
                 };
                 let resolved = self.resolve(ty, &scope, types::Spot::Plain);
                 self.written(&resolved, ty.span, &Rc::from([]));
-                self.program.consts[index].ty = resolved;
+                self.consts[index].ty = resolved;
             }
         }
         self.check_written();
@@ -320,24 +336,14 @@ impl<'a> Checker<'a> {
                 self.check_const(ConstId(index as u32), span);
             }
         }
-        for index in 0..self.fns.len() {
-            let module = self.program.fns[index].module as usize;
-            if self.fns[index].owner != Owner::Default && !self.waits(module) {
-                self.check_function(FnId(index as u32));
-            }
-        }
-        if !self.has_errors() {
-            self.reached_bodies();
-        }
-        self.place_defaults();
     }
 
     /// Puts the checked defaults into the fields they belong to.
-    fn place_defaults(&mut self) {
+    pub(super) fn place_defaults(&mut self) {
         for index in 0..self.adts.len() {
             for (field, default) in self.adts[index].defaults.clone().into_iter().enumerate() {
                 if let Some(default) = default
-                    && let FnBody::Body(body) = &self.program.fns[default.index()].body
+                    && let Some(body) = &self.bodies[default.index()]
                     && let Some(variant) = self.program.adts[index].variants.first_mut()
                 {
                     variant.fields[field].default = Some(body.clone());
@@ -346,7 +352,15 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Checks a body, unless that was done.
+    pub(super) fn check_once(&mut self, id: FnId) {
+        if !self.fns[id.index()].checked {
+            self.check_function(id);
+        }
+    }
+
     pub(super) fn check_function(&mut self, id: FnId) {
+        self.fns[id.index()].checked = true;
         if self.has_enough() {
             return;
         }
@@ -389,7 +403,11 @@ impl<'a> Checker<'a> {
         let value = match source {
             Source::Block(span) => {
                 let text = &cx.cx.files.file(span.file).text;
-                let block = cx.cx.loaded[info_module].body(text, span);
+                let Some(block) = cx.cx.loaded[info_module].body(text, span) else {
+                    // The whole file says what is wrong with it.
+                    self.errors += 1;
+                    return;
+                };
                 cx.function_block(&block, &ret, &why)
             }
             Source::Expr(expr) => cx.expr(expr, Want::Must(&ret, &why)),
@@ -406,7 +424,7 @@ impl<'a> Checker<'a> {
             foreseen.extend(copies::copies(self, &body, id));
             foreseen.into_iter().for_each(|found| self.report(found));
         }
-        self.program.fns[id.index()].body = FnBody::Body(Rc::new(body));
+        self.bodies[id.index()] = Some(Rc::new(body));
     }
 
     /// Checks a constant, if that was not done yet; `span` is where it is wanted.
@@ -442,7 +460,7 @@ impl<'a> Checker<'a> {
         let annotated = decl
             .ty
             .as_ref()
-            .map(|ty| (self.program.consts[id.index()].ty.clone(), ty.span));
+            .map(|ty| (self.consts[id.index()].ty.clone(), ty.span));
         let scope = Rc::new(TypeScope {
             module,
             params: Vec::new(),
@@ -459,12 +477,12 @@ impl<'a> Checker<'a> {
         };
         let body = cx.finish(value, errors, 0, true);
         self.const_stack.pop();
-        self.consts[id.index()].state = ConstState::Done;
-        let constant = &mut self.program.consts[id.index()];
+        let constant = &mut self.consts[id.index()];
+        constant.state = ConstState::Done;
         if annotated.is_none() {
             constant.ty = body.value.ty.clone();
         }
-        constant.body = Rc::new(body);
+        constant.body = Some(Rc::new(body));
     }
 
     fn const_cycle(&mut self, id: ConstId) {

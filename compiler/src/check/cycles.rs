@@ -1,7 +1,7 @@
 //! Constants and defaults of fields are worked out by the compiler, so none may need itself, by way of functions either.
 
 use super::*;
-use crate::hir::{Body, ExprKind, FnBody};
+use crate::hir::{Body, ExprKind};
 use crate::visit::visit_all;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -42,7 +42,7 @@ impl Checker<'_> {
     }
 
     /// What constants and defaults need, what that needs, and so on.
-    fn needs(&self) -> BTreeMap<Need, Vec<Need>> {
+    fn needs(&mut self) -> BTreeMap<Need, Vec<Need>> {
         let consts = (0..self.program.consts.len()).map(|index| Need::Const(ConstId(index as u32)));
         let fns = (0..self.program.fns.len()).map(|index| Need::Fn(FnId(index as u32)));
         let mut open: Vec<Need> = consts
@@ -53,13 +53,17 @@ impl Checker<'_> {
             if needs.contains_key(&need) {
                 continue;
             }
+            // The library has none that lead out of it.
+            if let Need::Fn(id) = need
+                && !self.is_std(self.program.fns[id.index()].module as usize)
+            {
+                self.check_once(id);
+            }
             let body = match need {
-                Need::Const(id) => &self.program.consts[id.index()].body,
-                Need::Fn(id) => match &self.program.fns[id.index()].body {
-                    FnBody::Body(body) => body,
-                    _ => continue,
-                },
+                Need::Const(id) => &self.consts[id.index()].body,
+                Need::Fn(id) => &self.bodies[id.index()],
             };
+            let Some(body) = body else { continue };
             let needed = needed(body);
             open.extend(&needed);
             needs.insert(need, needed);

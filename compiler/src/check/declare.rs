@@ -126,6 +126,8 @@ impl<'a> Checker<'a> {
                     decl,
                     module,
                     state: ConstState::New,
+                    ty: Ty::Error,
+                    body: None,
                 });
                 self.program.consts.push(hir::Const {
                     name: decl.name.text.clone(),
@@ -215,6 +217,7 @@ impl<'a> Checker<'a> {
             inherited: 0,
             equal: Vec::new(),
             deprecated: None,
+            checked: false,
             constant: false,
             used: Cell::new(false),
             parameter_spans: Vec::new(),

@@ -147,7 +147,7 @@ impl BodyCx<'_, '_> {
                 self.cx.check_const(id, span);
                 let declared = self.cx.program.consts[id.index()].span;
                 self.cx.warn_deprecated(declared, span, self.module);
-                let ty = self.cx.program.consts[id.index()].ty.clone();
+                let ty = self.cx.consts[id.index()].ty.clone();
                 hir::Expr {
                     kind: ExprKind::Const(id),
                     ty,

@@ -87,7 +87,7 @@ impl Foresee<'_, '_> {
                 _ => None,
             },
             ExprKind::Const(id) if deep < CONSTANTS_DEEP => {
-                let body = &self.cx.program.consts[id.index()].body;
+                let body = self.cx.consts[id.index()].body.as_ref()?;
                 self.number(&body.value, deep + 1)
             }
             ExprKind::Call(function, args) if args.is_empty() => self.limit(function.id),

@@ -1,12 +1,12 @@
-//! Bodies of the core and of `std`: only those that the program can reach are checked, so that a program costs what it
-//! uses; nor are they even read before. (All of them are checked by the compiler's own tests, see [`CheckOptions::library`].)
+//! Bodies of the core and of `std`, where all of a program is checked before any of it is lowered: only those that the
+//! program can reach are checked, so that a program costs what it uses; nor are they even read before. (All of them are checked by the compiler's own tests, see [`CheckOptions::library`].)
 //!
 //! What is reached is what lowering may ask for, or a little more: which impl a trait's function is depends on types that
 //! are known only there, so a trait that is used takes all of its impls along. `Eq`, `Ord`, `Hash` and `Show` are used
 //! without being named, by operators, collections and strings, and so always count as used.
 
 use super::*;
-use crate::hir::{Builtin, FnBody};
+use crate::hir::Builtin;
 use std::collections::BTreeSet;
 
 /// What finished bodies name, and nobody has looked at yet.
@@ -27,14 +27,14 @@ impl Checker<'_> {
 
     /// Notes that a finished body names a function.
     pub(super) fn reach_fn(&mut self, id: FnId) {
-        if self.waits(self.program.fns[id.index()].module as usize) {
+        if !self.on_demand && self.waits(self.program.fns[id.index()].module as usize) {
             self.reach.fns.push(id);
         }
     }
 
     /// Notes that a finished body names a constant.
     pub(super) fn reach_const(&mut self, id: ConstId) {
-        if self.waits(self.consts[id.index()].module) {
+        if !self.on_demand && self.waits(self.consts[id.index()].module) {
             self.reach.consts.push(id);
         }
     }
@@ -76,7 +76,7 @@ impl Checker<'_> {
         }
         loop {
             if let Some(id) = self.reach.fns.pop() {
-                if let FnBody::Absent = self.program.fns[id.index()].body {
+                if self.bodies[id.index()].is_none() {
                     self.check_function(id);
                 }
             } else if let Some(id) = self.reach.consts.pop() {

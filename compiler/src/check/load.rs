@@ -1,17 +1,21 @@
 //! Reads the files of a program: the root, what it imports, and the core.
 
+mod bodies;
 mod foreign;
 
 use super::names;
 use super::suggest::nearest;
 use crate::ast::{self, ItemKind};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::package::{self, Foreign, MAX_CHAIN, MAX_PACKAGES, Package, PackageError};
+use crate::parser::Names;
 use crate::source::{SourceError, SourceMap, Sources, Span};
-use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use bodies::Bodies;
+pub(super) use bodies::Read;
 
 /// The most files in one program, those of the library included.
 const MAX_MODULES: usize = 1000;
@@ -77,26 +81,18 @@ pub(super) struct Loaded {
     /// Its tree.
     pub ast: ast::File,
     /// The bodies of its functions and tests, by their first byte. They are taken out of the tree so that each can go when it
-    /// was checked. Those of the library are not even read before.
-    bodies: RefCell<FxHashMap<u32, ast::Block>>,
+    /// was checked. Those of the library are not even read before, nor are any if they are read [later](Read::Later).
+    bodies: RefCell<Bodies>,
+    /// The names in bodies that were read later.
+    names: RefCell<Names>,
     /// For each import, in source order, the module it names; `None` if that could not be had.
     pub imports: Vec<Option<usize>>,
-}
-
-impl Loaded {
-    /// A body of the module, whose `text` this is. It can be had once.
-    pub(super) fn body(&self, text: &str, span: Span) -> ast::Block {
-        let known = self.bodies.borrow_mut().remove(&span.start);
-        // The library is in order, its tests see to that.
-        known
-            .or_else(|| crate::parser::body(text, span))
-            .unwrap_or(ast::Block::empty(span))
-    }
 }
 
 struct Loader<'l> {
     sources: &'l dyn Sources,
     library: &'l [(&'l str, &'l str)],
+    bodies: Read,
     files: &'l mut SourceMap,
     diagnostics: &'l mut Diagnostics,
     modules: Vec<Loaded>,
@@ -115,6 +111,7 @@ pub(super) fn load(
     sources: &dyn Sources,
     library: &[(&str, &str)],
     files: &mut SourceMap,
+    bodies: Read,
     diagnostics: &mut Diagnostics,
 ) -> Option<Whole> {
     let text = match sources.read(root) {
@@ -131,6 +128,7 @@ pub(super) fn load(
     let mut loader = Loader {
         sources,
         library,
+        bodies,
         files,
         diagnostics,
         modules: Vec::new(),
@@ -167,28 +165,7 @@ pub(super) fn load(
 impl Loader<'_> {
     fn add(&mut self, package: PackageId, path: &str, text: &str) -> usize {
         let file = self.files.add(path, text);
-        let mut left_out = Vec::new();
-        let mut ast = if package == PackageId::OWN {
-            crate::parser::parse(file, text, self.diagnostics)
-        } else if package == PackageId::LIBRARY {
-            let outline = crate::parser::outline(file, text, self.diagnostics);
-            left_out = outline.1;
-            outline.0
-        } else {
-            // What others should mend is not told to those who use it.
-            let mut found = Diagnostics::new();
-            let ast = crate::parser::parse(file, text, &mut found);
-            let errors = found.iter().filter(|one| one.severity == Severity::Error);
-            self.diagnostics.extend(errors.cloned());
-            ast
-        };
-        let mut bodies = FxHashMap::default();
-        if left_out.is_empty() {
-            ast.each_body(&mut |body| {
-                let empty = ast::Block::empty(body.span);
-                bodies.insert(body.span.start, std::mem::replace(body, empty));
-            });
-        }
+        let (ast, bodies, names) = self.parse(package, file, text);
         let index = self.modules.len();
         let is_std = package == PackageId::LIBRARY;
         self.modules.push(Loaded {
@@ -199,6 +176,7 @@ impl Loader<'_> {
             is_core: is_std && path.starts_with("core/"),
             ast,
             bodies: RefCell::new(bodies),
+            names: RefCell::new(names),
             imports: Vec::new(),
         });
         self.by_path

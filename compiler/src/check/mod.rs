@@ -14,6 +14,8 @@
 //!    of matches (by `exhaust`, the usual ones by `plain`), capabilities;
 //! 7. `cycles` looks for constants that need themselves, `unused` for names that nobody uses.
 //!
+//! When a program in order is compiled, step 5 comes last, and a body at a time, as lowering asks for them (`demand`).
+//!
 //! An error in one place gives the type `Ty::Error` there, which fits everywhere, so that it is reported once.
 
 mod access;
@@ -30,6 +32,7 @@ mod copies;
 mod coverage;
 mod cycles;
 mod declare;
+mod demand;
 mod derive;
 mod display;
 mod elsewhere;
@@ -78,7 +81,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use declare::rc;
-use load::{Loaded, PackageId, Whole};
+pub(crate) use demand::{Demand, on_demand};
+use load::{Loaded, PackageId, Read, Whole};
 
 /// What to check besides the program itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,7 +123,7 @@ pub(crate) fn check_with(
     options: &CheckOptions,
     diagnostics: &mut Diagnostics,
 ) -> Option<hir::Program> {
-    let whole = load::load(root, sources, library, files, diagnostics)?;
+    let whole = load::load(root, sources, library, files, Read::Now, diagnostics)?;
     let mut checker = Checker::new(files, &whole);
     checker.whole_library = options.library;
     checker.declare();
@@ -131,11 +135,19 @@ pub(crate) fn check_with(
     if !checker.has_errors() {
         checker.unused();
     }
-    let Checker {
-        mut program,
-        diagnostics: found,
-        ..
-    } = checker;
+    let (mut program, found) = checker.whole_program();
+    tell(found, &whole, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    if !options.tests {
+        program.tests.clear();
+    }
+    Some(program)
+}
+
+/// Hands on what the checker has found.
+fn tell(found: Vec<Diagnostic>, whole: &Whole, diagnostics: &mut Diagnostics) {
     let errors = diagnostics.has_errors() || found.iter().any(is_error);
     // Who has errors to mend does not want to hear yet of names that are not used.
     let unused = |message: &Diagnostic| matches!(message.code, "W0302" | "W0303" | "W0304");
@@ -151,13 +163,6 @@ pub(crate) fn check_with(
             .into_iter()
             .filter(|message| !(of_others(message) || errors && unused(message))),
     );
-    if diagnostics.has_errors() {
-        return None;
-    }
-    if !options.tests {
-        program.tests.clear();
-    }
-    Some(program)
 }
 
 /// Everything known about the modules at hand.
@@ -171,8 +176,10 @@ struct Checker<'a> {
     core: Scope,
     /// Those of them that programs see.
     prelude: Scope,
-    /// The finished parts; the tables below run parallel to its.
-    program: hir::Program,
+    /// The finished parts, but for bodies and constants; the tables below run parallel to its.
+    program: Declared,
+    /// Bodies that were checked and that nobody has taken, by function.
+    bodies: Vec<Option<Rc<hir::Body>>>,
     adts: Vec<AdtInfo<'a>>,
     fns: Vec<FnInfo<'a>>,
     traits: Vec<TraitInfo<'a>>,
@@ -208,6 +215,8 @@ struct Checker<'a> {
     whole_library: bool,
     /// What of the library is needed.
     reach: library::Reach,
+    /// Somebody else knows what is needed, and asks for it.
+    on_demand: bool,
 }
 
 /// Items of the core that the language itself speaks of.
@@ -380,6 +389,27 @@ struct ConstInfo<'a> {
     decl: &'a ast::Const,
     module: usize,
     state: ConstState,
+    /// The type that is written, or that was found.
+    ty: Ty,
+    /// Once it was checked.
+    body: Option<Rc<hir::Body>>,
+}
+
+/// A program whose declarations are made, and then only looked at: by the checker of bodies and whoever else has it.
+struct Declared(Rc<hir::Program>);
+
+impl std::ops::Deref for Declared {
+    type Target = hir::Program;
+
+    fn deref(&self) -> &hir::Program {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Declared {
+    fn deref_mut(&mut self) -> &mut hir::Program {
+        Rc::get_mut(&mut self.0).expect("nobody else has it while declarations are made")
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -432,6 +462,8 @@ struct FnInfo<'a> {
     /// `@where("T = …")`: the parameter must be this type, over the function's generics.
     equal: Vec<(u32, Ty)>,
     deprecated: Option<Rc<str>>,
+    /// Its body was checked, if it has one.
+    checked: bool,
     /// `@constant`: named without parentheses.
     constant: bool,
     used: Cell<bool>,
@@ -456,7 +488,8 @@ impl<'a> Checker<'a> {
             scopes: Vec::new(),
             core: Scope::default(),
             prelude: Scope::default(),
-            program: hir::Program::default(),
+            program: Declared(Rc::default()),
+            bodies: Vec::new(),
             adts: Vec::new(),
             fns: Vec::new(),
             traits: Vec::new(),
@@ -479,7 +512,26 @@ impl<'a> Checker<'a> {
             warnings: 0,
             whole_library: false,
             reach: library::Reach::default(),
+            on_demand: false,
         }
+    }
+
+    /// The program with all that was checked, and the messages.
+    fn whole_program(self) -> (hir::Program, Vec<Diagnostic>) {
+        let mut program = self.program;
+        for (function, body) in program.fns.iter_mut().zip(self.bodies) {
+            if let Some(body) = body {
+                function.body = hir::FnBody::Body(body);
+            }
+        }
+        for (constant, info) in program.consts.iter_mut().zip(self.consts) {
+            constant.ty = info.ty;
+            if let Some(body) = info.body {
+                constant.body = body;
+            }
+        }
+        let program = Rc::into_inner(program.0);
+        (program.unwrap_or_default(), self.diagnostics)
     }
 
     fn has_errors(&self) -> bool {

@@ -42,6 +42,8 @@ impl Kind {
 pub struct Open {
     pub kind: Kind,
     pub at: Range<usize>,
+    /// Where its line starts, of a `{`.
+    pub line: usize,
     /// Whether it is the `(` of `for (`.
     pub of_for: bool,
     /// The text block it stands in, if it is a `${` of one.
@@ -62,8 +64,13 @@ impl Scanner<'_> {
         };
         self.push(token, at.clone());
         let before = self.out.tokens.iter().rev().nth(1);
+        let line = match kind {
+            Kind::Brace => self.line_start(at.start),
+            _ => 0,
+        };
         self.enter(Open {
             kind,
+            line,
             at,
             of_for: kind == Kind::Paren && matches!(before, Some((_, Token::For, _))),
             block: None,
@@ -72,7 +79,7 @@ impl Scanner<'_> {
 
     /// Notes an opening, and stops reading if it is one too many.
     pub(super) fn enter(&mut self, open: Open) {
-        if self.open.len() == MAX_NESTING {
+        if self.open.len() == self.most_open {
             let found = Diagnostic::error(
                 "E0111",
                 format!("brackets are nested more than {MAX_NESTING} levels deep"),
@@ -111,8 +118,8 @@ impl Scanner<'_> {
         if open.kind == Kind::Interpolation {
             return self.string(false, at, open.block);
         }
-        if open.kind == Kind::Brace && self.indentation(open.at.start) != self.indentation(at.start)
-        {
+        let is_brace = open.kind == Kind::Brace;
+        if is_brace && self.blanks(open.line, open.at.start) != self.indentation(at.start) {
             self.crooked.push((open.at.start, at.start));
         }
         self.push(token, at);

@@ -28,8 +28,8 @@ mod strings;
 mod token;
 
 pub use comments::lost_doc;
-pub use outline::{outline, part};
-pub use token::{Integer, Spanned, Token};
+pub use outline::{outline, outline_in_order, part};
+pub use token::{Integer, Names, Spanned, Token};
 
 use crate::ast::Doc;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -67,6 +67,15 @@ pub struct Lexed {
     pub found: Vec<Diagnostic>,
     /// Bodies of functions that were not read, braces included ([`outline`]).
     pub left_out: Vec<Range<usize>>,
+    /// The names that were met, and those met before.
+    pub names: Names,
+}
+
+impl Lexed {
+    /// Whether nothing is to be said of what was read.
+    fn is_plain(&self) -> bool {
+        self.found.is_empty() && self.mended.is_empty() && !self.cut
+    }
 }
 
 /// Reads the tokens of a file.
@@ -99,6 +108,8 @@ struct Scanner<'s> {
     /// `//!` lines.
     module_doc: Option<DocLines>,
     open: Vec<Open>,
+    /// How many may be open.
+    most_open: usize,
     /// Brackets did not match.
     unbalanced: bool,
     /// Words that start items and statements close what is open.
@@ -123,14 +134,15 @@ impl<'s> Scanner<'s> {
     /// For what stands behind the first `start` bytes, which have been looked at before.
     fn behind(file: FileId, text: &'s str, start: usize, anchored: bool) -> Self {
         let out = Lexed {
-            // Room that is asked for and not used costs nothing, and having to move does.
-            tokens: Vec::with_capacity(((text.len() - start) / 2).min(MAX_TOKENS)),
+            // Moving costs more than room that is not used, until that has to be cleared: a page at least.
+            tokens: Vec::with_capacity(((text.len() - start) / 4).min(MAX_TOKENS)),
             docs: BTreeMap::new(),
             module_docs: None,
             mended: Vec::new(),
             cut: false,
             found: Vec::new(),
             left_out: Vec::new(),
+            names: Names::default(),
         };
         Scanner {
             file,
@@ -142,6 +154,7 @@ impl<'s> Scanner<'s> {
             doc: None,
             module_doc: None,
             open: Vec::new(),
+            most_open: MAX_NESTING,
             unbalanced: false,
             anchored,
             crooked: Vec::new(),
@@ -186,6 +199,7 @@ impl<'s> Scanner<'s> {
         }
         self.warn_of_lost_docs();
         self.out.module_docs = self.module_doc.take().map(|lines| self.doc(lines));
+        self.out.names = std::mem::take(&mut self.logos.extras);
         (self.out, self.unbalanced)
     }
 
@@ -223,7 +237,12 @@ impl<'s> Scanner<'s> {
 
     /// The blanks at the start of the line of a byte.
     fn indentation(&self, at: usize) -> &'s str {
-        let line = &self.text[self.line_start(at)..at];
+        self.blanks(self.line_start(at), at)
+    }
+
+    /// The blanks at the start of a line, up to a byte in it.
+    fn blanks(&self, line: usize, at: usize) -> &'s str {
+        let line = &self.text[line..at];
         let blanks = line
             .bytes()
             .take(MAX_LOOK)

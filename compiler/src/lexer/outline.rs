@@ -1,26 +1,49 @@
 //! What a file declares, without the bodies of its functions: they are stepped over by their braces, which is much faster
-//! than reading them. Only for files known to be in order, as those of the library are.
+//! than reading them. Where a body ends is certain only in files that are in order, as those of the library are; of other
+//! files it is found out later, when the bodies are read.
 
-use super::{Lexed, Scanner, Token};
+use super::{Lexed, MAX_NESTING, MAX_TOKENS, Names, Scanner, Token, strange};
 use crate::source::FileId;
 use std::ops::Range;
 
 /// Reads a file without what stands in the bodies of functions: of each only its braces are there. Where they stand goes
 /// to [`Lexed::left_out`].
 pub fn outline(file: FileId, text: &str) -> Lexed {
+    outlining(file, text).run().0
+}
+
+fn outlining(file: FileId, text: &str) -> Scanner<'_> {
     let mut scanner = Scanner::new(file, text, false);
     scanner.outline = Some(Outline {
         in_signature: false,
     });
-    scanner.run().0
+    // Most of a file is in bodies.
+    scanner.out.tokens = Vec::with_capacity(text.len() / 32);
+    scanner
 }
 
-/// Reads a part of a file, such as a body that was left out.
-pub fn part(file: FileId, text: &str, range: Range<usize>) -> Lexed {
-    Scanner::behind(file, &text[..range.end], range.start, false)
-        .run()
-        .0
+/// The same for a file that may not be in order. `None` if it is not, as far as that can be seen without the bodies.
+pub fn outline_in_order(file: FileId, text: &str) -> Option<Lexed> {
+    // A byte is at most one token.
+    if text.len() > MAX_TOKENS || !strange::check(file, text, &[]).is_empty() {
+        return None;
+    }
+    let (lexed, unbalanced) = outlining(file, text).run();
+    (!unbalanced && lexed.is_plain()).then_some(lexed)
 }
+
+/// Reads a part of a file, such as a body that was left out, with the names met before. `None` if it is not in order, or is
+/// so deep that what stands around it matters.
+pub fn part(file: FileId, text: &str, range: Range<usize>, names: Names) -> Option<Lexed> {
+    let mut scanner = Scanner::behind(file, &text[..range.end], range.start, false);
+    scanner.logos.extras = names;
+    scanner.most_open = MAX_NESTING - AROUND;
+    let (lexed, unbalanced) = scanner.run();
+    (!unbalanced && lexed.is_plain()).then_some(lexed)
+}
+
+/// At least as many brackets as can be open around the body of a function.
+const AROUND: usize = 8;
 
 pub(super) struct Outline {
     /// Whether the last word that could start an item or member was `fn`.

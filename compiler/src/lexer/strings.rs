@@ -33,8 +33,9 @@ impl Scanner<'_> {
         let in_block = block.is_some();
         let (piece, end) = self.text_piece(in_block);
         let token_end = self.logos.span().end;
-        let text: Rc<str> = if in_block {
-            "".into()
+        let text: Rc<str> = if in_block || piece.is_empty() {
+            // They all share one.
+            self.logos.extras.name("")
         } else {
             match self.text[piece.clone()] {
                 ref plain if !plain.contains('\\') => plain.into(),
@@ -57,6 +58,7 @@ impl Scanner<'_> {
         match end {
             End::Interpolation => self.enter(Open {
                 kind: Kind::Interpolation,
+                line: 0,
                 at: piece.end..piece.end + 2,
                 of_for: false,
                 block,

@@ -23,7 +23,7 @@ pub enum Integer {
 pub struct Names(FxHashSet<Rc<str>>);
 
 impl Names {
-    fn name(&mut self, text: &str) -> Rc<str> {
+    pub(super) fn name(&mut self, text: &str) -> Rc<str> {
         if let Some(known) = self.0.get(text) {
             return known.clone();
         }

@@ -43,8 +43,10 @@ impl Lowerer<'_> {
 
     /// The wrapper that evaluates a constant: its canonical leaves.
     pub(super) fn lower_evaluate(&mut self, id: ConstId, signature: &Signature, index: u32) {
-        let constant = &self.program.consts[id.index()];
-        let (ty, span) = (constant.ty.clone(), constant.span);
+        let span = self.program.consts[id.index()].span;
+        let Some((ty, _)) = self.bodies.constant(self.program, id) else {
+            return;
+        };
         let mut fl = FnLowerer::synthetic(self, signature, span);
         let value = fl.call_instance(Instance::Const(id), vec![]);
         let empty = crate::hir::Expr {

@@ -125,7 +125,9 @@ impl FnLowerer<'_, '_> {
     }
 
     fn constant(&mut self, id: ConstId) -> Val {
-        let body = self.cx.program.consts[id.index()].body.clone();
+        let Some((_, body)) = self.cx.bodies.constant(self.cx.program, id) else {
+            return Val::Unit;
+        };
         match &body.value.kind {
             ExprKind::Int(_)
             | ExprKind::Float(_)

@@ -8,7 +8,7 @@ use cop_bytecode::canonical::canonical;
 use cop_bytecode::{Constant, Entry, Function, HostFunction, Layouts, Package, TypeId, limits};
 
 /// What lowering has written, before the passes.
-pub(super) struct Written {
+pub(crate) struct Written {
     layouts: Layouts,
     functions: Vec<Option<Draft>>,
     constants: Vec<Constant>,
@@ -27,7 +27,7 @@ impl From<Lowerer<'_>> for Written {
 }
 
 /// Makes the package. `None` if a function is larger than one may be; that was reported.
-pub(super) fn finish(
+pub(crate) fn finish(
     written: Written,
     entries: Vec<Entry>,
     last: Option<&str>,
@@ -37,23 +37,17 @@ pub(super) fn finish(
     let empty = |constant: &Constant| matches!(constant, Constant::String(text) if text.is_empty());
     let empty = written.constants.iter().position(empty);
     known.empty_text = empty.map(|index| index as u32);
-    let mut drafts = written.functions;
     let roots: Vec<u32> = entries.iter().map(|e| e.function).collect();
-    middle::run(&mut drafts, &mut known, &roots, last);
-    let layouts = known.layouts;
-    let types = (0..layouts.len() as u32).filter_map(|i| layouts.get(TypeId(i)).cloned());
-    let types = types.collect();
-    let (mut functions, mut origins) = (vec![], vec![]);
-    for draft in drafts {
+    let (mut functions, mut origins, mut large) = (vec![], vec![], None);
+    middle::run(written.functions, &mut known, &roots, last, |draft| {
         let Some(mut draft) = draft else {
             // Nothing reaches it, but those after it keep their numbers until all get new ones.
             functions.push(nothing());
             origins.push(Origin::default());
-            continue;
+            return;
         };
-        if let Some(error) = too_large(&draft) {
-            diagnostics.push(error);
-            return None;
+        if large.is_none() {
+            large = too_large(&draft);
         }
         let (name, sites) = (
             std::mem::take(&mut draft.name),
@@ -66,7 +60,14 @@ pub(super) fn finish(
             places,
             sites,
         });
+    });
+    if let Some(error) = large {
+        diagnostics.push(error);
+        return None;
     }
+    let layouts = known.layouts;
+    let types = (0..layouts.len() as u32).filter_map(|i| layouts.get(TypeId(i)).cloned());
+    let types = types.collect();
     let package = Package {
         types,
         defs: layouts.defs().to_vec(),

@@ -37,17 +37,31 @@ pub(super) enum Instance {
     Test(u32),
 }
 
-/// Where the bodies of functions are.
-pub(super) enum Bodies {
+/// Where the bodies of functions are, and what constants are worth.
+pub(super) enum Bodies<'p> {
     /// In the program, which stays as it is.
     Kept,
     /// Here, by number of the function: each is freed when nobody can ask for it again.
     Given(Vec<Option<Rc<Body>>>),
+    /// With whoever makes them when they are asked for.
+    Asked(&'p mut dyn Supply),
 }
 
-impl Bodies {
+/// Makes bodies when they are asked for.
+pub(crate) trait Supply {
+    /// The body of a function. `None` if it has none, or is not in order.
+    fn body(&mut self, id: FnId) -> Option<Rc<Body>>;
+
+    /// Says that nobody will ask for the body of a function again.
+    fn done(&mut self, id: FnId);
+
+    /// Type and value of a constant. `None` if it is not in order.
+    fn constant(&mut self, id: ConstId) -> Option<(Ty, Rc<Body>)>;
+}
+
+impl<'p> Bodies<'p> {
     /// Takes all bodies out of a program that nobody else will lower.
-    pub fn of(program: &mut Program) -> Bodies {
+    pub fn of(program: &mut Program) -> Bodies<'p> {
         let bodies = program.fns.iter_mut().map(|function| match &function.body {
             FnBody::Body(_) => match std::mem::replace(&mut function.body, FnBody::Absent) {
                 FnBody::Body(body) => Some(body),
@@ -58,11 +72,13 @@ impl Bodies {
         Bodies::Given(bodies.collect())
     }
 
-    fn look<'a>(&'a self, program: &'a Program, id: FnId) -> Option<&'a Body> {
+    fn look(&mut self, program: &Program, id: FnId) -> Option<Rc<Body>> {
         match (self, &program.fns[id.index()].body) {
-            (Bodies::Kept, FnBody::Body(body)) => Some(body),
+            (_, FnBody::Intrinsic(_)) => None,
+            (Bodies::Kept, FnBody::Body(body)) => Some(body.clone()),
             (Bodies::Kept, _) => None,
-            (Bodies::Given(bodies), _) => bodies[id.index()].as_deref(),
+            (Bodies::Given(bodies), _) => bodies[id.index()].clone(),
+            (Bodies::Asked(supply), _) => supply.body(id),
         }
     }
 
@@ -74,6 +90,25 @@ impl Bodies {
             (Bodies::Kept, _) => None,
             (Bodies::Given(bodies), _) if function.generics.is_empty() => bodies[id.index()].take(),
             (Bodies::Given(bodies), _) => bodies[id.index()].clone(),
+            (Bodies::Asked(_), FnBody::Intrinsic(_)) => None,
+            (Bodies::Asked(supply), _) => {
+                let body = supply.body(id);
+                if function.generics.is_empty() {
+                    supply.done(id);
+                }
+                body
+            }
+        }
+    }
+
+    /// Type and value of a constant.
+    pub fn constant(&mut self, program: &Program, id: ConstId) -> Option<(Ty, Rc<Body>)> {
+        match self {
+            Bodies::Kept | Bodies::Given(_) => {
+                let constant = &program.consts[id.index()];
+                Some((constant.ty.clone(), constant.body.clone()))
+            }
+            Bodies::Asked(supply) => supply.constant(id),
         }
     }
 }
@@ -119,7 +154,7 @@ impl<'p> Lowerer<'p> {
                 self.instances.insert(instance.clone(), known);
             }
         }
-        self.queue.push_back((instance, index, signature.clone()));
+        self.open.push((instance, index, signature.clone()));
         (index, signature)
     }
 
@@ -196,7 +231,10 @@ impl<'p> Lowerer<'p> {
                 let modes = types.iter().map(|_| Mode::Own).collect();
                 (types, modes, Ty::Adt(*adt, args.clone()))
             }
-            Instance::Const(id) => (vec![], vec![], self.program.consts[id.index()].ty.clone()),
+            Instance::Const(id) => {
+                let known = self.bodies.constant(self.program, *id);
+                (vec![], vec![], known.map_or(Ty::Error, |(ty, _)| ty))
+            }
             Instance::Default(adt, variant, field, args) => {
                 let fields = &self.adt(*adt).variants[*variant as usize].fields;
                 (vec![], vec![], fields[*field as usize].ty.substitute(args))
@@ -242,9 +280,9 @@ impl<'p> Lowerer<'p> {
                 !p.mutable && !matches!(p.ty, Ty::Int | Ty::Float | Ty::Bool | Ty::Char | Ty::Range)
             };
             let matters = function.params.iter().any(matters);
-            let body = self.bodies.look(self.program, id);
-            let takes = match body.filter(|_| matters) {
-                Some(body) => takes(body, count),
+            let body = matters.then(|| self.bodies.look(self.program, id));
+            let takes = match body.flatten() {
+                Some(body) => takes(&body, count),
                 None => Takes {
                     owning: vec![false; count],
                     handed: vec![],
@@ -309,8 +347,11 @@ impl<'p> Lowerer<'p> {
                 self.lower_variant_fn(*adt, *variant, args, signature, index)
             }
             Instance::Const(id) => {
+                let Some((_, body)) = self.bodies.constant(self.program, *id) else {
+                    return;
+                };
                 let c = &self.program.consts[id.index()];
-                FnLowerer::new(self, c.body.clone(), Rc::from([]), signature, c.span).run(
+                FnLowerer::new(self, body, Rc::from([]), signature, c.span).run(
                     index,
                     c.name.to_string(),
                     signature,

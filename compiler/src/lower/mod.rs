@@ -28,6 +28,8 @@ mod shape;
 mod size;
 mod types;
 
+pub(crate) use finish::{Written, finish};
+pub(crate) use instances::Supply;
 pub(crate) use size::too_large;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -35,11 +37,9 @@ use crate::hir::{self, AdtId, FnId, TraitId, Ty};
 use crate::middle::draft::{Draft, Site};
 use crate::source::Span;
 use cop_bytecode::{Constant, Entry, HostFunction, Layouts, Op, Package, TypeId, UpdateOp, limits};
-use finish::Written;
 use indexmap::{IndexMap, IndexSet};
 use instances::{Bodies, Instance, Signature};
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What lowering makes.
@@ -115,9 +115,9 @@ pub fn lower_for_good(
     finish::finish(written, entries, options.last, diagnostics)
 }
 
-fn write(
-    program: &hir::Program,
-    bodies: Bodies,
+fn write<'p>(
+    program: &'p hir::Program,
+    bodies: Bodies<'p>,
     options: Options,
     diagnostics: &mut Diagnostics,
 ) -> Option<(Written, Vec<Entry>)> {
@@ -126,37 +126,39 @@ fn write(
     Some((lowerer.written(diagnostics)?, entries))
 }
 
-/// Lowers one constant to a package whose entry point [`crate::constants::ENTRY`] returns its canonical leaves.
-pub fn lower_constant(
-    program: &hir::Program,
-    id: hir::ConstId,
+/// Lowers a program whose bodies are made when they are asked for, up to what [`finish`] takes.
+pub(crate) fn write_asked<'p>(
+    program: &'p hir::Program,
+    supply: &'p mut (dyn Supply + 'p),
+    options: Options,
     diagnostics: &mut Diagnostics,
-) -> Option<Lowered> {
-    lower_one(program, Instance::Evaluate(id), diagnostics)
+) -> Option<(Written, Vec<Entry>)> {
+    write(program, Bodies::Asked(supply), options, diagnostics)
 }
 
-/// Lowers the default of a field (variant and field of a struct or enum without type parameters) to a package
-/// whose entry point [`crate::constants::ENTRY`] evaluates it and returns nothing.
-pub fn lower_default(
-    program: &hir::Program,
-    adt: AdtId,
-    variant: u32,
-    field: u32,
-    diagnostics: &mut Diagnostics,
-) -> Option<Lowered> {
-    lower_one(
-        program,
-        Instance::TryDefault(adt, variant, field),
-        diagnostics,
-    )
+/// Something that is evaluated when the program is compiled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Evaluated {
+    /// A constant: its canonical leaves are returned.
+    Constant(hir::ConstId),
+    /// The default of a field (variant and field of a struct or enum without type parameters): nothing is returned.
+    Default(AdtId, u32, u32),
 }
 
-fn lower_one(
-    program: &hir::Program,
-    instance: Instance,
+/// Lowers one of them to a package whose entry point [`crate::constants::ENTRY`] evaluates it. Bodies come from `supply`,
+/// else from the program.
+pub(crate) fn lower_evaluated<'p>(
+    program: &'p hir::Program,
+    supply: Option<&'p mut (dyn Supply + 'p)>,
+    what: Evaluated,
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
-    let mut lowerer = Lowerer::new(program, Bodies::Kept);
+    let instance = match what {
+        Evaluated::Constant(id) => Instance::Evaluate(id),
+        Evaluated::Default(adt, variant, field) => Instance::TryDefault(adt, variant, field),
+    };
+    let bodies = supply.map_or(Bodies::Kept, Bodies::Asked);
+    let mut lowerer = Lowerer::new(program, bodies);
     let entry = lowerer.entry(crate::constants::ENTRY.to_string(), instance);
     let written = lowerer.written(diagnostics)?;
     finish::finish(written, vec![entry], None, diagnostics)
@@ -178,7 +180,7 @@ struct Known {
 /// State of lowering a whole program.
 struct Lowerer<'p> {
     program: &'p hir::Program,
-    bodies: Bodies,
+    bodies: Bodies<'p>,
     known: Known,
     layouts: Layouts,
     defs: IndexMap<AdtId, cop_bytecode::DefId, FxBuildHasher>,
@@ -199,7 +201,8 @@ struct Lowerer<'p> {
     endless: bool,
     /// How many instances of generic functions there are.
     generic: usize,
-    queue: VecDeque<(Instance, u32, Rc<Signature>)>,
+    /// What is still to be lowered. The last is the next, so that little waits at a time.
+    open: Vec<(Instance, u32, Rc<Signature>)>,
     functions: Vec<Option<Draft>>,
     constants: IndexSet<Constant, FxBuildHasher>,
     hosts: IndexSet<HostFunction, FxBuildHasher>,
@@ -211,7 +214,7 @@ struct Lowerer<'p> {
 }
 
 impl<'p> Lowerer<'p> {
-    fn new(program: &'p hir::Program, bodies: Bodies) -> Self {
+    fn new(program: &'p hir::Program, bodies: Bodies<'p>) -> Self {
         let adt = |name: &str| program.lang.adts.get(name).copied().unwrap_or(AdtId(0));
         let of = |name: &str| program.lang.traits.get(name).copied().unwrap_or(TraitId(0));
         Lowerer {
@@ -239,7 +242,7 @@ impl<'p> Lowerer<'p> {
             plain_adts: vec![],
             endless: false,
             generic: 0,
-            queue: VecDeque::new(),
+            open: vec![],
             functions: vec![],
             constants: IndexSet::default(),
             hosts: IndexSet::default(),
@@ -259,8 +262,14 @@ impl<'p> Lowerer<'p> {
 
     /// Lowers instances until no new one is asked for.
     fn work(&mut self) {
-        while let Some((instance, index, signature)) = self.queue.pop_front() {
-            if self.endless || self.errors.len() > 20 {
+        while let Some((instance, index, signature)) = self.open.pop() {
+            // Who asks for bodies makes do with no error at all.
+            let most = if matches!(self.bodies, Bodies::Asked(_)) {
+                0
+            } else {
+                20
+            };
+            if self.endless || self.errors.len() > most {
                 break;
             }
             self.lower_instance(&instance, index, &signature);

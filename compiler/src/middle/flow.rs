@@ -13,6 +13,8 @@ const NONE: u32 = u32::MAX;
 /// noted.
 #[derive(Default)]
 pub struct Flow {
+    /// Whether it says what the body at hand is like; whoever changes that says so.
+    pub current: bool,
     places: Vec<Place>,
     values: Vec<Noted>,
     uses: Vec<Link>,
@@ -76,6 +78,7 @@ fn note(values: &mut [Noted], uses: &mut Vec<Link>, value: Value, at: u32, how: 
 impl Flow {
     /// Notes the uses of some values of a body, and nothing of its regions.
     pub fn fill_uses(&mut self, draft: &Draft, known: &Known, some: impl Fn(TypeId) -> bool) {
+        self.current = false;
         let Flow { values, uses, .. } = self;
         values.clear();
         values.extend(draft.values.iter().map(|ty| Noted {
@@ -92,13 +95,17 @@ impl Flow {
         }
     }
 
-    /// Looks at a body.
+    /// Looks at a body, unless nothing has changed since.
     pub fn fill(&mut self, draft: &Draft, known: &mut Known) {
+        if std::mem::replace(&mut self.current, true) {
+            return;
+        }
         let Flow {
             places,
             values,
             uses,
             open,
+            ..
         } = self;
         values.clear();
         values.extend(draft.values.iter().map(|ty| Noted {
@@ -107,41 +114,54 @@ impl Flow {
             first_use: NONE,
             last_use: NONE,
         }));
-        let nowhere = Place {
-            arm: BODY,
-            opener: BODY,
-            close: 0,
-            terminator: 0,
-        };
         places.clear();
-        places.resize(draft.code.len(), nowhere);
+        places.reserve(draft.code.len());
         uses.clear();
         open.clear();
+        // The arm at hand.
+        let mut around = BODY;
         for (i, node) in draft.code.iter().enumerate() {
             let at = i as u32;
+            let mut place = Place {
+                arm: around,
+                opener: BODY,
+                close: 0,
+                terminator: 0,
+            };
             match node.instr {
                 Instr::Else | Instr::Arm => {
                     if let Some((opener, arm)) = open.last_mut() {
                         places[*arm as usize].terminator = at.saturating_sub(1);
-                        places[i].opener = *opener;
+                        place.opener = *opener;
+                        place.arm = at;
+                        around = at;
                         *arm = at;
                     }
                 }
                 Instr::End => {
                     if let Some((opener, arm)) = open.pop() {
                         places[arm as usize].terminator = at.saturating_sub(1);
-                        places[opener as usize].close = at;
+                        let opener = &mut places[opener as usize];
+                        opener.close = at;
+                        around = opener.arm;
+                        place.arm = around;
                     }
+                }
+                _ if opens(&node.instr) => {
+                    place.opener = at;
+                    around = at;
+                    open.push((at, at));
                 }
                 _ => {}
             }
-            places[i].arm = open.last().map_or(BODY, |(_, arm)| *arm);
-            for value in &mut values[node.first as usize..][..node.count as usize] {
-                value.defined = at;
-            }
-            if opens(&node.instr) {
-                places[i].opener = at;
-                open.push((at, at));
+            places.push(place);
+            match node.count {
+                0 => {}
+                1 => values[node.first as usize].defined = at,
+                count => {
+                    let defined = &mut values[node.first as usize..][..count as usize];
+                    defined.iter_mut().for_each(|value| value.defined = at);
+                }
             }
             each_use(draft, &node.instr, known, &mut |value, how| {
                 note(values, uses, value, at, how);

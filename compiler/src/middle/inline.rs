@@ -20,16 +20,19 @@ const LARGEST: usize = 4_000;
 
 /// Runs the pass. Functions that no root reaches are taken out.
 pub fn run(functions: &mut [Option<Draft>], known: &mut Known, roots: &[u32]) {
-    let order = callees_first(functions, roots);
-    keep(functions, &order);
-    let mut calls = vec![0u32; functions.len()];
-    for node in functions.iter().flatten().flat_map(|f| &f.code) {
-        match node.instr {
-            Instr::Call { function, .. } => calls[function as usize] += 1,
-            Instr::Closure { function, .. } => calls[function as usize] += 2,
-            _ => {}
+    let mut graph = Graph::default();
+    for (number, draft) in functions.iter().enumerate() {
+        if let Some(draft) = draft {
+            graph.add(number, draft);
         }
     }
+    let order = graph.callees_first(roots);
+    keep(functions, &order);
+    let mut calls = vec![0u32; functions.len()];
+    for (callee, is_call) in order.iter().flat_map(|number| graph.callees(*number)) {
+        calls[*callee as usize] += if *is_call { 1 } else { 2 };
+    }
+    let mut graph = Graph::default();
     let mut bodies: Vec<Option<Body>> = vec![];
     bodies.resize_with(functions.len(), || None);
     for number in order {
@@ -40,11 +43,11 @@ pub fn run(functions: &mut [Option<Draft>], known: &mut Known, roots: &[u32]) {
         put_in(&mut draft, &bodies, functions, known);
         let once = calls[at] == 1 && !roots.contains(&number);
         bodies[at] = Body::of(&draft, number, calls[at], once);
+        graph.add(at, &draft);
         functions[at] = Some(draft);
     }
     // What was put in wherever it is called is called no more.
-    let order = callees_first(functions, roots);
-    keep(functions, &order);
+    keep(functions, &graph.callees_first(roots));
 }
 
 /// Takes out all functions but these.
@@ -60,42 +63,58 @@ fn keep(functions: &mut [Option<Draft>], these: &[u32]) {
     }
 }
 
-/// All functions that the roots reach, callees first as far as they do not call each other.
-fn callees_first(functions: &[Option<Draft>], roots: &[u32]) -> Vec<u32> {
-    let mut order = vec![];
-    let mut met = FxHashSet::default();
-    for root in roots {
-        let mut stack = vec![(*root, 0)];
-        if !met.insert(*root) {
-            continue;
-        }
-        while let Some((number, from)) = stack.pop() {
-            let code = functions
-                .get(number as usize)
-                .and_then(Option::as_ref)
-                .map_or(&[][..], |f| &f.code);
-            let next = code
-                .iter()
-                .enumerate()
-                .skip(from)
-                .find_map(|(i, node)| match node.instr {
-                    Instr::Call { function, .. } | Instr::Closure { function, .. }
-                        if met.insert(function) =>
-                    {
-                        Some((i + 1, function))
-                    }
-                    _ => None,
-                });
-            match next {
-                Some((from, callee)) => {
-                    stack.push((number, from));
-                    stack.push((callee, 0));
-                }
-                None => order.push(number),
+/// Which functions call which.
+#[derive(Default)]
+struct Graph {
+    /// Per function, where among `all` its callees begin and end.
+    of: Vec<(u32, u32)>,
+    /// A callee, and whether it is called; else it is made a closure of.
+    all: Vec<(u32, bool)>,
+}
+
+impl Graph {
+    /// Notes what a function calls, in order of its code.
+    fn add(&mut self, number: usize, draft: &Draft) {
+        let first = self.all.len() as u32;
+        for node in &draft.code {
+            match node.instr {
+                Instr::Call { function, .. } => self.all.push((function, true)),
+                Instr::Closure { function, .. } => self.all.push((function, false)),
+                _ => {}
             }
         }
+        if self.of.len() <= number {
+            self.of.resize(number + 1, (0, 0));
+        }
+        self.of[number] = (first, self.all.len() as u32);
     }
-    order
+
+    fn callees(&self, number: u32) -> &[(u32, bool)] {
+        let of = self.of.get(number as usize);
+        of.map_or(&[], |(from, to)| &self.all[*from as usize..*to as usize])
+    }
+
+    /// All functions that the roots reach, callees first as far as they do not call each other.
+    fn callees_first(&self, roots: &[u32]) -> Vec<u32> {
+        let mut order = vec![];
+        let mut met = FxHashSet::default();
+        for root in roots {
+            if !met.insert(*root) {
+                continue;
+            }
+            let mut stack = vec![(*root, self.callees(*root).iter())];
+            while let Some((number, rest)) = stack.last_mut() {
+                match rest.find(|(callee, _)| met.insert(*callee)) {
+                    Some((callee, _)) => stack.push((*callee, self.callees(*callee).iter())),
+                    None => {
+                        order.push(*number);
+                        stack.pop();
+                    }
+                }
+            }
+        }
+        order
+    }
 }
 
 /// How a body is put in.

@@ -78,30 +78,55 @@ pub fn passes() -> impl Iterator<Item = (&'static str, &'static str)> {
     PASSES.iter().map(|(name, does, _)| (*name, *does))
 }
 
-/// Runs the passes over all functions, up to and including the one named. `roots` are the functions of entry points.
+/// Runs the passes over all functions, up to and including the one named, and gives each function to `done`, in order.
+/// `roots` are the functions of entry points.
 pub fn run(
-    functions: &mut Vec<Option<Draft>>,
+    mut functions: Vec<Option<Draft>>,
     known: &mut Known,
     roots: &[u32],
     last: Option<&str>,
+    mut done: impl FnMut(Option<Draft>),
 ) {
     for (number, draft) in functions.iter().enumerate() {
         if let Some(draft) = draft {
             known.set_params(number as u32, draft.params.clone());
         }
     }
-    for (name, _, pass) in PASSES {
+    let end = PASSES.iter().position(|(name, ..)| last == Some(*name));
+    let mut passes = &PASSES[..end.map_or(PASSES.len(), |at| at + 1)];
+    while let Some((_, _, pass)) = passes.first() {
+        // Passes over one function go over it one behind the other, while it is at hand.
+        let single = |pass: &&(_, _, Pass)| matches!(pass.2, Pass::Each(_));
+        let (these, rest) = passes.split_at(passes.iter().take_while(single).count().max(1));
+        passes = rest;
         match pass {
             Pass::Begin => {}
-            Pass::All(run) => run(functions, known, roots),
-            Pass::More(run) => run(functions, known, roots),
-            Pass::Each(run) => functions
-                .iter_mut()
-                .flatten()
-                .for_each(|draft| run(draft, known)),
+            Pass::All(run) => run(&mut functions, known, roots),
+            Pass::More(run) => run(&mut functions, known, roots),
+            Pass::Each(_) if passes.is_empty() => {
+                for mut draft in functions {
+                    if let Some(draft) = &mut draft {
+                        one_by_one(these, draft, known);
+                    }
+                    done(draft);
+                }
+                return;
+            }
+            Pass::Each(_) => {
+                let functions = functions.iter_mut().flatten();
+                functions.for_each(|draft| one_by_one(these, draft, known));
+            }
         }
-        if last == Some(*name) {
-            break;
+    }
+    functions.into_iter().for_each(done);
+}
+
+/// Runs passes over one function.
+fn one_by_one(passes: &[(&str, &str, Pass)], draft: &mut Draft, known: &mut Known) {
+    known.flow.current = false;
+    for (_, _, pass) in passes {
+        if let Pass::Each(run) = pass {
+            run(draft, known);
         }
     }
 }

@@ -40,6 +40,7 @@ pub fn dups(draft: &mut Draft, known: &mut Known) {
             _ => {}
         }
     }
+    flow.current = first.is_none();
     known.flow = flow;
     let Some(first) = first else { return };
     let mut at = 0;
@@ -127,18 +128,20 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
             }
         }
     }
-    known.flow = flow;
-    if !moved.is_empty() {
+    let mut changed = !moved.is_empty();
+    if changed {
         moved.sort_unstable_by_key(|(at, value)| (*at, value.0));
         gone.sort_unstable();
         replace(draft, moved, gone);
     }
     if dups {
-        hand_over(draft);
+        changed |= hand_over(draft);
     }
     if joins {
-        append(draft);
+        changed |= append(draft);
     }
+    flow.current = !changed;
+    known.flow = flow;
 }
 
 /// Finds out whether a value is to be dropped earlier.
@@ -222,8 +225,8 @@ fn is_join(instr: &Instr) -> bool {
 }
 
 /// Where the left of two joined texts is not needed again, the right is appended to it: `s = s + e` changes `s` in place.
-/// (Not to a constant, which would have to be copied first.)
-fn append(draft: &mut Draft) {
+/// (Not to a constant, which would have to be copied first.) Gives whether there was such a place.
+fn append(draft: &mut Draft) -> bool {
     let mut constant = vec![false; draft.values.len()];
     let mut gone = vec![];
     for at in 0..draft.code.len() {
@@ -253,22 +256,26 @@ fn append(draft: &mut Draft) {
             }
         }
     }
+    if gone.is_empty() {
+        return false;
+    }
     let (mut at, mut gone) = (0, gone.into_iter().peekable());
     draft.code.retain(|_| {
         at += 1;
         gone.next_if(|drop| drop + 1 == at).is_none()
     });
+    true
 }
 
-/// A `dup` that is followed by a `drop` of its source takes that over instead.
-fn hand_over(draft: &mut Draft) {
+/// A `dup` that is followed by a `drop` of its source takes that over instead. Gives whether there was such a place.
+fn hand_over(draft: &mut Draft) -> bool {
     let follows =
         |code: &[Node], at: usize| match (&code[at].instr, code.get(at + 1).map(|n| &n.instr)) {
             (Instr::Dup(from), Some(Instr::Drop(gone))) => from == gone,
             _ => false,
         };
     if !(0..draft.code.len()).any(|at| follows(&draft.code, at)) {
-        return;
+        return false;
     }
     let mut became: Vec<Value> = (0..draft.values.len() as u32).map(Value).collect();
     let taken: Vec<bool> = (0..draft.code.len())
@@ -290,4 +297,5 @@ fn hand_over(draft: &mut Draft) {
         change_operands(&mut node.instr, &mut |v| *v = became[v.0 as usize]);
         true
     });
+    true
 }

@@ -38,14 +38,14 @@ pub fn run(draft: &mut Draft, known: &mut Known) {
         sweep(draft);
     }
     for _ in 0..ROUNDS {
-        if changed {
-            flow.fill(draft, known);
-        }
+        flow.current &= !changed;
+        flow.fill(draft, known);
         changed = pieces(draft, known, &flow);
         if !changed {
             break;
         }
     }
+    flow.current &= !changed;
     known.flow = flow;
 }
 

@@ -30,6 +30,7 @@ mod grammar {
 
 use crate::ast::{Block, Doc, File, Item};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+pub(crate) use crate::lexer::Names;
 use crate::lexer::{self, Spanned, Token};
 use crate::source::{FileId, Span};
 use actions::Context;
@@ -83,11 +84,28 @@ pub(crate) fn outline(
     }
 }
 
-/// Parses a body that [`outline`] has left out. Nothing if it is not in order.
-pub(crate) fn body(text: &str, span: Span) -> Option<Block> {
-    let lexed = lexer::part(span.file, text, span.range());
+/// The same for a file that may have errors. `None` if anything is to be said of it, as far as that can be seen without the
+/// bodies.
+pub(crate) fn outline_in_order(file: FileId, text: &str) -> Option<(File, Vec<Span>, Names)> {
+    let lexed = lexer::outline_in_order(file, text)?;
+    let mut context = Context::new(file, lexed.docs);
+    let items = descent::file(lexed.tokens, &mut context)?;
+    let left_out = lexed.left_out.iter();
+    let bodies = left_out.map(|range| Span::new(file, range.start, range.end));
+    let bodies = bodies.collect();
+    let mut found = Diagnostics::new();
+    let tree = whole(lexed.module_docs, items, context, &mut found);
+    found.is_empty().then_some((tree, bodies, lexed.names))
+}
+
+/// Parses a body that was left out, with the names that were met in its file. Nothing if anything is to be said of it.
+pub(crate) fn body(text: &str, span: Span, names: &mut Names) -> Option<Block> {
+    let lexed = lexer::part(span.file, text, span.range(), std::mem::take(names))?;
+    *names = lexed.names;
     let mut context = Context::new(span.file, lexed.docs);
-    descent::block(lexed.tokens, &mut context)
+    let block = descent::block(lexed.tokens, &mut context)?;
+    context.finish();
+    context.found.is_empty().then_some(block)
 }
 
 fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics, by_hand: bool) -> File {
