@@ -207,12 +207,20 @@ struct Programs {
 }
 
 /// A published name.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ListedProgram {
     /// The publisher.
     pub address: String,
     /// The name.
     pub name: String,
+    /// The newest release.
+    pub release: u64,
+    /// `web`, `command` or `library`.
+    pub kind: String,
+    /// How many releases there are.
+    pub releases: u64,
+    /// What it stores, in bytes.
+    pub state_bytes: u64,
 }
 
 /// A release that the node has.
@@ -344,6 +352,14 @@ impl NodeClient {
     pub async fn publish(&self, release: &[u8], bundle: &[u8]) -> Result<Publication, ClientError> {
         self.ask(Method::POST, "/v1/publish", publication(release, bundle))
             .await
+    }
+
+    /// Whether the node works, and its figures, as it tells them.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn health(&self) -> Result<serde_json::Value, ClientError> {
+        self.ask(Method::GET, "/v1/health", Vec::new()).await
     }
 
     /// Every published name.

@@ -337,6 +337,47 @@ impl Value<'_> {
     }
 }
 
+/// Most characters of an answer that are shown.
+const ANSWER_SHOWN: usize = 200;
+
+/// An answer for people: its texts as source has them, a number, else the bytes.
+pub fn shown_answer(answer: &[u8]) -> String {
+    // An optional answer begins with whether it is there.
+    if answer == [0] {
+        return "None".to_owned();
+    }
+    let optional = answer.strip_prefix(&[1]).and_then(texts);
+    if let Some(texts) = texts(answer).or(optional) {
+        return texts.chars().take(ANSWER_SHOWN).collect();
+    }
+    if let Ok(number) = <[u8; 8]>::try_from(answer) {
+        return i64::from_le_bytes(number).to_string();
+    }
+    let bytes = answer.iter().take(ANSWER_SHOWN / 2);
+    let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+    match answer.len() * 2 > ANSWER_SHOWN {
+        true => format!("{hex}… ({} bytes)", answer.len()),
+        false => hex,
+    }
+}
+
+/// The texts that an answer is made of, if it is made of such alone.
+fn texts(answer: &[u8]) -> Option<String> {
+    let mut reader = Reader::new(answer);
+    let mut texts = Vec::new();
+    while reader.remaining() > 0 {
+        let text = reader.text().ok()?;
+        if text
+            .chars()
+            .any(|c| c.is_control() && !c.is_ascii_whitespace())
+        {
+            return None;
+        }
+        texts.push(format!("{text:?}"));
+    }
+    (!texts.is_empty()).then(|| texts.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

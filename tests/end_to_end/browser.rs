@@ -137,7 +137,7 @@ impl Browser {
     }
 
     /// Shows pages as on a phone that prefers this scheme of colours.
-    fn as_phone(&mut self, scheme: &str) {
+    pub fn as_phone(&mut self, scheme: &str) {
         let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
         self.call("Emulation.setDeviceMetricsOverride", phone);
         let scheme = json!({ "name": "prefers-color-scheme", "value": scheme });

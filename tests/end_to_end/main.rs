@@ -18,6 +18,7 @@ mod keys;
 mod measuring;
 mod node;
 mod packages;
+mod page;
 mod proving;
 mod publishing;
 mod rehearsing;

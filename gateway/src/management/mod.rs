@@ -7,11 +7,13 @@
 //! | `GET /v1/releases/ADDRESS/NAME` | the newest release, and what the next one must say |
 //! | `GET /v1/runs` | the newest runs that are remembered |
 //! | `GET /v1/runs/ID` | the record of one, to do it again; `?private=1` with the answers that are the asker's own |
+//! | `GET /v1/runs/ID/told` | what it was told and what came of it, for people |
 //! | `GET /v1/runs/ID/receipt` | the receipt of one, if one was asked for, with all its questions and answers; `?private=1` likewise |
 //! | `GET /v1/state/ADDRESS/NAME` | what a program keeps; `?prefix=…&after=…` |
 //! | `GET /v1/state/ADDRESS/NAME/history` | the commits that changed it, newest first; `?before=NUMBER` |
 //! | `POST /v1/state/ADDRESS/NAME/undo/NUMBER` | undoes one of them |
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
+//! | `GET /ui/` | the owner's page, a client of all this |
 //!
 //! It listens on loopback only and wants a bearer token, which stands in a file of the data folder that only the owner may
 //! read. The host of a request must be this machine by name too, so that a web page cannot reach it through a name of its own.
@@ -20,6 +22,7 @@ mod routes;
 mod runs;
 mod state;
 mod token;
+mod ui;
 
 use std::io;
 use std::net::SocketAddr;

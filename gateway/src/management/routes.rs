@@ -11,7 +11,7 @@ use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
-use super::{Management, runs, split_publication, state};
+use super::{Management, runs, split_publication, state, ui};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -25,7 +25,10 @@ pub(super) fn routes(
     management: Arc<Management>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
     let allowed = allowed(management.clone());
-    let with = warp::any().map(move || management.clone());
+    let with = warp::any().map({
+        let management = management.clone();
+        move || management.clone()
+    });
 
     let health = warp::path!("v1" / "health")
         .and(warp::get())
@@ -62,6 +65,11 @@ pub(super) fn routes(
         .and(allowed.clone())
         .and(with.clone())
         .and_then(runs::opened_receipt);
+    let told = warp::path!("v1" / "runs" / String / "told")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(runs::told);
     let state = warp::path!("v1" / "state" / String / String)
         .and(warp::get())
         .and(allowed.clone())
@@ -97,6 +105,8 @@ pub(super) fn routes(
         .unify()
         .or(receipt)
         .unify()
+        .or(told)
+        .unify()
         .or(state)
         .unify()
         .or(history)
@@ -104,6 +114,8 @@ pub(super) fn routes(
         .or(undo)
         .unify()
         .or(publish)
+        .unify()
+        .or(ui::routes(management.limits.clone()))
         .unify()
         .recover(reply::recover)
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cop_runtime::recorded::is_private;
+use cop_runtime::report::trap_message;
 use cop_runtime::run::RunEnd;
+use cop_runtime::shown::shown_answer;
 use cop_runtime::{KeptRun, Opener, RunId};
 use serde::Serialize;
 use warp::http::{HeaderValue, Response, header};
@@ -96,6 +99,71 @@ pub(super) async fn newest(asked: Asked, management: Arc<Management>) -> Answer 
     Ok(own::json(&RunsJson {
         runs: runs.map(RunJson::of).collect(),
     }))
+}
+
+/// A run with all that it was told, for people.
+#[derive(Serialize)]
+struct ToldJson {
+    #[serde(flatten)]
+    run: RunJson,
+    fuel_limit: u64,
+    peak_memory_bytes: u64,
+    memory_limit_bytes: u64,
+    body_bytes: Option<usize>,
+    trap_message: Option<String>,
+    answers: Vec<AnswerJson>,
+    /// The keys that it wrote.
+    writes: Vec<String>,
+    log: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AnswerJson {
+    question: String,
+    /// Shortened; `null` where it is the asker's own.
+    answer: Option<String>,
+}
+
+impl ToldJson {
+    fn of(kept: &KeptRun) -> ToldJson {
+        let (info, record) = (&kept.info, &kept.record);
+        let answers = record.transcript.exchanges();
+        ToldJson {
+            run: RunJson::of(kept),
+            fuel_limit: info.fuel_limit,
+            peak_memory_bytes: info.peak_memory_bytes,
+            memory_limit_bytes: info.memory_limit_bytes,
+            body_bytes: match &record.end {
+                RunEnd::Answered(response) | RunEnd::Aborted(response) => Some(response.body.len()),
+                _ => None,
+            },
+            trap_message: match &record.end {
+                RunEnd::Trapped(trap) => Some(trap_message(
+                    trap.kind,
+                    trap.operands,
+                    record.trap_detail.as_deref(),
+                )),
+                _ => None,
+            },
+            answers: answers
+                .map(|(question, answered)| AnswerJson {
+                    question: question.to_string(),
+                    answer: (!is_private(question)).then(|| shown_answer(&answered.bytes)),
+                })
+                .collect(),
+            writes: record.writes.keys().map(ToString::to_string).collect(),
+            log: record.log.lines().to_vec(),
+        }
+    }
+}
+
+/// What a run was told and what came of it, without what is the asker's own.
+pub(super) async fn told(run: String, _: Asked, management: Arc<Management>) -> Answer {
+    let id = run.parse::<RunId>().ok();
+    let runs = management.executor.newest_runs(usize::MAX);
+    let found = runs.iter().find(|kept| Some(kept.info.run) == id);
+    let found = found.ok_or_else(|| refused(refusal::no_such_run(&run)))?;
+    Ok(own::json(&ToldJson::of(found)))
 }
 
 pub(super) async fn recorded(run: String, asked: Asked, management: Arc<Management>) -> Answer {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use cop_runtime::codec::Reader;
 use cop_runtime::engine::of_vm;
 use cop_runtime::library::ReadyProgram;
 use cop_runtime::recorded::{RECORDED_BYTES_MAX, is_private};
 use cop_runtime::run::{RunEnd, RunRecord};
+use cop_runtime::shown::shown_answer;
 use cop_runtime::{Bundle, Failure, Hash, RecordedRun, RunId};
 use coputer::client::ListedRun;
 use coputer::packages::fetch::{FetchOptions, Fetcher};
@@ -22,8 +22,6 @@ use crate::watch::Watch;
 
 /// Most lines of differing bodies that are shown.
 const LINES_SHOWN: usize = 40;
-/// Most characters of an answer that are shown.
-const SHOWN: usize = 200;
 
 /// Lists the newest runs, or does one again.
 pub fn replay(options: &ReplayOptions) -> Result<Ended, Complaint> {
@@ -213,7 +211,7 @@ impl Replayed<'_> {
             let answers = recorded.answers.iter();
             lines.extend(answers.map(|(question, answer)| match answer {
                 Some(answer) if options.with_private || !is_private(question) => {
-                    format!("  {question}\n    {}", shown(answer))
+                    format!("  {question}\n    {}", shown_answer(answer))
                 }
                 _ => format!("  {question}\n    •••"),
             }));
@@ -261,44 +259,6 @@ impl Replayed<'_> {
             "with": self.after.as_ref().map(of),
         })
     }
-}
-
-/// An answer for people: its texts as source has them, a number, else the bytes.
-pub fn shown(answer: &[u8]) -> String {
-    // An optional answer begins with whether it is there.
-    if answer == [0] {
-        return "None".to_owned();
-    }
-    let optional = answer.strip_prefix(&[1]).and_then(texts);
-    if let Some(texts) = texts(answer).or(optional) {
-        return texts.chars().take(SHOWN).collect();
-    }
-    if let Ok(number) = <[u8; 8]>::try_from(answer) {
-        return i64::from_le_bytes(number).to_string();
-    }
-    let bytes = answer.iter().take(SHOWN / 2);
-    let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
-    match answer.len() * 2 > SHOWN {
-        true => format!("{hex}… ({} bytes)", answer.len()),
-        false => hex,
-    }
-}
-
-/// The texts that an answer is made of, if it is made of such alone.
-fn texts(answer: &[u8]) -> Option<String> {
-    let mut reader = Reader::new(answer);
-    let mut texts = Vec::new();
-    while reader.remaining() > 0 {
-        let text = reader.text().ok()?;
-        if text
-            .chars()
-            .any(|c| c.is_control() && !c.is_ascii_whitespace())
-        {
-            return None;
-        }
-        texts.push(format!("{text:?}"));
-    }
-    (!texts.is_empty()).then(|| texts.join(" "))
 }
 
 fn status(record: &RunRecord) -> Option<u16> {

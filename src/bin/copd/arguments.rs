@@ -13,6 +13,8 @@ Try it:
   copd demo                         a throw-away node with the examples; open the URL that it prints
   copd start                        a lasting node in ~/.coputer
   copc publish ./hello              build and sign a program and store it on the running node
+  copd ui                           the link to the node's page
+  copd status                       whether it works, in the terminal
   curl http://localhost:2517/       what the node serves
 
 Ports: 2517 serves programs to everyone, 2508 is the management interface of this machine's owner.
@@ -38,8 +40,25 @@ pub enum Command {
     Demo(Options),
     /// Run a lasting node: what is published stays.
     Start(Options),
+    /// Say whether the node that runs here works, and its figures.
+    Status(LookOptions),
+    /// List what is published on the node that runs here.
+    Programs(LookOptions),
+    /// Print the link to the page of the node that runs here: programs, requests, what each answer was told.
+    Ui(LookOptions),
     /// Check everything that a stopped node has stored, and change nothing.
     Fsck(FsckOptions),
+}
+
+/// The node that is looked at, and how it is told.
+#[derive(Clone, Debug, Args)]
+pub struct LookOptions {
+    /// Folder of the node [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What is checked, and how it is told.

@@ -5,12 +5,14 @@
 //! | `arguments` | the command line |
 //! | `start` | `copd start`, a lasting node |
 //! | `demo` | `copd demo`, a throw-away node with the examples |
+//! | `look` | `copd status`, `programs` and `ui`: a node that runs, looked at |
 //! | `fsck` | `copd fsck`, a check of what is stored |
 //! | `say` | lines for the terminal |
 
 mod arguments;
 mod demo;
 mod fsck;
+mod look;
 mod say;
 mod start;
 
@@ -23,6 +25,9 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(options) => serve(demo::demo(&options)),
         Command::Start(options) => serve(start::start(&options)),
+        Command::Status(options) => look(look::status(&options)),
+        Command::Programs(options) => look(look::programs(&options)),
+        Command::Ui(options) => look(look::ui(&options)),
         Command::Fsck(options) => fsck::fsck(&options).unwrap_or_else(|message| fail(&message)),
     }
 }
@@ -40,6 +45,20 @@ fn serve(node: impl Future<Output = Result<(), String>>) -> ExitCode {
     // Runs that are still under way are abandoned: the store keeps only what was committed.
     runtime.shutdown_background();
     match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+/// Asks a node that runs.
+fn look(asking: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(asking))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }

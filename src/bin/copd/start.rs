@@ -27,7 +27,10 @@ pub async fn start(options: &Options) -> Result<(), String> {
     let config = GatewayConfig::default();
     let node = Node::start(&data_dir, execution, http, management, config).await?;
     say!("Node        {}", node.url());
-    say!("Management  http://{}", node.management());
+    say!(
+        "Management  http://{0}   (copd ui prints the link to the page there)",
+        node.management()
+    );
     say!("Data        {}", data_dir.display());
     // Tools look into the usual folder, or where this variable says.
     match default_data_dir().as_ref() == Some(&data_dir) {

@@ -4,10 +4,10 @@ use cop_runtime::receipt::Receipt;
 use cop_runtime::receipt::asked::base64url;
 use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::run::{RunEnd, RunRecord};
+use cop_runtime::shown::shown_answer;
 use serde_json::{Value, json};
 
 use crate::ended::Ended;
-use crate::replay::shown;
 use crate::say;
 
 /// What was found out about a receipt.
@@ -164,7 +164,7 @@ impl Report {
             let rows = leaves.map(|leaf| match leaf.open() {
                 Some(leaf) => json!({
                     "question": leaf.question.to_string(),
-                    "answer": shown(&leaf.answer),
+                    "answer": shown_answer(&leaf.answer),
                 }),
                 None => Value::Null,
             });
@@ -207,7 +207,7 @@ impl Report {
 fn answers(opened: &OpenedReceipt) -> Vec<String> {
     let leaves = opened.leaves.iter();
     let lines = leaves.map(|leaf| match leaf.open() {
-        Some(leaf) => format!("  {}\n    {}", leaf.question, shown(&leaf.answer)),
+        Some(leaf) => format!("  {}\n    {}", leaf.question, shown_answer(&leaf.answer)),
         None => "  ••• closed".to_owned(),
     });
     std::iter::once("asked".to_owned()).chain(lines).collect()

@@ -1,0 +1,136 @@
+//! `copd status`, `copd programs` and `copd ui`: a node that runs, looked at from this machine.
+
+use std::path::PathBuf;
+
+use coputer::client::{ClientError, NodeClient};
+use coputer::node_file::{NodeFile, TOKEN_FILE, default_data_dir};
+use serde_json::{Value, json};
+
+use crate::arguments::LookOptions;
+use crate::say::say;
+
+fn folder(options: &LookOptions) -> Result<PathBuf, String> {
+    let folder = options.data.clone().or_else(default_data_dir);
+    folder.ok_or_else(|| {
+        "there is no home folder to find the node in; name its data folder with --data DIR"
+            .to_owned()
+    })
+}
+
+fn client(options: &LookOptions) -> Result<NodeClient, String> {
+    NodeClient::of_folder(&folder(options)?, None).map_err(told)
+}
+
+fn told(error: ClientError) -> String {
+    match error {
+        ClientError::NotRunning(why) => {
+            format!("{why}; --data DIR names the folder of another node")
+        }
+        error => error.to_string(),
+    }
+}
+
+/// Whether the node works, and its figures.
+///
+/// # Errors
+/// A message for the operator: the node does not run, or does not answer.
+pub async fn status(options: &LookOptions) -> Result<(), String> {
+    let health = client(options)?.health().await.map_err(told)?;
+    if options.json {
+        say!("{health:#}");
+        return Ok(());
+    }
+    let number = |name: &str| health[name].as_u64().unwrap_or_default();
+    let text = |name: &str| health[name].as_str().unwrap_or("?").to_owned();
+    let answers = number("cache_hits") + number("cache_misses");
+    let hits = match answers {
+        0 => "none yet".to_owned(),
+        _ => format!(
+            "{answers}, {} % of them from the cache",
+            number("cache_hits") * 100 / answers
+        ),
+    };
+    let writes = match health["writable"] {
+        Value::Bool(true) => "takes writes",
+        _ => "takes no writes: look at what it printed, make the disk right, start it again",
+    };
+    say!(
+        "{}, serves http://{}/, {writes}",
+        text("node"),
+        text("public")
+    );
+    say!(
+        "programs   {} of {} publishers, {} KiB in the store",
+        number("programs"),
+        number("publishers"),
+        number("store_bytes") / 1024
+    );
+    say!("answers    {hits}");
+    say!(
+        "runs       {}, {} trapped, {} running, {} queued, {} refused",
+        number("runs"),
+        number("traps"),
+        number("running"),
+        number("queued"),
+        number("refused")
+    );
+    say!(
+        "engine     {}, {} functions compiled",
+        text("engine"),
+        number("compiled_functions")
+    );
+    if number("disagreements") > 0 {
+        say!(
+            "warning    two runs that were told the same came out differently, {} times: please report it",
+            number("disagreements")
+        );
+    }
+    Ok(())
+}
+
+/// What is published.
+///
+/// # Errors
+/// As [`status`].
+pub async fn programs(options: &LookOptions) -> Result<(), String> {
+    let programs = client(options)?.programs().await.map_err(told)?;
+    if options.json {
+        say!("{:#}", json!({ "programs": programs }));
+        return Ok(());
+    }
+    if programs.is_empty() {
+        say!("nothing is published here yet; copc publish does");
+    }
+    for program in programs {
+        say!(
+            "{:<20}  release {:<4}  {:<8}  {:>8} bytes stored  {}",
+            program.name,
+            program.release,
+            program.kind,
+            program.state_bytes,
+            program.address
+        );
+    }
+    Ok(())
+}
+
+/// The link to the node's page, with the owner's token: whoever has it can do what the owner can.
+///
+/// # Errors
+/// As [`status`].
+pub async fn ui(options: &LookOptions) -> Result<(), String> {
+    let folder = folder(options)?;
+    // A node that was killed left its file; this one answers.
+    client(options)?.health().await.map_err(told)?;
+    let path = folder.join(TOKEN_FILE);
+    let node = NodeFile::read(&folder)
+        .map_err(|error| format!("cannot read where the node listens: {error}"))?;
+    let token = std::fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read the node's token {}: {error}", path.display()))?;
+    let link = format!("{}/ui/#token={}", node.management, token.trim());
+    match options.json {
+        true => say!("{:#}", json!({ "url": link })),
+        false => say!("{link}"),
+    }
+    Ok(())
+}
