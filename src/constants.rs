@@ -85,6 +85,7 @@ mod tests {
             tests: false,
             constants: Some(&VmConstants),
             last: None,
+            debug: false,
         };
         let compilation = compile("main.cop", &OneFile(text), options);
         compilation

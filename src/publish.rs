@@ -179,11 +179,35 @@ pub fn compiled_until(
     from: &packages::Options,
     pass: &str,
 ) -> Result<(Report, Compiled), BuildError> {
-    let packages = Packages::open(project, from).map_err(BuildError::Source)?;
     let options = CompileOptions {
         last: Some(pass),
         ..options(false)
     };
+    compiled_to_be_looked_at(project, from, options)
+}
+
+/// A project compiled for a debugger: nothing is improved, and it is told where variables are. It does what the program does, for
+/// another amount of fuel.
+///
+/// # Errors
+/// The source has errors.
+pub fn compiled_to_step(
+    project: &Project,
+    from: &packages::Options,
+) -> Result<(Report, Compiled), BuildError> {
+    let options = CompileOptions {
+        debug: true,
+        ..options(false)
+    };
+    compiled_to_be_looked_at(project, from, options)
+}
+
+fn compiled_to_be_looked_at(
+    project: &Project,
+    from: &packages::Options,
+    options: CompileOptions<'_>,
+) -> Result<(Report, Compiled), BuildError> {
+    let packages = Packages::open(project, from).map_err(BuildError::Source)?;
     let Compilation {
         files,
         diagnostics,
@@ -202,6 +226,7 @@ pub fn options(tests: bool) -> CompileOptions<'static> {
         tests,
         constants: Some(&VmConstants),
         last: None,
+        debug: false,
     }
 }
 

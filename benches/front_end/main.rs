@@ -141,6 +141,7 @@ fn whole(files: &Files) {
         tests: false,
         constants: Some(&VmConstants),
         last: None,
+        debug: false,
     };
     let Compilation {
         diagnostics,

@@ -237,6 +237,7 @@ fn prepare(name: &'static str, folder: &Path) -> Result<Kernel, String> {
         tests: false,
         constants: Some(&VmConstants),
         last: None,
+        debug: false,
     };
     let compiled = compile("main.cop", &Source(text), options).compiled;
     let package = compiled

@@ -5,6 +5,7 @@ use crate::constants::{self, Evaluate};
 use crate::diagnostic::Diagnostics;
 use crate::hir::{self, EntryKind};
 use crate::lower::{self, Lowered, Origin};
+use crate::middle::names::Named;
 use crate::source::{SourceMap, Sources, Span};
 use cop_bytecode::Package;
 use cop_bytecode::source_map::{self, FunctionMap, Inlined, Place};
@@ -20,6 +21,9 @@ pub struct CompileOptions<'a> {
     /// The last pass to run, by its name in [`crate::middle::passes`]: to see what it leaves, which need not pass the
     /// verifier. Without one, all.
     pub last: Option<&'a str>,
+    /// For a debugger: nothing is improved, so each line of the source is there and each variable can be found. The program
+    /// does the same, for another amount of fuel.
+    pub debug: bool,
 }
 
 /// What kind of program a root file is.
@@ -46,6 +50,25 @@ pub struct Compiled {
     pub tests: Vec<String>,
     /// Where each of them stands: the path of its module, and the line.
     pub test_places: Vec<(String, u32)>,
+    /// Per function, where the variables of its source are, if that was asked for.
+    pub variables: Vec<Vec<Variable>>,
+}
+
+/// A variable of the source in a value of the bytecode, for some instructions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Which of the variables of its function; of those with one name the greatest hides the others.
+    pub number: u32,
+    /// Where it was bound.
+    pub place: Place,
+    /// The value.
+    pub value: u32,
+    /// From this instruction on,
+    pub from: u32,
+    /// and before this one.
+    pub to: u32,
 }
 
 /// What came of compiling.
@@ -106,8 +129,12 @@ fn compile_here(
     options: CompileOptions,
     lowerings: &[bool],
 ) -> (Compilation, Vec<Compiled>) {
-    compile_in_order(root, sources, options, lowerings)
-        .unwrap_or_else(|| compile_at_once(root, sources, options, lowerings))
+    // A debugger is in no hurry.
+    let in_order = match options.debug {
+        true => None,
+        false => compile_in_order(root, sources, options, lowerings),
+    };
+    in_order.unwrap_or_else(|| compile_at_once(root, sources, options, lowerings))
 }
 
 /// Compiles a package that is in order, a body at a time. `None` if anything is wrong with it.
@@ -134,6 +161,7 @@ fn compile_in_order(
             let options = lower::Options {
                 tests: *tests,
                 last: options.last,
+                debug: false,
             };
             let shown = Shown::of(&program, *tests, files);
             written.push((shown, lower::write_asked(&program, demand, options, found)?));
@@ -148,7 +176,11 @@ fn compile_in_order(
     let written = on_demand(root, sources, &mut files, &check_options, found, make)?;
     let mut compiled = Vec::with_capacity(written.len());
     for (shown, (written, entries)) in written {
-        let lowered = lower::finish(written, entries, options.last, &mut diagnostics)?;
+        let options = lower::Options {
+            last: options.last,
+            ..lower::Options::default()
+        };
+        let lowered = lower::finish(written, entries, options, &mut diagnostics)?;
         compiled.push(shown.with(lowered, &files, &mut diagnostics)?);
     }
     let others = compiled.split_off(1);
@@ -193,6 +225,7 @@ fn compile_at_once(
             let options = lower::Options {
                 tests: *tests,
                 last: options.last,
+                debug: options.debug,
             };
             let shown = program
                 .as_ref()
@@ -255,19 +288,29 @@ impl Shown {
             diagnostics.push(error);
             return None;
         }
-        let source_map = map_sources(lowered.origins, files);
+        let mut origins = lowered.origins;
+        let named: Vec<Vec<Named>> = origins
+            .iter_mut()
+            .map(|origin| std::mem::take(&mut origin.names))
+            .collect();
+        let (source_map, variables) = map_sources(origins, named, files);
         Some(Compiled {
             package: lowered.package,
             source_map,
             kind: self.kind,
             tests: self.tests,
             test_places: self.test_places,
+            variables,
         })
     }
 }
 
 /// The source map of a lowered package: only files that it came from, in order of first use.
-fn map_sources(origins: Vec<Origin>, files: &SourceMap) -> source_map::SourceMap {
+fn map_sources(
+    origins: Vec<Origin>,
+    named: Vec<Vec<Named>>,
+    files: &SourceMap,
+) -> (source_map::SourceMap, Vec<Vec<Variable>>) {
     let mut paths: indexmap::IndexSet<String> = indexmap::IndexSet::new();
     // By number of the file: its index, and the line that was last asked for.
     let mut known: Vec<Option<(u32, u32)>> = vec![None; files.files().count()];
@@ -300,10 +343,23 @@ fn map_sources(origins: Vec<Origin>, files: &SourceMap) -> source_map::SourceMap
         }
         functions.push(function);
     }
-    source_map::SourceMap {
+    let mut variables = Vec::with_capacity(named.len());
+    for named in named {
+        let named = named.into_iter().map(|named| Variable {
+            name: named.name.to_string(),
+            number: named.local,
+            place: place(named.span),
+            value: named.value,
+            from: named.from,
+            to: named.to,
+        });
+        variables.push(named.collect());
+    }
+    let map = source_map::SourceMap {
         files: paths.into_iter().collect(),
         functions,
-    }
+    };
+    (map, variables)
 }
 
 #[cfg(test)]
@@ -377,6 +433,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_compiled_for_a_debugger_passes_the_verifier_and_names_what_is_there() {
+        for file in sources() {
+            let folder = Folder(file.parent().unwrap_or(Path::new(".")).to_path_buf());
+            let root = file.file_name().and_then(|name| name.to_str());
+            let options = CompileOptions {
+                tests: true,
+                debug: true,
+                ..CompileOptions::default()
+            };
+            let compiled = compile(root.unwrap_or_default(), &folder, options).compiled;
+            let compiled = compiled.expect("it compiles");
+            if let Err(error) = cop_vm::verify::verify(&compiled.package) {
+                panic!("{}: {error}", file.display());
+            }
+            assert_eq!(compiled.variables.len(), compiled.package.functions.len());
+            let functions = compiled.package.functions.iter().zip(&compiled.variables);
+            for (function, variables) in functions {
+                for variable in variables {
+                    assert!(variable.from < variable.to, "{variable:?}");
+                    assert!(variable.to as usize <= function.body.len(), "{variable:?}");
+                }
+            }
+            assert!(compiled.variables.iter().flatten().count() > 0);
+        }
+    }
+
+    #[test]
     fn compiling_twice_gives_the_same_bytes() {
         for file in sources() {
             let (a, b) = (compiled(&file), compiled(&file));
@@ -430,7 +513,7 @@ mod tests {
                 let program = check(root, &folder, &mut files, &options, &mut found)?;
                 let options = lower::Options {
                     tests: true,
-                    last: None,
+                    ..lower::Options::default()
                 };
                 let lowered = lower::lower(&program, options, &mut found)?;
                 Some(lowered.package)

@@ -109,7 +109,7 @@ impl Engine for OfVm {
 }
 
 /// Decodes and verifies a package, all of whose host functions are known.
-fn verified(
+pub(crate) fn verified(
     interface: &[u8],
     code: &[u8],
     background: &Arc<Background>,

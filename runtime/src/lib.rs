@@ -24,6 +24,7 @@
 //! | [`self_check`] | one run in so many is done again in the other engine |
 //! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
+//! | [`stepping`] | a run that is watched instruction by instruction |
 //! | [`receipt`] | what a node signs of a run, what that proves, and proofs that it lied |
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
@@ -58,6 +59,7 @@ pub mod runs;
 pub mod self_check;
 pub mod shown;
 pub mod state;
+pub mod stepping;
 pub mod store;
 pub mod transcript;
 pub mod turns;

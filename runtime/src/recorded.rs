@@ -288,6 +288,19 @@ impl Recording {
         program: &dyn Loaded,
         cancelled: Option<&Arc<AtomicBool>>,
     ) -> Result<RunRecord, Failure> {
+        self.replay_heard(program, cancelled, None)
+    }
+
+    /// The same, with each line of the log told as it is written.
+    ///
+    /// # Errors
+    /// As [`Recording::replay`].
+    pub fn replay_heard(
+        &self,
+        program: &dyn Loaded,
+        cancelled: Option<&Arc<AtomicBool>>,
+        on_log: Option<&mut dyn FnMut(&str)>,
+    ) -> Result<RunRecord, Failure> {
         let kind = match self.entry.as_str() {
             "handle" => EntryKind::Web,
             _ => EntryKind::Command,
@@ -300,6 +313,7 @@ impl Recording {
             ));
         }
         let input = Input::Recorded(self.answers.clone());
+        let mut on_log = on_log.map(|on_log| move |line: &str| on_log(line));
         let world = World {
             input: &input,
             state: None,
@@ -307,7 +321,7 @@ impl Recording {
             randomness: &mut NoRandomness,
             kept: None,
             cancelled,
-            on_log: None,
+            on_log: on_log.as_mut().map(|on_log| on_log as &mut dyn FnMut(&str)),
             on_snapshot: None,
             choices: None,
         };

@@ -26,5 +26,6 @@ mod releases;
 mod replaying;
 mod running;
 mod skip;
+mod stepping;
 mod stored;
 mod testing;

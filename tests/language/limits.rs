@@ -34,6 +34,7 @@ fn program(text: &'static str) -> Program {
         tests: false,
         constants: Some(&VmConstants),
         last: None,
+        debug: false,
     };
     let compilation = compile("main.cop", &Text(text), options);
     let wrong: Vec<&str> = compilation

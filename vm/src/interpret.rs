@@ -15,9 +15,10 @@ use crate::run::{Copies, Position};
 use crate::scalar::scalar;
 use crate::shape::{CLOSURE, Row};
 use crate::step::step;
+use crate::stepping::{ENDED, Watched, Watching};
 
 /// A frame that waits for a call to return.
-struct Frame<'p> {
+pub struct Frame<'p> {
     code: &'p Code,
     function: u32,
     /// Instruction to go on with.
@@ -25,6 +26,23 @@ struct Frame<'p> {
     base: usize,
     /// Where the call's results go.
     d: u32,
+}
+
+impl Frame<'_> {
+    /// Whether it is that of who called into this stretch of interpretation.
+    pub fn is_outside(&self) -> bool {
+        self.function == NONE
+    }
+
+    /// The call that it waits for.
+    pub fn position(&self) -> Position {
+        position(self.function, self.code, self.next)
+    }
+
+    /// Where its slots begin.
+    pub fn base(&self) -> usize {
+        self.base
+    }
 }
 
 /// Runs a program's functions: interprets them, and enters machine code where there is some.
@@ -56,6 +74,8 @@ pub enum Notes {
     Copies(Copies),
     /// What was spent where.
     Profile(Box<Recorder>),
+    /// Each step, for somebody who watches.
+    Steps(Box<Watching>),
 }
 
 impl Notes {
@@ -413,6 +433,14 @@ impl<'p, 'h> Interpreter<'p, 'h> {
                 let here = position(function, code, next);
                 recorder.begin(insn, here.instruction, machine.left());
             }
+            if WATCHED && let Some(Notes::Steps(watching)) = notes {
+                let here = position(function, code, next);
+                let watched = watching.at(here, base, frames, stack, machine, program);
+                if watched == Watched::End {
+                    may!(Err(Box::new(Stop::Refused(ENDED.to_owned()))));
+                }
+                frame = &mut stack[base..];
+            }
             match insn {
                 Insn::Charge(fuel) => machine.charge(u64::from(fuel)),
                 Insn::Head(fuel) => {
@@ -658,7 +686,7 @@ fn note_copy(notes: &mut Option<Notes>, here: Position, frames: &[Frame], bytes:
             *copies.entry(trace).or_insert(0) += bytes;
         }
         Some(Notes::Profile(recorder)) => recorder.copied(here.instruction, bytes),
-        None => {}
+        Some(Notes::Steps(_)) | None => {}
     }
 }
 

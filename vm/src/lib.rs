@@ -35,6 +35,7 @@ mod run;
 mod scalar;
 mod shape;
 mod step;
+mod stepping;
 mod table;
 mod text;
 mod unicode;
@@ -48,6 +49,7 @@ pub use profile::{Call, Profile, Spent};
 pub use program::{Program, Refusal};
 pub use run::{
     Copies, End, Limits, Outcome, Position, Remains, Trap, run, run_inspected, run_on,
-    run_profiled, run_watched,
+    run_profiled, run_stepped, run_watched,
 };
+pub use stepping::{Moment, Watched, Watcher};
 pub use unicode::VERSION as UNICODE_VERSION;

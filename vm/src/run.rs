@@ -13,6 +13,7 @@ use crate::memory::{Arena, Ref};
 use crate::native::{Engine, Wanted};
 use crate::profile::{Profile, Recorder};
 use crate::program::{Inner, Program};
+use crate::stepping::{Watcher, Watching};
 
 /// What a run may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,6 +168,26 @@ pub fn run_profiled(
         Some(Notes::Profile(recorder)) => (outcome, recorder.finish(program.package())),
         _ => (outcome, Profile::default()),
     }
+}
+
+/// Runs an entry point in the interpreter, while somebody watches each instruction.
+pub fn run_stepped(
+    program: &Program,
+    entry: &str,
+    limits: Limits,
+    host: &mut dyn Host,
+    watcher: Box<dyn Watcher>,
+) -> Outcome {
+    let mut notes = Some(Notes::Steps(Box::new(Watching::new(watcher))));
+    run_noting(
+        program,
+        entry,
+        limits,
+        host,
+        Engine::Interpreter,
+        &mut notes,
+    )
+    .0
 }
 
 fn run_noting(

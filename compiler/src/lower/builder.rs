@@ -230,6 +230,9 @@ pub struct Builder {
     pub dead: bool,
     /// Where the source of the next instructions is.
     pub span: Span,
+    /// Which values are those of which locals of the source, if a debugger is to know.
+    pub labels: Option<Vec<(u32, LocalId)>>,
+    locals: u32,
     next_local: u32,
 }
 
@@ -245,6 +248,8 @@ impl Builder {
             lends: vec![],
             dead: false,
             span,
+            labels: None,
+            locals: locals as u32,
             next_local: locals as u32,
         }
     }
@@ -326,6 +331,16 @@ impl Builder {
     pub fn bind(&mut self, local: LocalId, value: Value, owned: bool) {
         if !self.dead {
             self.env.insert(local, Slot { value, owned });
+            self.label(local, value);
+        }
+    }
+
+    /// Notes that a value is that of a local of the source.
+    fn label(&mut self, local: LocalId, value: Value) {
+        if let Some(labels) = &mut self.labels
+            && local.0 < self.locals
+        {
+            labels.push((value.0, local));
         }
     }
 
@@ -504,6 +519,7 @@ impl Builder {
             let value = self.define(ty);
             if let Some(slot) = self.env.get(local) {
                 self.env.insert(local, Slot { value, ..slot });
+                self.label(local, value);
             }
         }
     }
@@ -840,6 +856,7 @@ impl Builder {
         for (local, v) in changed.iter().zip(defined) {
             let owned = !is_copy(layouts, self.type_of(v));
             env.insert(*local, Slot { value: v, owned });
+            self.label(*local, v);
         }
         self.env = env;
         value

@@ -1,11 +1,13 @@
 //! Runs the passes and puts everything into a package, in the one order in which packages are written.
 
-use super::{Lowered, Lowerer, Origin};
+use super::{Lowered, Lowerer, Options, Origin};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::middle;
 use crate::middle::draft::{Draft, Known};
+use crate::middle::names::{self, Label, Named};
 use cop_bytecode::canonical::canonical;
 use cop_bytecode::{Constant, Entry, Function, HostFunction, Layouts, Package, TypeId, limits};
+use rustc_hash::FxHashMap;
 
 /// What lowering has written, before the passes.
 pub(crate) struct Written {
@@ -13,6 +15,7 @@ pub(crate) struct Written {
     functions: Vec<Option<Draft>>,
     constants: Vec<Constant>,
     hosts: Vec<HostFunction>,
+    labels: FxHashMap<u32, Vec<Label>>,
 }
 
 impl From<Lowerer<'_>> for Written {
@@ -22,6 +25,7 @@ impl From<Lowerer<'_>> for Written {
             functions: lowerer.functions,
             constants: lowerer.constants.into_iter().collect(),
             hosts: lowerer.hosts.into_iter().collect(),
+            labels: lowerer.labels,
         }
     }
 }
@@ -30,7 +34,7 @@ impl From<Lowerer<'_>> for Written {
 pub(crate) fn finish(
     written: Written,
     entries: Vec<Entry>,
-    last: Option<&str>,
+    options: Options,
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
     let mut known = Known::new(written.layouts);
@@ -39,7 +43,7 @@ pub(crate) fn finish(
     known.empty_text = empty.map(|index| index as u32);
     let roots: Vec<u32> = entries.iter().map(|e| e.function).collect();
     let (mut functions, mut origins, mut large) = (vec![], vec![], None);
-    middle::run(written.functions, &mut known, &roots, last, |draft| {
+    let mut done = |draft: Option<Draft>, names: Vec<Named>| {
         let Some(mut draft) = draft else {
             // Nothing reaches it, but those after it keep their numbers until all get new ones.
             functions.push(nothing());
@@ -59,8 +63,24 @@ pub(crate) fn finish(
             name,
             places,
             sites,
+            names,
         });
-    });
+    };
+    if options.debug {
+        let mut number = 0;
+        middle::run_needed(written.functions, &mut known, |draft, known| {
+            let labels = written.labels.get(&number);
+            let names = draft.as_ref().zip(labels);
+            let names = names.map(|(draft, labels)| names::named(draft, known, labels));
+            done(draft, names.unwrap_or_default());
+            number += 1;
+        });
+    } else {
+        let last = options.last;
+        middle::run(written.functions, &mut known, &roots, last, |draft| {
+            done(draft, vec![]);
+        });
+    }
     if let Some(error) = large {
         diagnostics.push(error);
         return None;

@@ -6,6 +6,7 @@ use super::instances::{Instance, Signature};
 use super::liveness::{self, Moves};
 use crate::hir::{Arg, Body, Expr, ExprKind, FnId, Local, LocalId, Stmt, Ty};
 use crate::middle::draft::Draft;
+use crate::middle::names::Label;
 use crate::source::Span;
 use crate::visit::visit;
 use cop_bytecode::{Instr, Mode, Param, TypeId, Value};
@@ -56,12 +57,14 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         signature: &Signature,
         span: Span,
     ) -> FnLowerer<'a, 'p> {
+        let mut b = Builder::new(
+            body.locals.len(),
+            span,
+            cx.buffers.pop().unwrap_or_default(),
+        );
+        b.labels = cx.debug.then(Vec::new);
         let mut this = FnLowerer {
-            b: Builder::new(
-                body.locals.len(),
-                span,
-                cx.buffers.pop().unwrap_or_default(),
-            ),
+            b,
             cx,
             body,
             subst,
@@ -114,8 +117,10 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         mutable: &[LocalId],
     ) -> FnLowerer<'b, 'p> {
         let buffers = self.cx.buffers.pop().unwrap_or_default();
+        let mut b = Builder::new(self.body.locals.len(), span, buffers);
+        b.labels = self.cx.debug.then(Vec::new);
         FnLowerer {
-            b: Builder::new(self.body.locals.len(), span, buffers),
+            b,
             body: self.body.clone(),
             subst: self.subst.clone(),
             ret,
@@ -159,7 +164,23 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
         result: TypeId,
     ) {
         let span = self.b.span;
-        let (code, values, buffers) = self.b.finish();
+        let mut b = self.b;
+        if let Some(labels) = b.labels.take() {
+            let locals = &self.body.locals;
+            let named = labels.into_iter().filter_map(|(value, local)| {
+                let known = locals
+                    .get(local.index())
+                    .filter(|known| &*known.name != "_")?;
+                Some(Label {
+                    value,
+                    local: local.0,
+                    name: known.name.clone(),
+                    span: known.span,
+                })
+            });
+            self.cx.labels.insert(index, named.collect());
+        }
+        let (code, values, buffers) = b.finish();
         self.cx.buffers.push(buffers);
         self.cx.complete(
             index,

@@ -35,6 +35,7 @@ pub(crate) use size::too_large;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hir::{self, AdtId, FnId, TraitId, Ty};
 use crate::middle::draft::{Draft, Site};
+use crate::middle::names::{Label, Named};
 use crate::source::Span;
 use cop_bytecode::{Constant, Entry, HostFunction, Layouts, Op, Package, TypeId, UpdateOp, limits};
 use indexmap::{IndexMap, IndexSet};
@@ -61,6 +62,8 @@ pub struct Origin {
     pub places: Vec<(u32, Span, u32)>,
     /// Inlined calls.
     pub sites: Vec<Site>,
+    /// Where the locals of its source are, if a debugger is to know.
+    pub names: Vec<Named>,
 }
 
 impl Origin {
@@ -91,6 +94,8 @@ pub struct Options<'a> {
     pub tests: bool,
     /// The last pass to run, by its name in [`crate::middle::passes`]; without one, all.
     pub last: Option<&'a str>,
+    /// For a debugger: nothing is improved, and where locals are is told.
+    pub debug: bool,
 }
 
 /// Lowers a checked program without errors. `None` if something could not be lowered; the reason was reported.
@@ -100,7 +105,7 @@ pub fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Option<Lowered> {
     let (written, entries) = write(program, Bodies::Kept, options, diagnostics)?;
-    finish::finish(written, entries, options.last, diagnostics)
+    finish::finish(written, entries, options, diagnostics)
 }
 
 /// Lowers as [`lower`] does, and gives up the program on the way: what was lowered of it is freed at once.
@@ -112,7 +117,7 @@ pub fn lower_for_good(
     let bodies = Bodies::of(&mut program);
     let (written, entries) = write(&program, bodies, options, diagnostics)?;
     drop(program);
-    finish::finish(written, entries, options.last, diagnostics)
+    finish::finish(written, entries, options, diagnostics)
 }
 
 fn write<'p>(
@@ -122,6 +127,7 @@ fn write<'p>(
     diagnostics: &mut Diagnostics,
 ) -> Option<(Written, Vec<Entry>)> {
     let mut lowerer = Lowerer::new(program, bodies);
+    lowerer.debug = options.debug;
     let entries = lowerer.entries(options);
     Some((lowerer.written(diagnostics)?, entries))
 }
@@ -161,7 +167,7 @@ pub(crate) fn lower_evaluated<'p>(
     let mut lowerer = Lowerer::new(program, bodies);
     let entry = lowerer.entry(crate::constants::ENTRY.to_string(), instance);
     let written = lowerer.written(diagnostics)?;
-    finish::finish(written, vec![entry], None, diagnostics)
+    finish::finish(written, vec![entry], Options::default(), diagnostics)
 }
 
 /// Items of the core that lowering knows.
@@ -209,6 +215,9 @@ struct Lowerer<'p> {
     /// Per function, which plain parameters it takes over.
     owning: FxHashMap<FnId, Rc<[bool]>>,
     errors: Vec<Diagnostic>,
+    /// Whether a debugger is to know where locals are; by function, the values of each.
+    debug: bool,
+    labels: FxHashMap<u32, Vec<Label>>,
     /// Room for builders: as many as there were lambdas inside each other.
     buffers: Vec<builder::Buffers>,
 }
@@ -248,6 +257,8 @@ impl<'p> Lowerer<'p> {
             hosts: IndexSet::default(),
             owning: FxHashMap::default(),
             errors: vec![],
+            debug: false,
+            labels: FxHashMap::default(),
             buffers: vec![],
         }
     }

@@ -11,6 +11,7 @@ mod inline;
 mod inplace;
 mod lambdas;
 mod modes;
+pub mod names;
 mod owners;
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,30 @@ pub fn passes() -> impl Iterator<Item = (&'static str, &'static str)> {
     PASSES.iter().map(|(name, does, _)| (*name, *does))
 }
 
+/// Runs over all functions what the verifier wants, and improves nothing: for a debugger, which shows the source as it is.
+pub fn run_needed(
+    functions: Vec<Option<Draft>>,
+    known: &mut Known,
+    mut done: impl FnMut(Option<Draft>, &Known),
+) {
+    note_params(&functions, known);
+    for mut draft in functions {
+        if let Some(draft) = &mut draft {
+            known.flow.current = false;
+            unique::run(draft, known);
+        }
+        done(draft, known);
+    }
+}
+
+fn note_params(functions: &[Option<Draft>], known: &mut Known) {
+    for (number, draft) in functions.iter().enumerate() {
+        if let Some(draft) = draft {
+            known.set_params(number as u32, draft.params.clone());
+        }
+    }
+}
+
 /// Runs the passes over all functions, up to and including the one named, and gives each function to `done`, in order.
 /// `roots` are the functions of entry points.
 pub fn run(
@@ -87,11 +112,7 @@ pub fn run(
     last: Option<&str>,
     mut done: impl FnMut(Option<Draft>),
 ) {
-    for (number, draft) in functions.iter().enumerate() {
-        if let Some(draft) = draft {
-            known.set_params(number as u32, draft.params.clone());
-        }
-    }
+    note_params(&functions, known);
     let end = PASSES.iter().position(|(name, ..)| last == Some(*name));
     let mut passes = &PASSES[..end.map_or(PASSES.len(), |at| at + 1)];
     while let Some((_, _, pass)) = passes.first() {

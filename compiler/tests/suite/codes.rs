@@ -116,6 +116,7 @@ impl Said {
             tests: false,
             constants: Some(&Machine),
             last: None,
+            debug: false,
         };
         let done = compile("main.cop", program, options);
         Said {

@@ -157,6 +157,7 @@ fn try_out(text: &str) {
             tests: true,
             constants: None,
             last: None,
+            debug: false,
         },
     );
     points_into(&done.diagnostics, &done.files);

@@ -50,6 +50,7 @@ pub fn source(data: &[u8]) {
             tests: true,
             constants: None,
             last: None,
+            debug: false,
         },
     );
     for diagnostic in result.diagnostics.iter() {

@@ -336,6 +336,7 @@ Examples:
   copc run words.cop -- to be or not                  a command with four arguments
   copc run --stats --fuel 1_000_000 words.cop -- a    say what the run used, and end it at a million fuel
   copc run --watch words.cop -- to be                 run it again whenever the source changes
+  copc run --step words.cop -- to be                  go through it line by line, forwards and backwards
   copc run guestbook                                  a web program: one request, GET /
   copc run guestbook --request 'POST /' --header 'content-type: application/x-www-form-urlencoded' \\
       --body 'name=Ada&text=hi'
@@ -364,6 +365,9 @@ pub struct RunOptions {
     /// Say on standard error in which lines the run copied values that were shared when it changed them
     #[arg(long)]
     pub copies: bool,
+    /// Go through the run line by line, forwards and backwards; commands are read from standard input
+    #[arg(long, conflicts_with_all = ["json", "watch", "copies", "stats"])]
+    pub step: bool,
     /// Run again whenever a file of the program changes, until Ctrl-C; a run that is not over by then is ended
     #[arg(long, conflicts_with = "json")]
     pub watch: bool,
@@ -843,6 +847,7 @@ Examples:
   copc replay                                  the newest runs that the node on this machine remembers
   copc replay 4f1c0d…                          do this one again, and see whether it comes out the same
   copc replay 4f1c0d… --with .                 run the program in this folder on the answers of that run
+  copc replay 4f1c0d… --step                   go through it line by line, forwards and backwards
   copc replay 4f1c0d… --save slow.coprun       keep it in a file, for another machine or another day
 
 A run depends on nothing but its program and what it was told, so it comes out the same to the bit, or something is wrong.
@@ -868,6 +873,9 @@ pub struct ReplayOptions {
     /// Show what the run asked and was told
     #[arg(long)]
     pub answers: bool,
+    /// Go through the run line by line, forwards and backwards; commands are read from standard input
+    #[arg(long, conflicts_with = "json")]
+    pub step: bool,
     #[command(flatten)]
     pub packages: PackageOptions,
     /// What runs the bytecode; outcome, fuel and memory are the same

@@ -24,6 +24,7 @@
 //! | `releases`, `rollback` | the releases of a program, and an older one published again |
 //! | `node` | the node on this machine, as its owner asks it |
 //! | `replay` | a recorded run done again |
+//! | `step` | a debugger: runs line by line, forwards and backwards |
 //! | `rebuild` | a published program compiled again from its sources |
 //! | `verify` | receipts of nodes: what they prove, and proofs of fraud |
 //! | `state` | what programs keep on the node |
@@ -61,6 +62,7 @@ mod rollback;
 mod run;
 mod say;
 mod state;
+mod step;
 mod subject;
 mod tell;
 mod test;

@@ -10,6 +10,7 @@ use cop_runtime::shown::shown_answer;
 use cop_runtime::{Bundle, Failure, Hash, RecordedRun, RunId};
 use coputer::client::ListedRun;
 use coputer::packages::fetch::{FetchOptions, Fetcher};
+use coputer::project::Project;
 use serde_json::{Value, json};
 
 use crate::arguments::ReplayOptions;
@@ -17,6 +18,7 @@ use crate::differ;
 use crate::ended::{Complaint, Ended, print};
 use crate::node;
 use crate::say;
+use crate::step;
 use crate::subject::{self, Subject};
 use crate::watch::Watch;
 
@@ -37,6 +39,9 @@ pub fn replay(options: &ReplayOptions) -> Result<Ended, Complaint> {
         std::fs::write(path, saved.encode()).map_err(|cause| {
             Complaint::Failed(format!("cannot write {}: {cause}", path.display()))
         })?;
+    }
+    if options.step {
+        return stepped(options, &recorded);
     }
     let original = match (&options.bundle, &options.with) {
         (Some(path), _) => Some(named_bundle(path, &recorded.bundle)?),
@@ -68,6 +73,24 @@ pub fn replay(options: &ReplayOptions) -> Result<Ended, Complaint> {
         true => Ended::Well,
         false => Ended::Badly,
     })
+}
+
+/// Goes through the run line by line, with its own sources or with those of another program.
+fn stepped(options: &ReplayOptions, recorded: &RecordedRun) -> Result<Ended, Complaint> {
+    let mut from = options.packages.with(None, options.node.data.as_deref());
+    let project = match &options.with {
+        Some(path) => Subject::of(path, &from, &Watch::default())?.project,
+        None => {
+            let bundle = match &options.bundle {
+                Some(path) => named_bundle(path, &recorded.bundle)?,
+                None => bundle(options, &recorded.bundle)?,
+            };
+            // What it was made of stands in it.
+            from.locked = true;
+            Project::of_bundle(&bundle)?
+        }
+    };
+    step::replay(&project, &from, recorded)
 }
 
 /// The record from a file, or of the node on this machine.

@@ -4,11 +4,15 @@ use std::time::Instant;
 
 use cop_bytecode::limits;
 use cop_runtime::engine::{Limits, Loaded, WatchedProgram, of_vm};
+use cop_runtime::host::clock::system_now_ms;
 use cop_runtime::host::request::RequestView;
 use cop_runtime::host::response::Response;
+use cop_runtime::host::world::{Randomness, SystemRandomness};
 use cop_runtime::library::ReadyProgram;
+use cop_runtime::local::{DoubleClock, SeededRandomness};
 use cop_runtime::run::{RunEnd, RunRecord};
 use cop_runtime::{Doubles, Failure, ProgramKind, WebRequest};
+use coputer::packages;
 use coputer::project::Project;
 use coputer::report::Report;
 use hyper::StatusCode;
@@ -19,6 +23,7 @@ use crate::copies::CopiedLines;
 use crate::elsewhere::Outside;
 use crate::ended::{Complaint, Ended, diagnostics, print};
 use crate::say;
+use crate::step;
 use crate::subject::Subject;
 use crate::tell::{self, Trapped, Used};
 use crate::watch::{self, Watch};
@@ -36,6 +41,10 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
     let from = options.packages.with(options.node.url.as_deref(), None);
     let Subject { project, built } = Subject::of(&options.path, &from, watch)?;
     let input = input(options, built.bundle.manifest().kind)?;
+    if options.step {
+        tell::warnings(&built.report);
+        return stepped(&project, &from, input);
+    }
     let engine = of_vm(options.engine.engine());
     let refused = |failure: Failure| Complaint::Failed(failure.to_string());
     let ready = ReadyProgram::of_bundle(&*engine, &built.bundle).map_err(refused)?;
@@ -107,6 +116,24 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
     Ok(match record.end {
         RunEnd::Done | RunEnd::Answered(_) | RunEnd::Aborted(_) => Ended::Well,
         RunEnd::Failed(_) | RunEnd::Trapped(_) => Ended::Badly,
+    })
+}
+
+/// Goes through the run line by line.
+fn stepped(project: &Project, from: &packages::Options, input: Input) -> Result<Ended, Complaint> {
+    let (now_ms, mut seed) = (system_now_ms(), [0; 8]);
+    let drawn = SystemRandomness.fill(&mut seed);
+    drawn.map_err(|cause| Complaint::Failed(format!("the system gives no randomness: {cause}")))?;
+    step::step(project, from, &mut |program, on_log| {
+        // Going back is running again, so each run is told the same.
+        let mut doubles = Doubles::empty();
+        doubles.clock = DoubleClock::Fixed(now_ms);
+        doubles.randomness = Box::new(SeededRandomness::new(u64::from_le_bytes(seed)));
+        doubles.on_log = Some(on_log);
+        match &input {
+            Input::Arguments(arguments) => doubles.run_command(program, arguments.clone(), MOST),
+            Input::Request(request) => doubles.run_request(program, request, MOST),
+        }
     })
 }
 

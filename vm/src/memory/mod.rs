@@ -201,6 +201,11 @@ impl Arena {
         self.broken.set(true);
     }
 
+    /// Says whether what was found is to count.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.set(broken);
+    }
+
     #[cold]
     fn outside<T: Default>(&self) -> T {
         self.broken.set(true);
