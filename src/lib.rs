@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`project`] | what an author wrote: a folder or a file, with name and limits |
 //! | [`packages`] | the packages of others that it is made of: where they are, whether they can be trusted, `cop.lock` |
+//! | [`settings`] | what a node is set to |
 //! | [`stamp`] | what a file was at some moment |
 //! | [`report`] | what the compiler has to say about it |
 //! | [`constants`] | the VM, as the compiler asks it for the value of a constant |
@@ -31,5 +32,6 @@ pub mod packages;
 pub mod project;
 pub mod publish;
 pub mod report;
+pub mod settings;
 pub mod stamp;
 pub mod stop;

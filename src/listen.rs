@@ -1,5 +1,6 @@
 //! Where something listens, as people write it, and what they are told when that does not work.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
@@ -43,6 +44,16 @@ impl Listen {
             self.host.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
             self.port,
         )
+    }
+}
+
+impl fmt::Display for Listen {
+    /// As TOML has it: a port alone needs no quotes.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host {
+            None => write!(out, "{}", self.port),
+            Some(host) => write!(out, "\"{}\"", SocketAddr::new(host, self.port)),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod rehearsing;
 mod releases;
 mod replaying;
 mod running;
+mod settings;
 mod skip;
 mod stepping;
 mod stored;

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use cop_runtime::ExecutionConfig;
 use coputer::engine::EngineOption;
 use coputer::listen::Listen;
+use coputer::settings::Settings;
 
 const AFTER: &str = "\
 Try it:
@@ -46,8 +46,48 @@ pub enum Command {
     Programs(LookOptions),
     /// Print the link to the page of the node that runs here: programs, requests, what each answer was told.
     Ui(LookOptions),
+    /// Show, check and explain what the node is set to.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Check everything that a stopped node has stored, and change nothing.
     Fsck(FsckOptions),
+}
+
+const CONFIG_AFTER: &str = "\
+Examples:
+  copd config show --origin        every setting, and where it comes from
+  copd config explain cache_mib    what it means, its default, and how to set it
+  copd config check                whether node.toml is in order, without starting the node
+
+Settings stand in the file node.toml of the node's folder; variables of the environment (COP_…) win over it, and flags of `copd start` over both.";
+
+/// What is done with settings.
+#[derive(Debug, Subcommand)]
+#[command(after_help = CONFIG_AFTER)]
+pub enum ConfigCommand {
+    /// Show every setting.
+    Show {
+        /// Folder of the node [default: ~/.coputer]
+        #[arg(long, value_name = "DIR", env = "COP_DATA")]
+        data: Option<PathBuf>,
+        /// Say where each comes from
+        #[arg(long)]
+        origin: bool,
+        /// One JSON object on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whether they are in order.
+    Check {
+        /// Folder of the node [default: ~/.coputer]
+        #[arg(long, value_name = "DIR", env = "COP_DATA")]
+        data: Option<PathBuf>,
+    },
+    /// Say what a setting means.
+    Explain {
+        /// Its name, such as `http`
+        key: String,
+    },
 }
 
 /// The node that is looked at, and how it is told.
@@ -94,29 +134,36 @@ pub struct Options {
         value_delimiter = ','
     )]
     pub reach: Vec<SocketAddr>,
-    /// What runs the programs: auto compiles what is used much to machine code beside the runs, interpreter never does, jit does
+    /// What runs the programs [default: auto]: auto compiles what is used much to machine code beside the runs, interpreter never does, jit does
     /// before the first run; answers, fuel and receipts are the same with each
-    #[arg(long, value_name = "ENGINE", env = "COP_ENGINE", value_enum, default_value_t = EngineOption::Auto, hide_possible_values = true)]
-    pub engine: EngineOption,
-    /// Do one run in N again in the other engine, once its answer has left and nothing else is to do, to see that both agree; 0 for
-    /// none
     #[arg(
         long,
-        value_name = "N",
-        env = "COP_SELF_CHECK",
-        default_value_t = 1_024
+        value_name = "ENGINE",
+        env = "COP_ENGINE",
+        value_enum,
+        hide_possible_values = true
     )]
-    pub self_check: u64,
+    pub engine: Option<EngineOption>,
+    /// Do one run in N again in the other engine, once its answer has left and nothing else is to do, to see that both agree; 0 for
+    /// none [default: 1024]
+    #[arg(long, value_name = "N", env = "COP_SELF_CHECK")]
+    pub self_check: Option<u64>,
 }
 
 impl Options {
-    /// What the node is set to.
-    pub fn execution(&self) -> ExecutionConfig {
-        ExecutionConfig {
-            engine: self.engine.engine(),
-            self_check: self.self_check,
-            ..ExecutionConfig::default()
+    /// What the command line says goes over what the settings say.
+    pub fn over(&self, mut settings: Settings) -> Settings {
+        settings.http = self.http.or(settings.http);
+        settings.management = self.management.or(settings.management);
+        if !self.reach.is_empty() {
+            settings.reach.clone_from(&self.reach);
         }
+        settings.engine = self.engine.unwrap_or(settings.engine);
+        settings.execution.engine = settings.engine.engine();
+        if let Some(self_check) = self.self_check {
+            settings.execution.self_check = self_check;
+        }
+        settings
     }
 }
 

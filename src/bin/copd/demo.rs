@@ -10,6 +10,7 @@ use coputer::node::{MANAGEMENT_PORT, Node};
 use coputer::packages;
 use coputer::project::Project;
 use coputer::publish::{self, Place};
+use coputer::settings::Settings;
 
 use crate::arguments::Options;
 use crate::say::say;
@@ -32,7 +33,9 @@ struct Shown {
 /// A message for the operator.
 pub async fn demo(options: &Options) -> Result<(), String> {
     let folder = Folder::new(options.data.as_deref())?;
-    let execution = Node::open(folder.path(), options.execution(), &options.reach)?;
+    // The examples run with the settings that everybody has, unless the command line says otherwise.
+    let settings = options.over(Settings::default());
+    let execution = Node::open(folder.path(), settings.execution, &settings.reach)?;
     let key =
         SecretKey::generate().map_err(|error| format!("cannot make a publisher's key: {error}"))?;
     let mut shown = Vec::new();

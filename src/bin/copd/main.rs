@@ -5,11 +5,13 @@
 //! | `arguments` | the command line |
 //! | `start` | `copd start`, a lasting node |
 //! | `demo` | `copd demo`, a throw-away node with the examples |
+//! | `config` | `copd config`, what a node is set to |
 //! | `look` | `copd status`, `programs` and `ui`: a node that runs, looked at |
 //! | `fsck` | `copd fsck`, a check of what is stored |
 //! | `say` | lines for the terminal |
 
 mod arguments;
+mod config;
 mod demo;
 mod fsck;
 mod look;
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
         Command::Status(options) => look(look::status(&options)),
         Command::Programs(options) => look(look::programs(&options)),
         Command::Ui(options) => look(look::ui(&options)),
+        Command::Config(command) => match config::config(&command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => fail(&message),
+        },
         Command::Fsck(options) => fsck::fsck(&options).unwrap_or_else(|message| fail(&message)),
     }
 }

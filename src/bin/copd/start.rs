@@ -1,6 +1,7 @@
 //! `copd start`: a lasting node.
 
 use crate::arguments::Options;
+use crate::config;
 use crate::say::say;
 use cop_gateway::GatewayConfig;
 use coputer::listen::{HTTP_PORT, Listen};
@@ -18,13 +19,17 @@ pub async fn start(options: &Options) -> Result<(), String> {
         .clone()
         .or_else(default_data_dir)
         .ok_or("there is no home folder for the node's data; name one with --data DIR")?;
-    let http = options.http.unwrap_or(Listen::port(HTTP_PORT)).or_all();
-    let management = options
+    let settings = options.over(config::of(&data_dir)?);
+    let http = settings.http.unwrap_or(Listen::port(HTTP_PORT)).or_all();
+    let management = settings
         .management
         .unwrap_or(Listen::port(MANAGEMENT_PORT))
         .or_loopback();
-    let execution = Node::open(&data_dir, options.execution(), &options.reach)?;
-    let config = GatewayConfig::default();
+    let execution = Node::open(&data_dir, settings.execution, &settings.reach)?;
+    let config = GatewayConfig {
+        domains: settings.domains,
+        ..GatewayConfig::default()
+    };
     let node = Node::start(&data_dir, execution, http, management, config).await?;
     say!("Node        {}", node.url());
     say!(

@@ -1,0 +1,80 @@
+//! `copd config`: what a node is set to, where that comes from, and what each setting means.
+
+use std::path::PathBuf;
+
+use coputer::node_file::default_data_dir;
+use coputer::settings::{FILE, KEYS, Key, Settings, unknown};
+use serde_json::{Value, json};
+
+use crate::arguments::ConfigCommand;
+use crate::say::say;
+
+/// Shows, checks or explains settings.
+///
+/// # Errors
+/// A message for the operator: what is wrong with them.
+pub fn config(command: &ConfigCommand) -> Result<(), String> {
+    match command {
+        ConfigCommand::Show { data, origin, json } => show(data.clone(), *origin, *json),
+        ConfigCommand::Check { data } => {
+            let folder = folder(data.clone())?;
+            of(&folder)?;
+            match folder.join(FILE).exists() {
+                true => say!("{} is in order", folder.join(FILE).display()),
+                false => say!(
+                    "{} is not there: all settings have their defaults",
+                    folder.join(FILE).display()
+                ),
+            }
+            Ok(())
+        }
+        ConfigCommand::Explain { key } => explain(key),
+    }
+}
+
+/// The settings of the node on a folder, in this environment.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn of(folder: &std::path::Path) -> Result<Settings, String> {
+    Settings::of(folder, |name| std::env::var(name).ok())
+}
+
+fn folder(data: Option<PathBuf>) -> Result<PathBuf, String> {
+    data.or_else(default_data_dir).ok_or_else(|| {
+        "there is no home folder for the node's settings; name its data folder with --data DIR"
+            .to_owned()
+    })
+}
+
+fn show(data: Option<PathBuf>, origin: bool, json: bool) -> Result<(), String> {
+    let settings = of(&folder(data)?)?;
+    if json {
+        let rows = KEYS.iter().map(|key| {
+            let row = json!({ "value": (key.shown)(&settings), "origin": settings.origin(key).to_string() });
+            (key.name.to_owned(), row)
+        });
+        say!("{:#}", Value::Object(rows.collect()));
+        return Ok(());
+    }
+    for key in KEYS {
+        let line = format!("{} = {}", key.name, (key.shown)(&settings));
+        match origin {
+            true => say!("{line:<34} # {}", settings.origin(key)),
+            false => say!("{line}"),
+        }
+    }
+    Ok(())
+}
+
+fn explain(name: &str) -> Result<(), String> {
+    let key = Key::find(name).ok_or_else(|| unknown(name))?;
+    say!("{}: {}", key.name, key.about);
+    say!("default   {}", (key.shown)(&Settings::default()));
+    say!("file      {FILE} in the node's folder: {} = …", key.name);
+    if let Some(variable) = key.variable {
+        say!("variable  {variable}");
+        say!("flag      --{}", key.name.replace('_', "-"));
+    }
+    Ok(())
+}
