@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use cop_gateway::management::{Token, publication};
+use cop_runtime::export::EXPORT_BYTES_MAX;
 use cop_runtime::receipt::opened::OPENED_BYTES_MAX;
 use cop_runtime::recorded::RECORDED_BYTES_MAX;
 use cop_runtime::{Address, Namespace, ProgramName, RunId};
@@ -154,6 +155,39 @@ pub struct StatePart {
     pub keys: Vec<StateKey>,
     /// Whether there are more behind the last one.
     pub more: bool,
+}
+
+/// What differs between the states behind two commits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StateDifference {
+    /// The number of the one commit.
+    pub from: u64,
+    /// The number of the other.
+    pub to: u64,
+    /// The keys that differ, in order.
+    pub keys: Vec<PastChange>,
+}
+
+/// The name of a state.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StateRoot {
+    /// The line of the commit; `0` for the first.
+    pub line: String,
+    /// The number of the commit.
+    pub commit: u64,
+    /// The root of the state behind it.
+    pub root: String,
+}
+
+/// A state that was imported.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ImportedState {
+    /// The line that begins with it.
+    pub line: String,
+    /// The number of the commit.
+    pub commit: u64,
+    /// How many keys it changed.
+    pub keys: usize,
 }
 
 /// A key and what it holds.
@@ -414,6 +448,92 @@ impl NodeClient {
         Ok(undone.commit)
     }
 
+    /// What a program kept behind a commit, up to a hundred keys that begin with `prefix` and come after `after`.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn state_at(
+        &self,
+        program: &Namespace,
+        number: u64,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<StatePart, ClientError> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("prefix", prefix);
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        let path = format!("{}/at/{number}?{}", state_path(program), query.finish());
+        self.ask(Method::GET, &path, Vec::new()).await
+    }
+
+    /// What differs between two commits (`from=A&to=B`), or what the commit of a run changed (`run=ID`).
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn state_difference(
+        &self,
+        program: &Namespace,
+        span: &str,
+    ) -> Result<StateDifference, ClientError> {
+        let path = format!("{}/diff?{span}", state_path(program));
+        let (url, status, body) = self
+            .send(Method::GET, &path, Vec::new(), RECORDED_BYTES_MAX)
+            .await?;
+        if status != StatusCode::OK {
+            return Err(refused(&url, status, &body));
+        }
+        serde_json::from_slice(&body).map_err(|error| unreadable(&url, status, &error))
+    }
+
+    /// The root of a program's state behind a commit, or behind the last.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn state_root(
+        &self,
+        program: &Namespace,
+        at: Option<u64>,
+    ) -> Result<StateRoot, ClientError> {
+        let path = format!("{}/root{}", state_path(program), at_query(at));
+        self.ask(Method::GET, &path, Vec::new()).await
+    }
+
+    /// A program's state behind a commit, or behind the last, as a file.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn export_state(
+        &self,
+        program: &Namespace,
+        at: Option<u64>,
+    ) -> Result<Bytes, ClientError> {
+        let path = format!("{}/export{}", state_path(program), at_query(at));
+        let (url, status, body) = self
+            .send(Method::GET, &path, Vec::new(), EXPORT_BYTES_MAX)
+            .await?;
+        match status {
+            StatusCode::OK => Ok(body),
+            _ => Err(refused(&url, status, &body)),
+        }
+    }
+
+    /// Makes a program's state what such a file holds; what was there before goes only if `replaces`.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn import_state(
+        &self,
+        program: &Namespace,
+        file: Vec<u8>,
+        replaces: bool,
+    ) -> Result<ImportedState, ClientError> {
+        let replace = if replaces { "?replace=1" } else { "" };
+        let path = format!("{}/import{replace}", state_path(program));
+        self.ask(Method::POST, &path, file).await
+    }
+
     /// The newest runs that the node remembers, newest first.
     ///
     /// # Errors
@@ -492,6 +612,10 @@ impl NodeClient {
             Err(why) => Err(ClientError::Unreachable { url, why }),
         }
     }
+}
+
+fn at_query(at: Option<u64>) -> String {
+    at.map_or_else(String::new, |number| format!("?at={number}"))
 }
 
 fn state_path(program: &Namespace) -> String {

@@ -43,6 +43,25 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
+// ---- states
+
+pub(crate) fn no_states() -> Failure {
+    Failure::new(
+        FailureCode::Unreachable,
+        "no states are kept here",
+        "what answers for this node keeps no states of programs",
+    )
+}
+
+pub(crate) fn no_commit(text: &str) -> Failure {
+    Failure::new(
+        FailureCode::BadRequest,
+        "this is not the number of a commit",
+        format!("`{}`", shown(text)),
+    )
+    .hint("`copc state history` lists them")
+}
+
 // ---- names in the URL
 
 pub(crate) fn bad_address(text: &str, error: &AddressError) -> Failure {

@@ -11,6 +11,8 @@ use cop_runtime::{
     ShownState, WebAnswer, WebRequest,
 };
 
+use crate::states::StateKeeper;
+
 /// A result under way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
@@ -88,6 +90,11 @@ pub trait Executor: Send + Sync {
     /// Undoes a commit; gives the number of the commit that does so.
     fn undo<'a>(&'a self, namespace: &'a Namespace, number: u64) -> Pending<'a, u64>;
 
+    /// The state of a program as it was, as a difference, as a root and as a file.
+    fn states(&self) -> Option<&dyn StateKeeper> {
+        None
+    }
+
     /// The newest runs that are still remembered, newest first.
     fn newest_runs(&self, count: usize) -> Vec<KeptRun>;
 
@@ -110,6 +117,10 @@ pub trait Executor: Send + Sync {
 }
 
 impl Executor for Execution {
+    fn states(&self) -> Option<&dyn StateKeeper> {
+        Some(self)
+    }
+
     fn run_web<'a>(
         &'a self,
         program: &'a ProgramRef,

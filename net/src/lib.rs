@@ -6,6 +6,8 @@
 
 mod communication;
 mod executor;
+mod states;
 
 pub use communication::Communication;
 pub use executor::{Executor, Pending};
+pub use states::StateKeeper;

@@ -22,6 +22,7 @@
 //! | [`state`], [`turns`] | transactions of runs |
 //! | [`heads`], [`library`], [`assets`], [`workers`], [`runs`] | newest releases, verified programs, their files, threads, records of the last runs |
 //! | [`self_check`] | one run in so many is done again in the other engine |
+//! | [`export`] | the state of a program on file |
 //! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
 //! | [`stepping`] | a run that is watched instruction by instruction |
@@ -29,6 +30,7 @@
 //! | [`report`] | traps told to people |
 //! | [`answer`] | a web request, its answer, and what is known of the run |
 //! | [`failure`] | everything that can go wrong with a request, in one table |
+//! | [`keeper`] | work that nobody waits for |
 //! | [`execution`] | the door: publish, run, list, health |
 //!
 //! Each knows those above it in this table. Nothing here decides an outcome by wall clock, thread or order of a hash map: those
@@ -42,9 +44,11 @@ pub mod cache;
 pub mod codec;
 pub mod engine;
 pub mod execution;
+pub mod export;
 pub mod failure;
 pub mod heads;
 pub mod host;
+pub mod keeper;
 pub mod keys;
 pub mod library;
 pub mod local;
@@ -71,9 +75,11 @@ pub use assets::Asset;
 pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
-    Execution, ExecutionConfig, Health, OpenError, Opener, ProgramListing, Published, ReleaseInfo,
-    ShownCommit, ShownKey, ShownState, local_network,
+    Execution, ExecutionConfig, Health, ImportedState, OpenError, Opener, ProgramListing,
+    Published, ReleaseInfo, ShownChange, ShownCommit, ShownDifference, ShownKey, ShownState, Span,
+    StateRoot, local_network,
 };
+pub use export::Export;
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};
 pub use keys::{KeyStore, PublicKey, SecretKey};
 pub use local::Doubles;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::copc::{Ran, command, ran};
 use crate::daemon::{Daemon, run};
-use crate::http::send;
+use crate::http::{header, send};
 use crate::publishing::{home, published, text};
 
 fn state(home: &Path, node: &Path, arguments: &[&str]) -> Ran {
@@ -113,4 +113,55 @@ async fn what_is_stored_is_checked() {
             .last()
             .is_some_and(|last| last.starts_with("damaged: "))
     );
+}
+
+#[tokio::test]
+async fn a_state_is_looked_at_as_it_was_and_carried_on_file() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    let ask = |arguments: &[&str]| state(home.path(), data.path(), arguments);
+    let program = published(home.path(), data.path(), &["visits"]);
+    let url = text(&program, "/urls/host");
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let answer = send(node.http(), "POST", url, &[], "").await;
+        runs.push(header(&answer, "cop-run").to_owned());
+    }
+    assert_eq!(ask(&["at", "visits", "2"]).well(), "\"visits\": 2\n");
+    assert_eq!(ask(&["at", "visits", "0"]).well(), "");
+    let gone = ask(&["at", "visits", "9"]);
+    assert_eq!(gone.status, Some(1));
+    assert!(gone.errors.contains("commit 9 is gone"), "{gone:?}");
+    let changed = ask(&["diff", "visits", &runs[1]]);
+    assert_eq!(
+        changed.well().trim_end(),
+        "  - \"visits\": 1\n  + \"visits\": 2"
+    );
+    let between = ask(&["diff", "visits", "0..3", "--json"]).json();
+    assert_eq!(between["keys"][0]["after"], "3");
+    assert_eq!(ask(&["diff", "visits", "a..b"]).status, Some(2));
+
+    let file = home.path().join("v.copstate");
+    let file = file.to_str().expect("text");
+    ask(&["export", "visits", file, "--at", "1"]).well();
+    let there = ask(&["export", "visits", file]);
+    assert!(there.errors.contains("not there yet"), "{there:?}");
+    let taken = ask(&["import", "visits", file]);
+    assert!(taken.errors.contains("has a state already"), "{taken:?}");
+    let imported = ask(&["import", "visits", file, "--replace", "--json"]).json();
+    assert_eq!(imported["commit"], 4);
+    let root = |at: &str| ask(&["root", "visits", "--at", at, "--json"]).json();
+    assert_eq!(root("1")["root"], root("4")["root"]);
+    assert_ne!(root("3")["root"], root("4")["root"]);
+    assert_eq!(
+        (&root("3")["line"], &root("4")["line"]),
+        (&"0".into(), &imported["line"])
+    );
+    let page = send(node.http(), "GET", url, &[], "").await;
+    assert!(page.body().starts_with("1 visits"), "{}", page.body());
+    std::fs::write(file, "no state").expect("written");
+    let none = ask(&["import", "visits", file, "--replace"]);
+    assert!(none.errors.contains("it is no exported state"), "{none:?}");
+    assert_eq!(ask(&["undo", "visits", "4"]).status, Some(0));
+    assert_eq!(ask(&["list", "visits"]).well(), "\"visits\": 3\n");
 }

@@ -21,6 +21,7 @@
 mod routes;
 mod runs;
 mod state;
+mod states;
 mod token;
 mod ui;
 

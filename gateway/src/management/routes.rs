@@ -11,7 +11,7 @@ use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
-use super::{Management, runs, split_publication, state, ui};
+use super::{Management, runs, split_publication, state, states, ui};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -24,7 +24,8 @@ pub(super) type Answer = Result<Response<Bytes>, Rejection>;
 pub(super) fn routes(
     management: Arc<Management>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let allowed = allowed(management.clone());
+    // Boxed, each of them: types of filters within filters take the compiler minutes.
+    let allowed = allowed(management.clone()).boxed();
     let with = warp::any().map({
         let management = management.clone();
         move || management.clone()
@@ -34,63 +35,106 @@ pub(super) fn routes(
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(health);
+        .and_then(health)
+        .boxed();
     let programs = warp::path!("v1" / "programs")
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(programs);
+        .and_then(programs)
+        .boxed();
     let release = warp::path!("v1" / "releases" / String / String)
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(release);
+        .and_then(release)
+        .boxed();
     let releases = warp::path!("v1" / "releases" / String / String / "list")
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(releases);
+        .and_then(releases)
+        .boxed();
     let runs = warp::path!("v1" / "runs")
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(runs::newest);
+        .and_then(runs::newest)
+        .boxed();
     let run = warp::path!("v1" / "runs" / String)
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(runs::recorded);
+        .and_then(runs::recorded)
+        .boxed();
     let receipt = warp::path!("v1" / "runs" / String / "receipt")
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(runs::opened_receipt);
+        .and_then(runs::opened_receipt)
+        .boxed();
     let told = warp::path!("v1" / "runs" / String / "told")
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(runs::told);
+        .and_then(runs::told)
+        .boxed();
     let state = warp::path!("v1" / "state" / String / String)
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(state::list);
+        .and_then(state::list)
+        .boxed();
     let history = warp::path!("v1" / "state" / String / String / "history")
         .and(warp::get())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(state::history);
+        .and_then(state::history)
+        .boxed();
     let undo = warp::path!("v1" / "state" / String / String / "undo" / u64)
         .and(warp::post())
         .and(allowed.clone())
         .and(with.clone())
-        .and_then(state::undo);
+        .and_then(state::undo)
+        .boxed();
+    let state_at = warp::path!("v1" / "state" / String / String / "at" / u64)
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(states::at)
+        .boxed();
+    let difference = warp::path!("v1" / "state" / String / String / "diff")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(states::difference)
+        .boxed();
+    let root = warp::path!("v1" / "state" / String / String / "root")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(states::root)
+        .boxed();
+    let export = warp::path!("v1" / "state" / String / String / "export")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(states::export)
+        .boxed();
+    let import = warp::path!("v1" / "state" / String / String / "import")
+        .and(warp::post())
+        .and(allowed.clone())
+        .and(warp::body::stream())
+        .and(with.clone())
+        .and_then(states::import)
+        .boxed();
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
         .and(warp::body::stream())
         .and(with)
-        .and_then(publish);
+        .and_then(publish)
+        .boxed();
 
     health
         .or(programs)
@@ -112,6 +156,16 @@ pub(super) fn routes(
         .or(history)
         .unify()
         .or(undo)
+        .unify()
+        .or(state_at)
+        .unify()
+        .or(difference)
+        .unify()
+        .or(root)
+        .unify()
+        .or(export)
+        .unify()
+        .or(import)
         .unify()
         .or(publish)
         .unify()

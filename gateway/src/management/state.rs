@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cop_runtime::{Address, Failure, Namespace, ProgramName, ShownCommit, ShownState};
+use cop_runtime::{Address, Failure, Namespace, ProgramName, ShownChange, ShownCommit, ShownState};
 use serde::Serialize;
 
 use super::Management;
@@ -11,12 +11,12 @@ use crate::asked::Asked;
 use crate::{own, refusal};
 
 /// Most keys in one answer.
-const KEYS_MAX: usize = 100;
+pub(super) const KEYS_MAX: usize = 100;
 /// Most commits in one answer.
 const COMMITS_MAX: usize = 50;
 
 #[derive(Serialize)]
-struct StateJson {
+pub(super) struct StateJson {
     commit: u64,
     bytes: u64,
     keys: Vec<KeyJson>,
@@ -61,10 +61,16 @@ struct CommitJson {
 }
 
 #[derive(Serialize)]
-struct ChangeJson {
+pub(super) struct ChangeJson {
     key: String,
     before: Option<String>,
     after: Option<String>,
+}
+
+impl From<ShownChange> for ChangeJson {
+    fn from((key, before, after): ShownChange) -> ChangeJson {
+        ChangeJson { key, before, after }
+    }
 }
 
 impl From<ShownCommit> for CommitJson {
@@ -74,9 +80,7 @@ impl From<ShownCommit> for CommitJson {
             number: commit.number,
             time_ms: commit.time_ms,
             run: commit.run.map(|run| run.to_string()),
-            keys: keys
-                .map(|(key, before, after)| ChangeJson { key, before, after })
-                .collect(),
+            keys: keys.map(ChangeJson::from).collect(),
         }
     }
 }

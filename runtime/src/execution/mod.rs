@@ -18,6 +18,7 @@ mod listing;
 mod past;
 mod publish;
 mod receipts;
+mod stored;
 mod target;
 mod waiting;
 mod web;
@@ -40,6 +41,7 @@ use crate::failure::Failure;
 use crate::heads::Heads;
 use crate::host::http::Outbound;
 use crate::host::world::store_failure;
+use crate::keeper::Keeper;
 use crate::keys::{PublicKey, SecretKey};
 use crate::library::Library;
 use crate::receipt::node_key;
@@ -58,6 +60,7 @@ pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
 pub use past::{ShownCommit, ShownKey, ShownState};
 pub use receipts::Opener;
+pub use stored::{ImportedState, ShownChange, ShownDifference, Span, StateRoot};
 
 /// How long a node that stops waits for what is under way.
 const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
@@ -80,6 +83,7 @@ struct Shared {
     states: Arc<States>,
     /// Writes what was accepted, also when this is dropped.
     _committer: Committer,
+    _keeper: Keeper,
     turns: Turns,
     waiting: Waiting,
     /// Who carries requests out of the node, if anybody does.
@@ -171,6 +175,7 @@ impl Execution {
                 self_check: SelfCheck::start(config.self_check, data_dir, around)
                     .map_err(threads)?,
                 _committer: Committer::start(states.clone()).map_err(threads)?,
+                _keeper: Keeper::start(states.clone()).map_err(threads)?,
                 states,
                 turns: Turns::default(),
                 waiting: Waiting::new(),

@@ -11,6 +11,7 @@ use crate::shown::shown;
 use crate::state::{CommitError, Snapshot, Undone};
 use crate::store::StoreError;
 use crate::store::state::{Namespace, StateView, Stored};
+use crate::store::writes::blind_shape;
 
 /// What a key holds, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,20 +137,24 @@ impl Shared {
 }
 
 fn shown_stored(snapshot: &Snapshot, stored: &Stored) -> Result<Option<String>, StoreError> {
+    shown_as(stored, |fingerprint| snapshot.shape(fingerprint))
+}
+
+/// A stored value as source would write it, by the shape that this finds for it; those that blind changes make are known
+/// without being told.
+pub(super) fn shown_as(
+    stored: &Stored,
+    find: impl Fn(&[u8; 8]) -> Result<Option<String>, StoreError>,
+) -> Result<Option<String>, StoreError> {
     let Some(row) = &stored.row else {
         return Ok(None);
     };
     let shape = match row.value().first_chunk() {
-        Some(fingerprint) => shape_of(snapshot, fingerprint)?,
+        Some(fingerprint) => match blind_shape(fingerprint) {
+            Some(shape) => Some(shape.to_owned()),
+            None => find(fingerprint)?,
+        },
         None => None,
     };
     Ok(Some(shown(row.value(), shape.as_deref())))
-}
-
-/// The shape of stored values; those that blind changes make are known without being told.
-fn shape_of(snapshot: &Snapshot, fingerprint: &[u8; 8]) -> Result<Option<String>, StoreError> {
-    match crate::store::writes::blind_shape(fingerprint) {
-        Some(shape) => Ok(Some(shape.to_owned())),
-        None => snapshot.shape(fingerprint),
-    }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{CommitError, LOSSES_KEPT, Sequence, States, locked};
+use super::{CommitError, LOSSES_KEPT, ROOTS_WAITING_MAX, Sequence, States, locked};
 use crate::host::clock::system_now_ms;
 use crate::store::StoreError;
+use crate::store::lines::ROOT_EVERY;
 use crate::store::state::Commit;
 
 const BATCH_MAX: usize = 256;
@@ -165,6 +166,7 @@ impl States {
                 drop(accepted);
                 self.progress
                     .send_modify(|progress| progress.settled = last);
+                self.note_roots(&commits);
             }
             Err(why) => {
                 // Later commits rest on these. They go together.
@@ -181,6 +183,33 @@ impl States {
                     progress.lost.push((lost_from, lost_to, why));
                     progress.settled = lost_to;
                 });
+            }
+        }
+    }
+
+    fn note_roots(&self, commits: &[Commit]) {
+        let due = commits
+            .iter()
+            .filter(|commit| commit.head.number.is_multiple_of(ROOT_EVERY))
+            .map(|commit| (commit.namespace.clone(), commit.head.number));
+        let mut roots = locked(&self.roots_due);
+        let room = ROOTS_WAITING_MAX.saturating_sub(roots.len());
+        roots.extend(due.take(room));
+    }
+
+    /// Adds up and keeps the roots that are due. A thread that nobody waits for does this.
+    pub fn keep_roots(&self) {
+        let due = std::mem::take(&mut *locked(&self.roots_due));
+        for (namespace, number) in due {
+            // What is not kept is added up when somebody asks for it.
+            let Ok(Some(then)) = self.as_of(&namespace, Some(number)) else {
+                continue;
+            };
+            let kept = then
+                .root()
+                .and_then(|root| self.store.keep_root(&namespace, number, &root));
+            if kept.is_err() {
+                return;
             }
         }
     }

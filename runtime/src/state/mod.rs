@@ -18,9 +18,13 @@
 //! is gone: its removal is a commit of its own, right before. So what a snapshot shows depends on commits alone, and a run that
 //! read a key that has gone meets a conflict like any other.
 
+mod as_of;
 mod committer;
+mod import;
 mod overlay;
 mod past;
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +39,9 @@ use crate::store::state::{Base, Commit, Head, Namespace, Row, Shapes, StateView,
 use crate::store::writes::{Misfit, Write, Writes};
 use crate::store::{Store, StoreError};
 
+pub use as_of::AsOf;
 pub use committer::Committer;
+pub use import::Imported;
 use overlay::Overlay;
 pub use overlay::Snapshot;
 pub use past::Undone;
@@ -44,6 +50,8 @@ pub use past::Undone;
 const WAITING_MAX: usize = 1_024;
 /// Most bytes of them.
 const WAITING_BYTES_MAX: usize = 64 << 20;
+/// Most roots that wait to be added up; further ones are added up when they are asked for.
+const ROOTS_WAITING_MAX: usize = 64;
 /// So many losses are told apart; whoever waits has learned of his long before.
 const LOSSES_KEPT: usize = 64;
 
@@ -116,6 +124,8 @@ pub struct States {
     /// Told when there is something to write.
     wake: Condvar,
     progress: watch::Sender<Progress>,
+    /// Commits of whose states the root is to be kept.
+    roots_due: Mutex<Vec<(Namespace, u64)>>,
 }
 
 /// What runs that begin now see, and what is to be written.
@@ -163,6 +173,7 @@ impl States {
             }),
             wake: Condvar::new(),
             progress: watch::Sender::new(Progress::default()),
+            roots_due: Mutex::default(),
         })
     }
 
@@ -248,6 +259,7 @@ impl States {
             run: Some(change.run),
             keys,
             shapes,
+            line: None,
         })?;
         Ok(Changed::Accepted { sequence, number })
     }
@@ -295,6 +307,7 @@ impl States {
             run: None,
             keys,
             shapes: Shapes::new(),
+            line: None,
         })?;
         Ok(())
     }
@@ -303,8 +316,10 @@ impl States {
     fn push(&self, commit: Commit) -> Result<Sequence, CommitError> {
         let mut accepted = self.accepted();
         let bytes = commit.size_bytes();
+        // What is larger than all that may wait, such as a state that is imported, goes alone.
         let is_full = accepted.queue.len() >= WAITING_MAX
-            || accepted.queue_bytes.saturating_add(bytes) > WAITING_BYTES_MAX;
+            || (!accepted.queue.is_empty()
+                && accepted.queue_bytes.saturating_add(bytes) > WAITING_BYTES_MAX);
         if accepted.is_closed || is_full {
             return Err(CommitError::Busy);
         }

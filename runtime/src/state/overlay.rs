@@ -12,7 +12,9 @@ use crate::transcript::Identity;
 /// What the accepted commits of a namespace that are not durable changed, the last ones of each key.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
+    /// What the last of them has come to, and which one that is.
     head: Head,
+    last: Sequence,
     keys: BTreeMap<String, (Sequence, Stored)>,
     shapes: BTreeMap<Fingerprint, (Sequence, String)>,
 }
@@ -21,6 +23,7 @@ impl Overlay {
     /// Lays a commit over it.
     pub fn add(&mut self, sequence: Sequence, commit: &Commit) {
         self.head = commit.head;
+        self.last = sequence;
         let keys = commit.keys.iter();
         self.keys
             .extend(keys.map(|(key, change)| (key.clone(), (sequence, change.after.clone()))));
@@ -33,7 +36,7 @@ impl Overlay {
     pub fn settle(&mut self, up_to: Sequence) -> bool {
         self.keys.retain(|_, (sequence, _)| *sequence > up_to);
         self.shapes.retain(|_, (sequence, _)| *sequence > up_to);
-        !self.keys.is_empty() || !self.shapes.is_empty()
+        self.last > up_to
     }
 }
 

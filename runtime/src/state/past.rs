@@ -88,6 +88,7 @@ impl States {
             run: Some(run),
             keys,
             shapes: Shapes::new(),
+            line: None,
         })?;
         Ok(Undone::Accepted { sequence, number })
     }

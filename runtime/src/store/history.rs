@@ -147,4 +147,16 @@ impl Base {
         })
         .collect()
     }
+
+    /// The commits of a namespace behind this one, oldest first, as far as they are kept.
+    pub fn history_since(
+        &self,
+        namespace: &Namespace,
+        number: u64,
+    ) -> Result<Vec<PastCommit>, StoreError> {
+        let mut since = self.history(namespace, u64::MAX, usize::MAX)?;
+        since.retain(|past| past.number > number);
+        since.reverse();
+        Ok(since)
+    }
 }

@@ -17,6 +17,8 @@
 //! | `due` | address, name, when, key | nothing: the rows of `expiries` in the order of their time |
 //! | `history` | address, name, number of the commit | what that commit changed ([`history`]) |
 //! | `kept` | address, name | the oldest commit in `history`, bytes of them all |
+//! | `lines` | address, name, number of the commit | the line that begins with it ([`lines`]) |
+//! | `roots` | address, name, number of the commit | root of the state behind it, of each thousandth |
 //!
 //! Every write is one transaction with two-phase commit: it is on disk whole when it is acknowledged, and not at all otherwise,
 //! at whatever instant the process ends. After an error of the disk redb refuses everything, and so does the store: nothing is
@@ -26,6 +28,7 @@
 
 pub mod fsck;
 pub mod history;
+pub mod lines;
 mod lock;
 pub mod programs;
 mod read_only;
@@ -39,7 +42,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    WriteTransaction,
 };
 
 use crate::execution::OpenError;
@@ -68,6 +72,9 @@ const DUE: TableDefinition<(Address20, Name, i64, Bytes), ()> = TableDefinition:
 
 const HISTORY: TableDefinition<(Address20, Name, u64), Bytes> = TableDefinition::new("history");
 const KEPT: TableDefinition<(Address20, Name), (u64, u64)> = TableDefinition::new("kept");
+const LINES: TableDefinition<(Address20, Name, u64), &'static [u8; 8]> =
+    TableDefinition::new("lines");
+const ROOTS: TableDefinition<(Address20, Name, u64), Hash32> = TableDefinition::new("roots");
 
 /// Version of the tables. A store with a greater one is not opened.
 const VERSION: u32 = 1;
@@ -230,6 +237,8 @@ impl Store {
             write.open_table(DUE)?;
             write.open_table(HISTORY)?;
             write.open_table(KEPT)?;
+            write.open_table(LINES)?;
+            write.open_table(ROOTS)?;
             Ok(Ok(()))
         };
         match prepared().map_err(refuse)? {
@@ -263,8 +272,27 @@ impl Store {
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.write_with(Durability::Immediate, change)
+    }
+
+    /// The same for what can be found again otherwise: it goes to disk with the next transaction that is synced, and is gone
+    /// if the power goes before, whole as it came.
+    fn write_soon<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_with(Durability::None, change)
+    }
+
+    fn write_with<T, E: From<StoreError>>(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, E>,
+    ) -> Result<T, E> {
         let written = survived(|| {
-            let write = self.begin_write().map_err(|error| self.noted(error))?;
+            let mut write = self.begin_write().map_err(|error| self.noted(error))?;
+            // Refused only where savepoints are used, and there are none.
+            let _ = write.set_durability(durability);
             let value = change(&write)?;
             match write.commit() {
                 Ok(()) => Ok(value),

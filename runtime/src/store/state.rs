@@ -13,9 +13,10 @@ use std::sync::Arc;
 use redb::{ReadOnlyTable, ReadableTable, WriteTransaction};
 
 use super::history::{self, KeyChange};
+use super::lines::{self, Line};
 use super::{
-    Address20, Bytes, DUE, EXPIRIES, HISTORY, NAMESPACES, Name, SHAPES, STATE, ShapeKey, Store,
-    StoreError, TIMES,
+    Address20, Bytes, DUE, EXPIRIES, HISTORY, Hash32, LINES, NAMESPACES, Name, ROOTS, SHAPES,
+    STATE, ShapeKey, Store, StoreError, TIMES,
 };
 use crate::address::{Address, ProgramName};
 use crate::answer::RunId;
@@ -145,6 +146,8 @@ pub struct Commit {
     pub keys: BTreeMap<String, KeyChange>,
     /// The shapes that it adds.
     pub shapes: Shapes,
+    /// The line that begins with it, if one does.
+    pub line: Option<Line>,
 }
 
 impl Commit {
@@ -167,6 +170,8 @@ pub struct Base {
     expiries: ReadOnlyTable<(Address20, Name, Bytes), i64>,
     due: ReadOnlyTable<(Address20, Name, i64, Bytes), ()>,
     pub(super) history: ReadOnlyTable<(Address20, Name, u64), Bytes>,
+    pub(super) lines: ReadOnlyTable<(Address20, Name, u64), &'static [u8; 8]>,
+    pub(super) roots: ReadOnlyTable<(Address20, Name, u64), Hash32>,
 }
 
 impl Base {
@@ -174,6 +179,15 @@ impl Base {
     pub fn get(&self, namespace: &Namespace, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let row = self.state.get(place(namespace, key))?;
         Ok(row.map(|row| value_of(row.value()).to_vec()))
+    }
+
+    /// What a key holds.
+    pub fn stored(&self, namespace: &Namespace, key: &str) -> Result<Stored, StoreError> {
+        let row = self.state.get(place(namespace, key))?;
+        Ok(Stored {
+            row: row.map(|row| Row(row.value().into())),
+            due_ms: self.due_ms(namespace, key)?,
+        })
     }
 
     /// The identity of the answer to `kv.get`, without the value.
@@ -329,6 +343,8 @@ impl Store {
             expiries: read.open_table(EXPIRIES)?,
             due: read.open_table(DUE)?,
             history: read.open_table(HISTORY)?,
+            lines: read.open_table(LINES)?,
+            roots: read.open_table(ROOTS)?,
         })
     }
 
@@ -377,5 +393,8 @@ fn apply(write: &WriteTransaction, commit: &Commit) -> Result<(), StoreError> {
         .open_table(NAMESPACES)?
         .insert(at, (head.number, head.bytes))?;
     write.open_table(TIMES)?.insert(at, head.time_ms)?;
+    if let Some(line) = commit.line {
+        lines::begin(write, namespace, head.number, line)?;
+    }
     Ok(())
 }

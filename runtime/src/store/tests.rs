@@ -175,6 +175,7 @@ fn set(store: &Store, key: &str, value: &[u8]) -> Result<(), StoreError> {
         run: None,
         keys: BTreeMap::from([(key.to_owned(), change)]),
         shapes: Shapes::new(),
+        line: None,
     };
     store.apply(&[commit], 1 << 20)
 }

@@ -773,6 +773,11 @@ Examples:
   copc state list guestbook user/        those that begin with user/
   copc state history guestbook           the last commits: which run changed what
   copc state undo guestbook 17           give the keys that commit 17 changed back what they held
+  copc state at guestbook 16             what was there behind commit 16
+  copc state diff guestbook 16..20       what differs between two commits; or a run's id: what it changed
+  copc state root guestbook              a hash of all keys and values, to compare
+  copc state export guestbook g.copstate
+  copc state import staging g.copstate   under another name, or the same with --replace
 
 PROGRAM is a name, or ADDRESS/NAME where several publishers have one of that name.";
 
@@ -808,6 +813,62 @@ pub enum StateCommand {
         #[command(flatten)]
         place: StatePlace,
     },
+    /// List keys with their values as they were behind an earlier commit.
+    At {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// The number of the commit; 0 for before the first
+        commit: u64,
+        /// What the keys begin with
+        #[arg(default_value = "")]
+        prefix: String,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Show what a run changed, or what differs between two commits.
+    Diff {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// A run's id, or A..B: behind commit A and behind commit B
+        #[arg(value_name = "RUN|A..B")]
+        span: String,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Tell the root of the state: the same keys with the same values have the same root, on any node.
+    Root {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// Behind this commit [default: the last]
+        #[arg(long, value_name = "COMMIT")]
+        at: Option<u64>,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Write the state into a file.
+    Export {
+        /// Name, or ADDRESS/NAME
+        program: String,
+        /// The file to write, such as guestbook.copstate; a file that is there is not replaced
+        file: PathBuf,
+        /// Behind this commit [default: the last]
+        #[arg(long, value_name = "COMMIT")]
+        at: Option<u64>,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Make the state what a file holds. It becomes one commit, with which a new line begins, and which can be undone.
+    Import {
+        /// Name, or ADDRESS/NAME; it need not be the one that was exported
+        program: String,
+        /// The file, as export writes it
+        file: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: StatePlace,
+    },
 }
 
 impl StateCommand {
@@ -816,7 +877,12 @@ impl StateCommand {
         match self {
             StateCommand::List { place, .. }
             | StateCommand::History { place, .. }
-            | StateCommand::Undo { place, .. } => place,
+            | StateCommand::Undo { place, .. }
+            | StateCommand::At { place, .. }
+            | StateCommand::Diff { place, .. }
+            | StateCommand::Root { place, .. }
+            | StateCommand::Export { place, .. }
+            | StateCommand::Import { place, .. } => place,
         }
     }
 }

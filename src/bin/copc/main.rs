@@ -27,7 +27,7 @@
 //! | `step` | a debugger: runs line by line, forwards and backwards |
 //! | `rebuild` | a published program compiled again from its sources |
 //! | `verify` | receipts of nodes: what they prove, and proofs of fraud |
-//! | `state` | what programs keep on the node |
+//! | `state`, `states` | what programs keep on the node |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
 
@@ -62,6 +62,7 @@ mod rollback;
 mod run;
 mod say;
 mod state;
+mod states;
 mod step;
 mod subject;
 mod tell;

@@ -8,6 +8,7 @@ use crate::arguments::{OwnNode, StateCommand, StatePlace};
 use crate::ended::{Complaint, Ended, print};
 use crate::node;
 use crate::say;
+use crate::states;
 
 /// Does what is asked for.
 pub fn state(command: &StateCommand) -> Result<Ended, Complaint> {
@@ -28,6 +29,30 @@ pub fn state(command: &StateCommand) -> Result<Ended, Complaint> {
                 commit,
                 place,
             } => undo(program, *commit, place).await,
+            StateCommand::At {
+                program,
+                commit,
+                prefix,
+                place,
+            } => states::at(program, *commit, prefix, place).await,
+            StateCommand::Diff {
+                program,
+                span,
+                place,
+            } => states::diff(program, span, place).await,
+            StateCommand::Root { program, at, place } => states::root(program, *at, place).await,
+            StateCommand::Export {
+                program,
+                file,
+                at,
+                place,
+            } => states::export(program, file, *at, place).await,
+            StateCommand::Import {
+                program,
+                file,
+                replace,
+                place,
+            } => states::import(program, file, *replace, place).await,
         }
     })
 }
@@ -101,12 +126,7 @@ fn as_text(commit: &PastCommit) -> String {
         say::bold(&format!("commit {}", commit.number))
     );
     for change in &commit.keys {
-        for (sign, value) in [("-", &change.before), ("+", &change.after)] {
-            if let Some(value) = value {
-                let line = format!("{sign} {:?}: {value}", change.key);
-                text.push_str(&format!("  {}\n", say::difference(&line)));
-            }
-        }
+        text.push_str(&states::as_text(change));
     }
     text
 }
