@@ -168,6 +168,40 @@ pub struct StateDifference {
     pub keys: Vec<PastChange>,
 }
 
+/// What a node remembers of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Remembered {
+    /// The number of the release.
+    pub release: u64,
+    /// Outcomes in memory.
+    pub outcomes: usize,
+    /// Their memory, in bytes, roughly.
+    pub bytes: u64,
+    /// Questions with what was answered to them.
+    pub places: usize,
+    /// Walks that found an outcome, since the node was started.
+    pub hits: u64,
+    /// Walks that found none.
+    pub misses: u64,
+    /// Outcomes on disk.
+    pub stored_outcomes: u64,
+    /// Their size, in bytes.
+    pub stored_bytes: u64,
+    /// Questions below which nothing is remembered.
+    pub closed: Vec<ClosedQuestion>,
+}
+
+/// A question below which nothing is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ClosedQuestion {
+    /// As the source asks it.
+    pub question: String,
+    /// `never`: it is answered anew each time; `hardly`: its answers turned out not to repeat.
+    pub repeats: String,
+    /// How many walks and runs came by.
+    pub visits: u64,
+}
+
 /// The name of a state.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct StateRoot {
@@ -485,6 +519,15 @@ impl NodeClient {
             return Err(refused(&url, status, &body));
         }
         serde_json::from_slice(&body).map_err(|error| unreadable(&url, status, &error))
+    }
+
+    /// What the node remembers of the newest release of a program.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn remembered(&self, program: &Namespace) -> Result<Remembered, ClientError> {
+        let path = format!("/v1/cache/{}/{}", program.address, program.name);
+        self.ask(Method::GET, &path, Vec::new()).await
     }
 
     /// The root of a program's state behind a commit, or behind the last.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
     Address, Asset, Execution, Failure, Hash, Health, KeptRun, Namespace, Opener, ProgramListing,
-    ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo, RunId, ShownCommit,
-    ShownState, WebAnswer, WebRequest,
+    ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo, Remembered, RunId,
+    ShownCommit, ShownState, WebAnswer, WebRequest,
 };
 
 use crate::states::StateKeeper;
@@ -95,6 +95,15 @@ pub trait Executor: Send + Sync {
         None
     }
 
+    /// What is remembered of the newest release of a program. Where nothing is remembered there is none.
+    ///
+    /// # Errors
+    /// There is no such program, or the store cannot be read.
+    fn remembered(&self, namespace: &Namespace) -> Result<Option<Remembered>, Failure> {
+        let _ = namespace;
+        Ok(None)
+    }
+
     /// The newest runs that are still remembered, newest first.
     fn newest_runs(&self, count: usize) -> Vec<KeptRun>;
 
@@ -117,6 +126,10 @@ pub trait Executor: Send + Sync {
 }
 
 impl Executor for Execution {
+    fn remembered(&self, namespace: &Namespace) -> Result<Option<Remembered>, Failure> {
+        Execution::remembered(self, namespace).map(Some)
+    }
+
     fn states(&self) -> Option<&dyn StateKeeper> {
         Some(self)
     }

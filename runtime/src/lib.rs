@@ -76,8 +76,8 @@ pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
     Execution, ExecutionConfig, Health, ImportedState, OpenError, Opener, ProgramListing,
-    Published, ReleaseInfo, ShownChange, ShownCommit, ShownDifference, ShownKey, ShownState, Span,
-    StateRoot, local_network,
+    Published, ReleaseInfo, Remembered, ShownChange, ShownCommit, ShownDifference, ShownKey,
+    ShownState, Span, StateRoot, local_network,
 };
 pub use export::Export;
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};

@@ -165,3 +165,30 @@ async fn a_state_is_looked_at_as_it_was_and_carried_on_file() {
     assert_eq!(ask(&["undo", "visits", "4"]).status, Some(0));
     assert_eq!(ask(&["list", "visits"]).well(), "\"visits\": 3\n");
 }
+
+#[tokio::test]
+async fn what_a_node_remembers_is_told_and_outlives_it() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    let program = published(home.path(), data.path(), &["greet.cop"]);
+    let url = text(&program, "/urls/host");
+    for _ in 0..3 {
+        send(node.http(), "GET", url, &[], "").await;
+    }
+    let ask = |arguments: &[&str]| {
+        let mut cache = command(home.path(), &[&["cache"], arguments].concat());
+        cache.env("COP_DATA", data.path());
+        ran(cache)
+    };
+    let told = ask(&["greet", "--json"]).json();
+    let figures = (&told["cache"]["hits"], &told["cache"]["misses"]);
+    assert_eq!(figures, (&2.into(), &1.into()));
+    assert!(ask(&["greet"]).well().contains("2 of 3 requests"));
+    assert_eq!(ask(&["nobody"]).status, Some(1));
+    node.interrupt();
+    let node = Daemon::start(data.path());
+    let page = send(node.http(), "GET", url, &[], "").await;
+    assert_eq!(header(&page, "cop-cache"), "hit");
+    let told = ask(&["greet", "--json"]).json();
+    assert_eq!(told["cache"]["stored_outcomes"], 1);
+}

@@ -18,6 +18,7 @@
 //! It listens on loopback only and wants a bearer token, which stands in a file of the data folder that only the owner may
 //! read. The host of a request must be this machine by name too, so that a web page cannot reach it through a name of its own.
 
+mod cache;
 mod routes;
 mod runs;
 mod state;

@@ -11,7 +11,7 @@ use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
-use super::{Management, runs, split_publication, state, states, ui};
+use super::{Management, cache, runs, split_publication, state, states, ui};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -128,6 +128,12 @@ pub(super) fn routes(
         .and(with.clone())
         .and_then(states::import)
         .boxed();
+    let remembered = warp::path!("v1" / "cache" / String / String)
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(cache::remembered)
+        .boxed();
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
@@ -166,6 +172,8 @@ pub(super) fn routes(
         .or(export)
         .unify()
         .or(import)
+        .unify()
+        .or(remembered)
         .unify()
         .or(publish)
         .unify()

@@ -16,25 +16,30 @@
 //! | `tree` | one tree: walking, growing, closing, forgetting |
 //! | `place` | a place in it: question, branches, leaves, counts |
 //! | `flight` | one run for many that ask the same at once |
+//! | `record` | an outcome on disk |
 //!
 //! Nothing is kept below a question that never has the same answer twice, such as the exact time. Traps are outcomes like any
 //! other, and so are runs that wrote: whoever reaches such a leaf commits its writes anew. Refusals are never in the tree.
 
 mod flight;
 mod place;
+pub(crate) mod record;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cop_bytecode::Hash;
+use tokio::sync::OnceCell;
 
 use crate::engine::Limits;
 use crate::host::world::{NoAnswer, World};
 use crate::run::RunRecord;
+use crate::store::outcomes::NewOutcome;
+use crate::store::{Store, StoreError};
 use flight::Flights;
 pub use flight::{Leader, Turn, WAIT_MAX};
 pub use tree::ClosedQuestion;
@@ -42,6 +47,11 @@ use tree::{Found, Tree};
 
 /// A program may always use this much, however small the cache.
 const SHARE_MIN_BYTES: usize = 4 << 20;
+
+/// Most memory of new outcomes that wait to be written.
+const UNWRITTEN_MAX_BYTES: usize = 16 << 20;
+/// How much more may be on disk than in memory.
+const DISK_BUDGETS: u64 = 4;
 
 /// Which tree: the outcomes of one entry point of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +71,17 @@ pub struct OutcomeCache {
     /// Counts walks and insertions; what was used at an earlier count is older.
     clock: AtomicU64,
     disagreements: AtomicU64,
+    /// New outcomes on their way to disk.
+    unwritten: Mutex<Unwritten>,
+}
+
+/// New outcomes that are not on disk.
+#[derive(Debug, Default)]
+struct Unwritten {
+    outcomes: Vec<(TreeKey, Limits, Arc<RunRecord>)>,
+    bytes: usize,
+    /// Programs of which nothing is to be on disk any more.
+    forgotten: BTreeSet<(Hash, &'static str)>,
 }
 
 /// A tree, and the runs under way that will make it grow.
@@ -68,6 +89,27 @@ pub struct OutcomeCache {
 struct Planted {
     tree: RwLock<Tree>,
     flights: Flights,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    /// Filled when what is on disk has been read, or nothing of it is wanted.
+    restored: OnceCell<()>,
+}
+
+/// What is remembered of one entry point of a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TreeFigures {
+    /// Outcomes.
+    pub outcomes: usize,
+    /// Places of the tree, the root included.
+    pub places: usize,
+    /// Their memory, in bytes, roughly.
+    pub bytes: usize,
+    /// Walks that found an outcome, since the start.
+    pub hits: u64,
+    /// Walks that found none, since the start.
+    pub misses: u64,
+    /// The questions below which nothing is remembered, since their answers hardly ever repeat.
+    pub closed: Vec<ClosedQuestion>,
 }
 
 /// Two runs of one program, told the same, asked different things or ended at different places.
@@ -110,6 +152,7 @@ impl OutcomeCache {
             used_bytes: AtomicUsize::new(0),
             clock: AtomicU64::new(0),
             disagreements: AtomicU64::new(0),
+            unwritten: Mutex::default(),
         }
     }
 
@@ -138,6 +181,11 @@ impl OutcomeCache {
         }
         let planted = self.planted(key);
         let found = read(&planted.tree).walk(limits, world, self.tick())?;
+        let figure = match found {
+            Found::Leaf(_) => &planted.hits,
+            Found::Closed | Found::Unknown(_) => &planted.misses,
+        };
+        figure.fetch_add(1, Ordering::Relaxed);
         Ok(match found {
             Found::Leaf(record) => Walk::Hit(record),
             Found::Closed => Walk::Closed,
@@ -155,20 +203,39 @@ impl OutcomeCache {
         limits: Limits,
         record: &Arc<RunRecord>,
     ) -> Result<(), Disagreement> {
-        let share = (self.budget_bytes / 100)
-            .max(SHARE_MIN_BYTES)
-            .min(self.budget_bytes);
+        if self.add(key, limits, record, false)? {
+            let mut unwritten = self.unwritten();
+            let bytes = record.memory_bytes();
+            // When the disk is slower than runs are, the rest is run again after a restart.
+            if unwritten.bytes + bytes <= UNWRITTEN_MAX_BYTES {
+                unwritten.bytes += bytes;
+                unwritten.outcomes.push((*key, limits, record.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is remembered now and was not before.
+    fn add(
+        &self,
+        key: &TreeKey,
+        limits: Limits,
+        record: &Arc<RunRecord>,
+        is_from_disk: bool,
+    ) -> Result<bool, Disagreement> {
+        let share = self.share_bytes();
         if record.memory_bytes() > share / 2 {
-            return Ok(());
+            return Ok(false);
         }
         let planted = self.planted(key);
         let now = self.tick();
         let mut tree = write(&planted.tree);
         let before = tree.bytes();
-        let result = tree.insert(record, limits, now);
+        let result = tree.insert(record, limits, now, is_from_disk);
         if result.is_err() {
             *tree = Tree::default();
             self.disagreements.fetch_add(1, Ordering::Relaxed);
+            self.forget_on_disk(key);
         } else if tree.bytes() > share {
             tree.drop_older_half();
         }
@@ -185,19 +252,105 @@ impl OutcomeCache {
         result
     }
 
-    /// Drops all that is remembered of a program.
+    /// Most bytes that one program may have.
+    fn share_bytes(&self) -> usize {
+        (self.budget_bytes / 100)
+            .max(SHARE_MIN_BYTES)
+            .min(self.budget_bytes)
+    }
+
+    /// Reads what is on disk of a program, the first time that it is asked for. Whoever asks meanwhile waits.
+    pub async fn restore(self: &Arc<OutcomeCache>, key: &TreeKey, store: &Arc<Store>) {
+        if self.budget_bytes == 0 {
+            return;
+        }
+        let planted = self.planted(key);
+        let read = || async {
+            let (cache, store, key) = (self.clone(), store.clone(), *key);
+            let work = move || cache.read_from(&store, &key);
+            // A panic there was reported by its own message; without what is on disk the program is run.
+            let _ = tokio::task::spawn_blocking(work).await;
+        };
+        planted.restored.get_or_init(read).await;
+    }
+
+    /// Whether what is on disk of a program has been read already.
+    pub fn is_restored(&self, key: &TreeKey) -> bool {
+        self.budget_bytes == 0 || self.planted(key).restored.initialized()
+    }
+
+    fn read_from(&self, store: &Store, key: &TreeKey) {
+        // A store that cannot be read says so to those who need it.
+        let records = store.outcomes(&key.program, key.entry).unwrap_or_default();
+        for bytes in records {
+            let Some((limits, record)) = record::decode(&bytes) else {
+                continue;
+            };
+            if self.add(key, limits, &Arc::new(record), true).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Writes the new outcomes to disk. A thread that nobody waits for does this.
+    ///
+    /// # Errors
+    /// The store takes nothing; they are run again after a restart.
+    pub fn write_to(&self, store: &Store) -> Result<(), StoreError> {
+        let new = std::mem::take(&mut *self.unwritten());
+        for (program, entry) in &new.forgotten {
+            store.forget_outcomes(program, entry)?;
+        }
+        let records: Vec<NewOutcome> = new
+            .outcomes
+            .iter()
+            .filter_map(|(key, limits, record)| {
+                Some((key.program, key.entry, record::encode(*limits, record)?))
+            })
+            .collect();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let budget = (self.budget_bytes as u64).saturating_mul(DISK_BUDGETS);
+        store.keep_outcomes(&records, self.share_bytes() as u64, budget)
+    }
+
+    /// Drops all that is remembered of a program, on disk with the next writing.
     pub fn forget(&self, key: &TreeKey) {
         let planted = read(&self.trees).get(key).cloned();
         if let Some(planted) = planted {
             let bytes = std::mem::take(&mut *write(&planted.tree)).bytes();
             self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
+        self.forget_on_disk(key);
+    }
+
+    fn forget_on_disk(&self, key: &TreeKey) {
+        let mut unwritten = self.unwritten();
+        unwritten.outcomes.retain(|(of, ..)| of != key);
+        unwritten.forgotten.insert((key.program, key.entry));
+    }
+
+    /// What is remembered of an entry point of a program.
+    pub fn figures(&self, key: &TreeKey) -> TreeFigures {
+        let Some(planted) = read(&self.trees).get(key).cloned() else {
+            return TreeFigures::default();
+        };
+        let tree = read(&planted.tree);
+        let (places, outcomes) = tree.counts();
+        TreeFigures {
+            outcomes,
+            places,
+            bytes: tree.bytes(),
+            hits: planted.hits.load(Ordering::Relaxed),
+            misses: planted.misses.load(Ordering::Relaxed),
+            closed: tree.closed_questions(),
+        }
     }
 
     /// The questions of a program below which nothing is remembered, since their answers hardly ever repeat.
     pub fn closed_questions(&self, key: &TreeKey) -> Vec<ClosedQuestion> {
-        let planted = read(&self.trees).get(key).cloned();
-        planted.map_or_else(Vec::new, |planted| read(&planted.tree).closed_questions())
+        self.figures(key).closed
     }
 
     /// The tree of a program, perhaps an empty one.
@@ -228,6 +381,12 @@ impl OutcomeCache {
         // One that somebody walks or grows stays, so that what is inserted there is found and counted.
         trees
             .retain(|_, planted| Arc::strong_count(planted) > 1 || read(&planted.tree).bytes() > 0);
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, Unwritten> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tick(&self) -> u64 {

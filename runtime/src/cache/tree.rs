@@ -79,6 +79,13 @@ impl Tree {
         all - Place::new(0, ROOT).own_bytes(&[])
     }
 
+    /// How many places it has, and how many of them have an outcome.
+    pub fn counts(&self) -> (usize, usize) {
+        let order = self.in_order();
+        let with_leaf = order.iter().filter(|(at, _)| self.place(*at).has_leaf());
+        (order.len(), with_leaf.count())
+    }
+
     /// When it was walked last.
     pub fn used_at(&self) -> u64 {
         self.place(ROOT).used_at()
@@ -122,13 +129,15 @@ impl Tree {
         }
     }
 
-    /// Adds the outcome of a run, and the places on its way.
+    /// Adds the outcome of a run, and the places on its way; whether it is there now and was not before. One that comes from disk
+    /// says nothing about whether what is remembered here is found again.
     pub fn insert(
         &mut self,
         record: &Arc<RunRecord>,
         limits: Limits,
         now: u64,
-    ) -> Result<(), Disagreement> {
+        is_from_disk: bool,
+    ) -> Result<bool, Disagreement> {
         let mut key = Vec::new();
         let mut number = ROOT;
         for (question, answered) in record.transcript.exchanges() {
@@ -148,13 +157,13 @@ impl Tree {
             }
             let place = self.place_mut(number);
             if place.is_closed() {
-                return Ok(());
+                return Ok(false);
             }
-            if number != ROOT {
+            if number != ROOT && !is_from_disk {
                 place.count_insert();
                 if place.is_closed() {
                     self.drop_below(number);
-                    return Ok(());
+                    return Ok(false);
                 }
             }
             key_of_record(question, answered, &mut key);
@@ -166,12 +175,13 @@ impl Tree {
         let before = self.place(number).own_bytes(&[]);
         let place = self.place_mut(number);
         place.touch(now);
+        let is_new = place.leaf(limits).is_none();
         place
             .end_here(record, limits)
             .map_err(|known| Disagreement { known })?;
         let after = self.place(number).own_bytes(&[]);
         self.bytes = self.bytes + after - before;
-        Ok(())
+        Ok(is_new)
     }
 
     /// The questions below which nothing is remembered.

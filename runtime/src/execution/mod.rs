@@ -18,6 +18,7 @@ mod listing;
 mod past;
 mod publish;
 mod receipts;
+mod remembered;
 mod stored;
 mod target;
 mod waiting;
@@ -60,6 +61,7 @@ pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
 pub use past::{ShownCommit, ShownKey, ShownState};
 pub use receipts::Opener;
+pub use remembered::Remembered;
 pub use stored::{ImportedState, ShownChange, ShownDifference, Span, StateRoot};
 
 /// How long a node that stops waits for what is under way.
@@ -165,6 +167,7 @@ impl Execution {
             cache: Arc::new(OutcomeCache::new(config.cache_bytes)),
             library: Arc::new(Library::new(engine)),
         };
+        let outcomes = around.cache.clone();
         Ok(Execution {
             shared: Arc::new(Shared {
                 heads: Arc::default(),
@@ -175,7 +178,7 @@ impl Execution {
                 self_check: SelfCheck::start(config.self_check, data_dir, around)
                     .map_err(threads)?,
                 _committer: Committer::start(states.clone()).map_err(threads)?,
-                _keeper: Keeper::start(states.clone()).map_err(threads)?,
+                _keeper: Keeper::start(states.clone(), outcomes, store.clone()).map_err(threads)?,
                 states,
                 turns: Turns::default(),
                 waiting: Waiting::new(),

@@ -34,7 +34,7 @@ use crate::workers::{Cancelled, NoResult, Owner};
 const ATTEMPTS_AMONG_OTHERS: usize = 3;
 /// Most fuel of a run that may then have its namespace for itself.
 const FUEL_ALONE_MAX: u64 = 10_000_000;
-const ENTRY: &str = "handle";
+pub(super) const ENTRY: &str = "handle";
 
 /// Who asks a program.
 #[derive(Clone, Debug, Default)]
@@ -181,6 +181,9 @@ async fn remembered(
     key: &TreeKey,
     progress: &mut Progress,
 ) -> Result<Remembered, Failure> {
+    if !shared.cache.is_restored(key) {
+        shared.cache.restore(key, &shared.store).await;
+    }
     let until = request.begun + cache::WAIT_MAX;
     let mut waited_at = None;
     loop {

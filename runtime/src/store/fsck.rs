@@ -17,10 +17,12 @@ use super::read_only::ReadOnly;
 use super::state::{Row, Stored};
 use super::{
     BLOBS, BUNDLES, CACHE_BYTES, DUE, EVIDENCE, EXPIRIES, FILE, HISTORY, KEPT, META, NAMESPACES,
-    RECORDS, RELEASES, SHAPES, SHARES, STATE, StoreError, TIMES, VERSION, open_error, survived,
+    OUTCOMES, RECORDS, RELEASES, SHAPES, SHARES, STATE, StoreError, TIMES, VERSION, open_error,
+    survived,
 };
 use crate::address::Address;
 use crate::bundle::{MANIFEST, bundle_hash, file_hash};
+use crate::cache::record;
 use crate::codec::Reader;
 use crate::execution::OpenError;
 use crate::manifest::Manifest;
@@ -216,7 +218,7 @@ impl Fsck {
             }
         };
         type Check = fn(&mut Fsck, &ReadTransaction) -> Result<(), StoreError>;
-        let checks: [(&'static str, Check); 8] = [
+        let checks: [(&'static str, Check); 9] = [
             ("meta", Fsck::meta),
             ("blobs", Fsck::blobs),
             ("bundles", Fsck::bundles),
@@ -225,6 +227,7 @@ impl Fsck {
             ("state", Fsck::state),
             ("expiries", Fsck::expiries),
             ("history", Fsck::history),
+            ("outcomes", Fsck::outcomes),
         ];
         for (table, check) in checks {
             let problem = match survived(|| check(self, &read)) {
@@ -586,6 +589,26 @@ impl Fsck {
                 self.damage(place, problem, RESTORE_STATE);
             }
             self.history_of(read, &owner, number, &seen)?;
+        }
+        Ok(())
+    }
+
+    /// Remembered outcomes are no loss: whatever is wrong with one, the node runs the program again.
+    fn outcomes(&mut self, read: &ReadTransaction) -> Result<(), StoreError> {
+        let Some(outcomes) = table(read, OUTCOMES)? else {
+            return Ok(());
+        };
+        let mut unreadable = 0;
+        for row in outcomes.range::<(&[u8; 32], &str, u64)>(..)? {
+            self.count("outcomes");
+            unreadable += u64::from(record::decode(row?.1.value()).is_none());
+        }
+        if unreadable > 0 {
+            self.note(
+                "table outcomes",
+                format!("{unreadable} remembered outcomes are damaged, or of another version"),
+                REBUILT,
+            );
         }
         Ok(())
     }

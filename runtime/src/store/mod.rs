@@ -19,6 +19,8 @@
 //! | `kept` | address, name | the oldest commit in `history`, bytes of them all |
 //! | `lines` | address, name, number of the commit | the line that begins with it ([`lines`]) |
 //! | `roots` | address, name, number of the commit | root of the state behind it, of each thousandth |
+//! | `outcomes` | program, entry point, number | a remembered outcome ([`outcomes`]) |
+//! | `outcome-sizes` | program, entry point | how many those are, their bytes, number of the last |
 //!
 //! Every write is one transaction with two-phase commit: it is on disk whole when it is acknowledged, and not at all otherwise,
 //! at whatever instant the process ends. After an error of the disk redb refuses everything, and so does the store: nothing is
@@ -30,6 +32,7 @@ pub mod fsck;
 pub mod history;
 pub mod lines;
 mod lock;
+pub mod outcomes;
 pub mod programs;
 mod read_only;
 pub mod state;
@@ -74,6 +77,9 @@ const HISTORY: TableDefinition<(Address20, Name, u64), Bytes> = TableDefinition:
 const KEPT: TableDefinition<(Address20, Name), (u64, u64)> = TableDefinition::new("kept");
 const LINES: TableDefinition<(Address20, Name, u64), &'static [u8; 8]> =
     TableDefinition::new("lines");
+const OUTCOMES: TableDefinition<(Hash32, Name, u64), Bytes> = TableDefinition::new("outcomes");
+const OUTCOME_SIZES: TableDefinition<(Hash32, Name), (u64, u64, u64)> =
+    TableDefinition::new("outcome-sizes");
 const ROOTS: TableDefinition<(Address20, Name, u64), Hash32> = TableDefinition::new("roots");
 
 /// Version of the tables. A store with a greater one is not opened.
@@ -239,6 +245,8 @@ impl Store {
             write.open_table(KEPT)?;
             write.open_table(LINES)?;
             write.open_table(ROOTS)?;
+            write.open_table(OUTCOMES)?;
+            write.open_table(OUTCOME_SIZES)?;
             Ok(Ok(()))
         };
         match prepared().map_err(refuse)? {

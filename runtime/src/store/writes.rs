@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use cop_bytecode::Hash;
 use cop_bytecode::limits::VALUE_BYTES;
 
-use crate::codec::{Reader, Writer};
+use crate::codec::{CodecError, Problem, Reader, Writer};
 
 /// Writes of one run: one for each key that it wrote.
 pub type Writes = BTreeMap<String, Write>;
@@ -145,6 +145,25 @@ impl Write {
             Write::Add(delta) => writer.byte(3).int(*delta),
             Write::Append(text) => writer.byte(4).text(text),
         };
+    }
+
+    /// Reads what [`Write::write_into`] writes.
+    pub fn read_from(reader: &mut Reader<'_>) -> Result<Write, CodecError> {
+        let offset = reader.offset();
+        Ok(match reader.byte()? {
+            0 => Write::Remove,
+            1 => Write::put(reader.bytes()?),
+            2 => Write::Put {
+                value: reader.bytes()?.to_vec(),
+                seconds: Some(reader.int()?),
+            },
+            3 => Write::Add(reader.int()?),
+            4 => Write::Append(reader.text()?.to_owned()),
+            _ => {
+                let problem = Problem::Value;
+                return Err(CodecError { offset, problem });
+            }
+        })
     }
 }
 

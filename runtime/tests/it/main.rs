@@ -8,6 +8,7 @@ mod formats;
 mod killing;
 mod publishing;
 mod receipts;
+mod restarting;
 mod running;
 mod samples;
 mod scripted;

@@ -94,6 +94,8 @@ pub enum Command {
     /// Look at what a program keeps on a node, at what changed it, and undo a change.
     #[command(subcommand)]
     State(StateCommand),
+    /// Tell what the node on this machine remembers of a program, and what keeps it from remembering more.
+    Cache(CacheOptions),
 }
 
 impl Command {
@@ -114,6 +116,7 @@ impl Command {
             Command::Rebuild(options) => options.json,
             Command::ProveFraud(options) => options.json,
             Command::State(command) => command.place().json,
+            Command::Cache(options) => options.place.json,
             Command::New(_)
             | Command::Add(_)
             | Command::Dev(_)
@@ -765,6 +768,23 @@ pub struct RollbackOptions {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+const CACHE_AFTER: &str = "\
+A node gives a remembered answer where the program would ask the same questions and be told the same. A question whose answers
+never repeat, such as the exact time or a cookie that is new for everyone, ends that: such questions are named. Ask them late, or
+ask a coarser one (`clock.minute`, `clock.today`).
+
+Example:
+  copc cache guestbook";
+
+#[derive(Debug, Args)]
+#[command(after_help = CACHE_AFTER)]
+pub struct CacheOptions {
+    /// Name, or ADDRESS/NAME
+    pub program: String,
+    #[command(flatten)]
+    pub place: StatePlace,
 }
 
 const STATE_AFTER: &str = "\

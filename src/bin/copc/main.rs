@@ -27,6 +27,7 @@
 //! | `step` | a debugger: runs line by line, forwards and backwards |
 //! | `rebuild` | a published program compiled again from its sources |
 //! | `verify` | receipts of nodes: what they prove, and proofs of fraud |
+//! | `cache` | what the node remembers of a program |
 //! | `state`, `states` | what programs keep on the node |
 //! | `subject` | what a command works on: a project, or a bundle as it is |
 //! | `ended`, `say` | how a command ends; text for the terminal |
@@ -34,6 +35,7 @@
 mod add;
 mod arguments;
 mod build;
+mod cache;
 mod check;
 mod copies;
 mod cost;
@@ -131,6 +133,7 @@ fn run(command: Command) -> ExitCode {
         Command::Rebuild(options) => rebuild::rebuild(&options),
         Command::Verify(options) => verify::verify(&options),
         Command::ProveFraud(options) => verify::fraud::prove(&options),
+        Command::Cache(options) => cache::cache(&options),
         Command::State(command) => state::state(&command),
     };
     match ended {
