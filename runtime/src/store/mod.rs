@@ -29,6 +29,7 @@
 //! The `lock` file beside it keeps a second node out and says who is in.
 
 pub mod fsck;
+pub mod gc;
 pub mod history;
 pub mod lines;
 mod lock;

@@ -80,7 +80,7 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Failed(format!("{what} in the store cannot be read"))
 }
 
-fn stored_release(bytes: &[u8]) -> Result<SignedRelease, StoreError> {
+pub(super) fn stored_release(bytes: &[u8]) -> Result<SignedRelease, StoreError> {
     SignedRelease::decode_stored(bytes).map_err(|_| damaged("a release"))
 }
 

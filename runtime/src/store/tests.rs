@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
+use super::gc::Collected;
 use super::history::KeyChange;
 use super::programs::PublishError;
 use super::state::{Commit, Head, Namespace, Row, Shapes, Stored};
@@ -390,4 +391,43 @@ fn folders_that_cannot_be_used_are_named() {
     }
     let error = Store::open(&read_only).map(|_| ()).unwrap_err();
     assert!(matches!(error, OpenError::Folder { .. }), "{error:?}");
+}
+
+/// What a release names stays; what nothing names goes, and where that cannot be known nothing does.
+#[test]
+fn only_what_nothing_names_is_taken_away() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    let (first, second) = (bundle(0), bundle(1));
+    let signed = release(&first, 1, None);
+    store.publish(&signed, &first, u64::MAX).unwrap();
+    assert_eq!(store.collect_garbage().unwrap(), Collected::default());
+    // A release that an operator took away, and a file that no bundle ever had.
+    let next = release(&second, 2, Some(signed.hash()));
+    store.publish(&next, &second, u64::MAX).unwrap();
+    let address = signed.address();
+    let change = |change: &dyn Fn(&redb::WriteTransaction) -> Result<(), StoreError>| {
+        store.write::<_, StoreError>(change).unwrap();
+    };
+    change(&|write| {
+        let mut releases = write.open_table(super::RELEASES)?;
+        releases.remove((address.as_bytes(), "p", 2))?;
+        let mut blobs = write.open_table(super::BLOBS)?;
+        blobs.insert(&crate::bundle::file_hash(b"lost").0, &b"lost"[..])?;
+        Ok(())
+    });
+    let collected = store.collect_garbage().unwrap();
+    // The manifests and sources of both bundles are the same files; the asset is not.
+    assert_eq!((collected.bundles, collected.files), (1, 2));
+    assert!(collected.bytes > 100_000, "{collected:?}");
+    assert_eq!(store.bundle(&first.hash()).unwrap(), Some(first.clone()));
+    assert_eq!(store.bundle(&second.hash()).unwrap(), None);
+    assert_eq!(store.collect_garbage().unwrap(), Collected::default());
+    change(&|write| {
+        let mut bundles = write.open_table(super::BUNDLES)?;
+        bundles.insert(&first.hash().0, &[1, 2, 3][..])?;
+        Ok(())
+    });
+    assert!(store.collect_garbage().is_err());
+    assert!(store.is_writable());
 }

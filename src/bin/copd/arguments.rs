@@ -51,6 +51,19 @@ pub enum Command {
     Config(ConfigCommand),
     /// Check everything that a stopped node has stored, and change nothing.
     Fsck(FsckOptions),
+    /// Take away what a stopped node has stored and nothing names any more: bundles without a release, files without a bundle.
+    Gc(GcOptions),
+}
+
+/// Where it is taken away.
+#[derive(Clone, Debug, Args)]
+pub struct GcOptions {
+    /// Folder of the node [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// Tell what was taken away as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 const CONFIG_AFTER: &str = "\

@@ -7,13 +7,14 @@
 //! | `demo` | `copd demo`, a throw-away node with the examples |
 //! | `config` | `copd config`, what a node is set to |
 //! | `look` | `copd status`, `programs` and `ui`: a node that runs, looked at |
-//! | `fsck` | `copd fsck`, a check of what is stored |
+//! | `fsck`, `gc` | `copd fsck`, a check of what is stored; `copd gc`, which takes away what nothing names |
 //! | `say` | lines for the terminal |
 
 mod arguments;
 mod config;
 mod demo;
 mod fsck;
+mod gc;
 mod look;
 mod say;
 mod start;
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
             Err(message) => fail(&message),
         },
         Command::Fsck(options) => fsck::fsck(&options).unwrap_or_else(|message| fail(&message)),
+        Command::Gc(options) => match gc::gc(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => fail(&message),
+        },
     }
 }
 
