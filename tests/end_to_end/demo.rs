@@ -159,3 +159,61 @@ fn its_folder_goes_away_with_it() {
     assert_eq!(left(), 0, "the folder is still there");
     assert!(output.contains("http://hello-cop1"), "{output}");
 }
+
+/// A change drops the pages that showed what was changed, and no other.
+#[tokio::test]
+async fn a_change_drops_just_the_pages_that_showed_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = Daemon::with(folder.path(), &["demo"]);
+    let at = daemon.http();
+    let programs = programs(&daemon).await;
+    let url = |name: &str, path: &str| {
+        let address = &programs[name].0;
+        format!("http://localhost:{}/~{address}/{name}{path}", at.port())
+    };
+    let cached = async |url: String| header(&get(at, &url).await, "cop-cache").to_owned();
+    let todos = async || {
+        let mut seen = Vec::new();
+        for path in ["/todos/1", "/todos/2", "/todos/3", "/todos", "/nothing"] {
+            seen.push(cached(url("todos", path)).await);
+        }
+        seen
+    };
+    for title in ["one", "two"] {
+        let body = format!("{{\"title\": \"{title}\"}}");
+        let added = send(at, "POST", &url("todos", "/todos"), &[], &body).await;
+        assert_eq!(added.status(), 201, "{}", added.body());
+    }
+    assert_eq!(todos().await, ["miss"; 5]);
+    assert_eq!(todos().await, ["hit"; 5]);
+    let done = send(at, "PUT", &url("todos", "/todos/1/done"), &[], "").await;
+    assert_eq!(done.status(), 200);
+    // The item itself and the list: the other item, the one that is not there, and what shows nothing are as they were.
+    assert_eq!(todos().await, ["miss", "hit", "hit", "miss", "hit"]);
+    let added = send(
+        at,
+        "POST",
+        &url("todos", "/todos"),
+        &[],
+        "{\"title\": \"three\"}",
+    )
+    .await;
+    assert_eq!(added.status(), 201);
+    assert_eq!(todos().await, ["hit", "hit", "miss", "miss", "hit"]);
+
+    // The guestbook: who signs drops the page, and the other program knows nothing of it.
+    assert_eq!(cached(url("guestbook", "/")).await, "miss");
+    assert_eq!(cached(url("guestbook", "/")).await, "hit");
+    let signed = send(
+        at,
+        "POST",
+        &url("guestbook", "/"),
+        &[],
+        "name=Ann&text=hello",
+    )
+    .await;
+    assert_eq!(signed.status(), 303);
+    assert_eq!(cached(url("guestbook", "/")).await, "miss");
+    assert_eq!(cached(url("guestbook", "/")).await, "hit");
+    assert_eq!(todos().await, ["hit"; 5]);
+}

@@ -15,6 +15,7 @@ mod hostile;
 mod http;
 mod inputs;
 mod keys;
+mod killing;
 mod measuring;
 mod node;
 mod packages;

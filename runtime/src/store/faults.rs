@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
 use super::state::{Shapes, StateView};
@@ -21,6 +22,9 @@ use crate::execution::OpenError;
 use crate::state::{Change, Changed, States, Undone};
 
 const SECTOR: usize = 512;
+/// A program of which outcomes are remembered, and how long their records are.
+const PROGRAM: Hash = Hash([4; 32]);
+const OUTCOME_BYTES: usize = 3_000;
 
 /// How the n-th call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,6 +322,9 @@ fn run(disk: &Disk, bundles: &[Bundle], mut held_behind: Option<&mut Vec<Held>>)
     };
     let mut acknowledged = 0;
     for step in script() {
+        // What is remembered goes to disk beside all this, unsynced and unacknowledged.
+        let outcome = (PROGRAM, "handle", vec![acknowledged as u8; OUTCOME_BYTES]);
+        let _ = store.keep_outcomes(&[outcome], 3 * OUTCOME_BYTES as u64, 1 << 20);
         if !act(&store, &states, bundles, &step) {
             // From here on nothing is taken any more.
             let later = Step::Write(writes(&[("later", Some(b"12345678"))]));
@@ -388,6 +395,10 @@ fn nothing_acknowledged_is_lost_wherever_the_disk_fails() {
                 ahead += usize::from(at > acknowledged);
                 let report = fsck::of_database(store.database().unwrap());
                 assert!(!report.is_damaged, "{place}: {:?}", report.findings);
+                for outcome in store.outcomes(&PROGRAM, "handle").unwrap() {
+                    let is_whole = outcome.iter().all(|byte| *byte == outcome[0]);
+                    assert!(is_whole && outcome.len() == OUTCOME_BYTES, "{place}");
+                }
                 for bundle in &bundles[..found.release as usize] {
                     assert_eq!(
                         store.bundle(&bundle.hash()).unwrap().as_ref(),

@@ -13,4 +13,5 @@ mod running;
 mod samples;
 mod scripted;
 mod self_check;
+mod stampede;
 mod vectors;
