@@ -21,6 +21,8 @@ pub struct Draft {
     pub values: Vec<TypeId>,
     /// The instructions.
     pub code: Vec<Node>,
+    /// Whether some of them may make closures: so that nobody need look for these where there are none.
+    pub closures: bool,
     /// Calls that were replaced by the body of what they called.
     pub sites: Vec<Site>,
     /// Name for people, with type arguments.
@@ -326,6 +328,26 @@ impl Draft {
         }
         most
     }
+}
+
+/// Whether a closure is made in some code.
+pub fn makes_closures(code: &[Node]) -> bool {
+    let is_closure = |node: &Node| matches!(node.instr, Instr::Closure { .. });
+    code.iter().any(is_closure)
+}
+
+/// The functions that closures are made of.
+pub fn closed_over(functions: &[Option<Draft>]) -> impl Iterator<Item = u32> + '_ {
+    let functions = functions.iter().flatten();
+    let code = functions.filter(|draft| {
+        debug_assert!(draft.closures || !makes_closures(&draft.code));
+        draft.closures
+    });
+    code.flat_map(|draft| &draft.code)
+        .filter_map(|node| match node.instr {
+            Instr::Closure { function, .. } => Some(function),
+            _ => None,
+        })
 }
 
 /// Whether the instruction opens a region.

@@ -296,6 +296,7 @@ fn put_in_one(
         Some(given) => *given,
         None => Value(base + v.0 - params),
     };
+    draft.closures |= callee.closures;
     let sites = draft.sites.len() as u32;
     draft.sites.push(Site {
         callee: callee.name.clone(),

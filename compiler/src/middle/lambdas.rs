@@ -9,7 +9,9 @@
 //! there. A function is copied for the lambdas it is given; the same lambdas share the copy. Copies of copies are
 //! bounded in depth and in all, for a function that hands itself ever new lambdas has no end of them.
 
-use super::draft::{Draft, Known, Node, Use, change_operands, each_use};
+use super::draft::{
+    Draft, Known, Node, Use, change_operands, closed_over, each_use, makes_closures,
+};
 use super::flow::Flow;
 use crate::source::Span;
 use cop_bytecode::{Instr, Mode, Param, Type, TypeId, Value, Values, limits};
@@ -24,12 +26,7 @@ const MOST: usize = 20_000;
 
 /// Runs the pass.
 pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]) {
-    let closures = functions
-        .iter()
-        .flatten()
-        .flat_map(|f| &f.code)
-        .any(|n| matches!(n.instr, Instr::Closure { .. }));
-    if !closures {
+    if !functions.iter().flatten().any(|draft| draft.closures) {
         return;
     }
     let size: usize = functions.iter().flatten().map(|f| f.code.len()).sum();
@@ -61,15 +58,10 @@ pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]
 
 /// What nobody makes a closure of any more has plain parameters.
 fn plain_captures(functions: &mut [Option<Draft>]) {
-    let mut targets = FxHashSet::default();
-    for node in functions.iter().flatten().flat_map(|f| &f.code) {
-        if let Instr::Closure { function, .. } = node.instr {
-            targets.insert(function as usize);
-        }
-    }
+    let targets: FxHashSet<u32> = closed_over(functions).collect();
     for (number, draft) in functions.iter_mut().enumerate() {
         if let Some(draft) = draft
-            && !targets.contains(&number)
+            && !targets.contains(&(number as u32))
         {
             draft.captures = 0;
         }
@@ -237,6 +229,7 @@ impl Pass<'_> {
             captures,
             values,
             code,
+            closures: of.closures,
             name: format!("{} with {}", of.name, names.join(", ")),
             sites: of.sites.clone(),
             result: of.result,
@@ -248,9 +241,8 @@ impl Pass<'_> {
     /// Leaves closures out of a function. What it is then is given back if the function must stay as it was for now.
     fn rewrite(&mut self, number: usize) -> Option<Draft> {
         let given = std::mem::take(&mut self.virtuals[number]);
-        let is_closure = |n: &Node| matches!(n.instr, Instr::Closure { .. });
         let old = self.functions[number].as_mut()?;
-        if given.is_empty() && !old.code.iter().any(is_closure) {
+        if given.is_empty() && !old.closures {
             return None;
         }
         let is_fn = |p: &Param| matches!(self.known.layouts.get(p.ty), Some(Type::Fn { .. }));
@@ -295,6 +287,7 @@ impl Pass<'_> {
             rewrite.node(node);
         }
         let out = rewrite.out;
+        draft.closures = makes_closures(&out);
         draft.code = out;
         self.known.flow = flow;
         if stays {

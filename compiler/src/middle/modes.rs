@@ -8,7 +8,7 @@
 //! The greatest solution over the call graph: every borrowed parameter counts as looked at until something speaks
 //! against it, also where functions call each other in a circle. Functions of closures keep what their type says.
 
-use super::draft::{Draft, Known, Use, each_use};
+use super::draft::{Draft, Known, Use, closed_over, each_use};
 use cop_bytecode::{Instr, Mode};
 use rustc_hash::FxHashMap;
 
@@ -31,10 +31,8 @@ pub fn run(functions: &mut [Option<Draft>], known: &mut Known, _roots: &[u32]) {
             None => vec![],
         })
         .collect();
-    for node in functions.iter().flatten().flat_map(|f| &f.code) {
-        if let Instr::Closure { function, .. } = node.instr {
-            looked[function as usize].fill(false);
-        }
+    for function in closed_over(functions) {
+        looked[function as usize].fill(false);
     }
     // Who lends a parameter of his on to which; and whose parameters are shared in any case.
     let mut lent_on: FxHashMap<Param, Vec<Param>> = FxHashMap::default();
