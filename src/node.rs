@@ -70,6 +70,10 @@ impl Node {
             .map_err(|error| {
                 cannot_listen("management interface", "--management", management, &error)
             })?;
+        execution
+            .deliver_messages()
+            .await
+            .map_err(|failure| failure.to_string())?;
         let node = Node {
             data_dir: data_dir.to_owned(),
             execution,

@@ -48,6 +48,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "host/clock"
     "host/http"
     "host/kv"
+    "host/messages"
     "host/program"
     "host/random"
     "std/answer"

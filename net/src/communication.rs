@@ -122,7 +122,8 @@ impl Communication {
 mod tests {
     use super::*;
     use cop_runtime::{
-        Health, KeptRun, Namespace, Published, RecordedRun, RunId, ShownCommit, ShownState,
+        Health, KeptRun, Namespace, Published, RecordedRun, RunId, ShownCommit, ShownMessage,
+        ShownState,
     };
 
     use crate::executor::Pending;
@@ -173,6 +174,14 @@ mod tests {
                     "nothing is kept",
                 ))
             })
+        }
+
+        fn messages(&self, _: &Namespace) -> Result<Vec<ShownMessage>, Failure> {
+            Ok(Vec::new())
+        }
+
+        fn retry_message<'a>(&'a self, _: &'a Namespace, _: &'a str) -> Pending<'a, bool> {
+            Box::pin(async { Ok(false) })
         }
 
         fn newest_runs(&self, _: usize) -> Vec<KeptRun> {

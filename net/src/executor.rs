@@ -8,7 +8,7 @@ use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
     Address, Asset, Execution, Failure, Hash, Health, KeptRun, Namespace, Opener, ProgramListing,
     ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo, Remembered, RunId,
-    ShownCommit, ShownState, WebAnswer, WebRequest,
+    ShownCommit, ShownMessage, ShownState, WebAnswer, WebRequest,
 };
 
 use crate::states::StateKeeper;
@@ -104,6 +104,15 @@ pub trait Executor: Send + Sync {
         Ok(None)
     }
 
+    /// The messages of a program: those on their way, then those that could not be delivered.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn messages(&self, namespace: &Namespace) -> Result<Vec<ShownMessage>, Failure>;
+
+    /// Has a message that could not be delivered tried again; whether there is one of that name.
+    fn retry_message<'a>(&'a self, namespace: &'a Namespace, id: &'a str) -> Pending<'a, bool>;
+
     /// The newest runs that are still remembered, newest first.
     fn newest_runs(&self, count: usize) -> Vec<KeptRun>;
 
@@ -197,6 +206,14 @@ impl Executor for Execution {
 
     fn undo<'a>(&'a self, namespace: &'a Namespace, number: u64) -> Pending<'a, u64> {
         Box::pin(Execution::undo(self, namespace, number))
+    }
+
+    fn messages(&self, namespace: &Namespace) -> Result<Vec<ShownMessage>, Failure> {
+        Execution::messages(self, namespace)
+    }
+
+    fn retry_message<'a>(&'a self, namespace: &'a Namespace, id: &'a str) -> Pending<'a, bool> {
+        Box::pin(Execution::retry_message(self, namespace, id))
     }
 
     fn newest_runs(&self, count: usize) -> Vec<KeptRun> {

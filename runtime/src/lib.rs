@@ -77,7 +77,7 @@ pub use cop_bytecode::Hash;
 pub use execution::{
     Execution, ExecutionConfig, Health, ImportedState, OpenError, Opener, ProgramListing,
     Published, ReleaseInfo, Remembered, ShownChange, ShownCommit, ShownDifference, ShownKey,
-    ShownState, Span, StateRoot, local_network,
+    ShownMessage, ShownState, Span, StateRoot, local_network,
 };
 pub use export::Export;
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};

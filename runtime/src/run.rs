@@ -16,6 +16,7 @@ use crate::codec::{Reader, Writer};
 use crate::engine::{Answer, End, Host, Limits, Loaded, Position, Trap};
 use crate::failure::{Failure, FailureCode};
 use crate::host::log::Log;
+use crate::host::messages::{self, Message};
 use crate::host::reply::refused;
 use crate::host::response::{BadResponse, Response};
 use crate::host::world::{NoAnswer, World, given_up};
@@ -168,6 +169,7 @@ pub fn attempt(
         occurrences: BTreeMap::new(),
         overlay: kv::Overlay::default(),
         log: Log::default(),
+        messages: 0,
         calls: 0,
         double: (kind == EntryKind::Test).then(Double::default),
         stopped: None,
@@ -268,6 +270,8 @@ struct Recorder<'a> {
     occurrences: BTreeMap<(HostCall, Vec<u8>), u32>,
     overlay: kv::Overlay,
     log: Log,
+    /// Messages so far.
+    messages: usize,
     /// Host calls so far, without those of the log.
     calls: u64,
     /// What a test has said about the world; `None` in any other run.
@@ -378,6 +382,8 @@ impl Recorder<'_> {
             | HostCall::ProgramAnswer
             | HostCall::HttpAnswer => self.change_double(call, argument),
             HostCall::ProgramAsk => self.ask_program(argument),
+            HostCall::MessagesSend | HostCall::MessagesPost => self.send(call, argument),
+            HostCall::MessagesSent => self.sent(argument),
             HostCall::TestSnapshot => self.snapshot(argument),
             HostCall::TestProperty => Ok(self.begin_property()),
             HostCall::TestTrying => self.try_value(argument).map_err(|_| MALFORMED),
@@ -451,6 +457,29 @@ impl Recorder<'_> {
         }
     }
 
+    /// Buffers a message among the writes.
+    fn send(&mut self, call: HostCall, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let message = match Message::of(call, argument) {
+            Ok(message) => message,
+            Err(why) => return Ok(kv::write_answer(Some(&why))),
+        };
+        if self.messages == messages::OF_RUN_MAX {
+            let most = messages::OF_RUN_MAX as i64;
+            return Err(Ended::Trap(TrapKind::WriteLimit, most));
+        }
+        let put = self
+            .overlay
+            .put(&messages::key_in_run(self.messages), message.write());
+        let _ = put.map_err(|limit| Ended::Trap(TrapKind::WriteLimit, limit.0))?;
+        self.messages += 1;
+        self.overlay
+            .describe(messages::shape_fingerprint(), messages::SHAPE);
+        if let Some(double) = &mut self.double {
+            double.sent.push(message);
+        }
+        Ok(kv::write_answer(None))
+    }
+
     fn append_log(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
         let mut reader = Reader::new(argument);
         let line = reader.text().map_err(|_| MALFORMED)?;
@@ -507,8 +536,8 @@ impl Recorder<'_> {
             Some(Write::Remove) => return Ok(get_answer(None)),
             change => change.cloned(),
         };
-        // No such key can be stored, so the answer depends on nothing and is no question.
-        if key.len() > KEY_BYTES {
+        // A program cannot store under such a key, so the answer depends on nothing and is no question.
+        if key.len() > KEY_BYTES || key.starts_with(kv::RESERVED) {
             return Ok(get_answer(None));
         }
         let answer = self.ask(HostCall::KvGet, argument.to_vec())?;

@@ -436,7 +436,7 @@ impl Loader<'_> {
             return Some(self.add(PackageId::LIBRARY, path, text));
         }
         self.by_path.insert(key, None);
-        if matches!(import, "host/files" | "host/messages") {
+        if import == "host/files" {
             self.diagnostics.push(
                 Diagnostic::error("E0910", format!("not yet: `{import}`"))
                     .at(span, "a part of the language that is still to come"),

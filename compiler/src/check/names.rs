@@ -167,6 +167,7 @@ impl Checker<'_> {
             "Clock" => Some("host/clock"),
             "Random" => Some("host/random"),
             "Http" => Some("host/http"),
+            "Messages" => Some("host/messages"),
             "Programs" => Some("host/program"),
             "Json" | "DecodeError" | "EncodeError" => Some("std/json"),
             _ => None,

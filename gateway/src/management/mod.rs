@@ -19,6 +19,7 @@
 //! read. The host of a request must be this machine by name too, so that a web page cannot reach it through a name of its own.
 
 mod cache;
+mod messages;
 mod routes;
 mod runs;
 mod state;

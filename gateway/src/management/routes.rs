@@ -11,7 +11,7 @@ use warp::http::{Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
-use super::{Management, cache, runs, split_publication, state, states, ui};
+use super::{Management, cache, messages, runs, split_publication, state, states, ui};
 use crate::asked::{Asked, is_local_host};
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -134,6 +134,18 @@ pub(super) fn routes(
         .and(with.clone())
         .and_then(cache::remembered)
         .boxed();
+    let messages = warp::path!("v1" / "messages" / String / String)
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(messages::list)
+        .boxed();
+    let retry = warp::path!("v1" / "messages" / String / String / "retry" / String)
+        .and(warp::post())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(messages::retry)
+        .boxed();
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
@@ -174,6 +186,10 @@ pub(super) fn routes(
         .or(import)
         .unify()
         .or(remembered)
+        .unify()
+        .or(messages)
+        .unify()
+        .or(retry)
         .unify()
         .or(publish)
         .unify()
@@ -228,6 +244,7 @@ struct HealthJson<'a> {
     running: usize,
     queued: usize,
     waiting: usize,
+    messages: usize,
     runs: u64,
     traps: u64,
     refused: u64,
@@ -262,6 +279,7 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         running,
         queued,
         waiting,
+        messages,
         runs,
         traps,
         refused,
@@ -285,6 +303,7 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         running,
         queued,
         waiting,
+        messages,
         runs,
         traps,
         refused,

@@ -8,7 +8,7 @@ use cop_net::{Communication, Executor, Pending};
 use cop_runtime::{
     Address, Asset, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, Namespace,
     ProgramKind, ProgramListing, ProgramName, ProgramRef, Published, RecordedRun, ReleaseInfo,
-    RunId, RunInfo, ShownCommit, ShownState, WebAnswer, WebRequest,
+    RunId, RunInfo, ShownCommit, ShownMessage, ShownState, WebAnswer, WebRequest,
 };
 
 pub fn address() -> Address {
@@ -160,6 +160,23 @@ impl Executor for Double {
                 "nothing is kept",
             ))
         })
+    }
+
+    fn messages(&self, _: &Namespace) -> Result<Vec<ShownMessage>, Failure> {
+        Ok(vec![ShownMessage {
+            id: "r-0".to_owned(),
+            to: "https://a.example/".to_owned(),
+            target: String::new(),
+            body_bytes: 2,
+            is_dead: true,
+            attempts: 20,
+            next_ms: 0,
+            trouble: "it was answered 500".to_owned(),
+        }])
+    }
+
+    fn retry_message<'a>(&'a self, _: &'a Namespace, id: &'a str) -> Pending<'a, bool> {
+        Box::pin(async move { Ok(id == "r-0") })
     }
 
     fn newest_runs(&self, _: usize) -> Vec<KeptRun> {

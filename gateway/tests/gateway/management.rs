@@ -168,3 +168,24 @@ async fn it_listens_on_this_machine_only() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_owner_sees_messages_and_has_dead_ones_tried_again() {
+    let (server, token) = start().await;
+    let at = server.address();
+    let target = format!("/v1/messages/{}/hello", address());
+    let listed = json(&get(at, "127.0.0.1", &target, &[&token]).await);
+    let message = &listed["messages"][0];
+    assert_eq!(
+        (&message["id"], &message["state"]),
+        (&"r-0".into(), &"dead".into())
+    );
+    assert_eq!(message["next_ms"], serde_json::Value::Null);
+    for (id, status) in [("r-0", 200), ("r-1", 400)] {
+        let head = format!(
+            "POST {target}/retry/{id} HTTP/1.1\r\nhost: 127.0.0.1\r\n{token}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        let reply = exchange(at, head.as_bytes()).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
+}

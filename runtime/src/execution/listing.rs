@@ -86,6 +86,8 @@ pub struct Health {
     pub queued: usize,
     /// Runs that hold no worker, since they wait for an answer from elsewhere.
     pub waiting: usize,
+    /// Messages of programs that wait to be delivered.
+    pub messages: usize,
     /// Runs since the start.
     pub runs: u64,
     /// Runs that trapped since the start.

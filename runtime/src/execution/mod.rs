@@ -15,6 +15,7 @@
 mod config;
 mod elsewhere;
 mod listing;
+mod outbox;
 mod past;
 mod publish;
 mod receipts;
@@ -55,6 +56,8 @@ use crate::store::state::Namespace;
 use crate::store::{Store, StoreError};
 use crate::turns::Turns;
 use crate::workers::Workers;
+use outbox::Outbox;
+pub use outbox::ShownMessage;
 use waiting::Waiting;
 
 pub use config::{ExecutionConfig, OpenError, local_network};
@@ -88,6 +91,7 @@ struct Shared {
     _keeper: Keeper,
     turns: Turns,
     waiting: Waiting,
+    outbox: Arc<Outbox>,
     /// Who carries requests out of the node, if anybody does.
     outbound: OnceLock<Arc<dyn Outbound>>,
     kept_runs: KeptRuns,
@@ -182,6 +186,7 @@ impl Execution {
                 states,
                 turns: Turns::default(),
                 waiting: Waiting::new(),
+                outbox: Arc::new(Outbox::new()),
                 outbound: OnceLock::new(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
                 key,
@@ -196,6 +201,31 @@ impl Execution {
     /// Lets programs ask servers outside, as far as their manifests list them. Only the first who is named carries requests out.
     pub fn reach_out(&self, outbound: Arc<dyn Outbound>) {
         let _ = self.shared.outbound.set(outbound);
+    }
+
+    /// Begins to deliver the messages that programs send, and those left over from before, on the tokio runtime of the caller.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn deliver_messages(&self) -> Result<(), Failure> {
+        let begun = outbox::begin(&self.shared).await;
+        begun.map_err(|error| store_failure(&error))
+    }
+
+    /// The messages of a program: those on their way, then those that could not be delivered.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn messages(&self, namespace: &Namespace) -> Result<Vec<ShownMessage>, Failure> {
+        outbox::shown(&self.shared, namespace).map_err(|error| store_failure(&error))
+    }
+
+    /// Has a message that could not be delivered tried again; whether there is one of that name.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn retry_message(&self, namespace: &Namespace, id: &str) -> Result<bool, Failure> {
+        outbox::retry(&self.shared, namespace, id).await
     }
 
     /// The configuration it was opened with.
@@ -391,6 +421,7 @@ impl Execution {
             running,
             queued,
             waiting: shared.waiting.count(),
+            messages: shared.outbox.count(),
             runs: figure(&shared.figures.runs),
             traps: figure(&shared.figures.traps),
             refused: figure(&shared.figures.refused),
@@ -413,6 +444,7 @@ impl Execution {
         self.shared.library.engine().close();
         self.shared.self_check.close();
         let idle = async {
+            self.shared.outbox.ended().await;
             while self.shared.workers.is_wanted() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

@@ -161,7 +161,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
     let has_state = manifest
         .capabilities
         .iter()
-        .any(|capability| capability == "kv");
+        .any(|capability| ["kv", "messages"].contains(&capability.as_str()));
     Ok(Target {
         namespace: named
             .as_ref()

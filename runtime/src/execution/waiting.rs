@@ -66,8 +66,14 @@ impl Waiting {
         self.is_stopping.send_replace(true);
     }
 
-    async fn stopped(&self) {
-        let mut is_stopping = self.is_stopping.subscribe();
+    /// Tells when the node stops.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.is_stopping.subscribe()
+    }
+
+    /// Returns when the node stops.
+    pub(super) async fn stopped(&self) {
+        let mut is_stopping = self.stopping();
         // The sender lives as long as this does.
         let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
     }

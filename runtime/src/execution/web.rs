@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::receipts::Seen;
 use super::target::{Target, resolve, snapshot};
 use super::waiting::{Budget, Progress};
-use super::{Shared, count};
+use super::{Shared, count, outbox};
 use cop_bytecode::Hash;
 use cop_bytecode::limits::ATTEMPTS_FUEL;
 
@@ -408,19 +408,26 @@ fn accepted(
             state: seen.state(None),
         }));
     };
+    let addressed = outbox::addressed(shared, request, namespace, &record.writes, request.run)?;
+    let writes = addressed.as_ref().unwrap_or(&record.writes);
     let mut change = Change {
         namespace,
         run: request.run,
         still_valid: &mut |view| still_valid(&record.transcript, view),
-        writes: &record.writes,
+        writes,
         shapes: &record.shapes,
     };
     match shared.states.accept(&mut change, system_now_ms()) {
-        Ok(Changed::Accepted { sequence, number }) => Ok(Ok(Known {
-            record,
-            rests_on: sequence,
-            state: seen.state(Some(number)),
-        })),
+        Ok(Changed::Accepted { sequence, number }) => {
+            if let Some(writes) = &addressed {
+                shared.outbox.committed(namespace, writes, sequence);
+            }
+            Ok(Ok(Known {
+                record,
+                rests_on: sequence,
+                state: seen.state(Some(number)),
+            }))
+        }
         Ok(Changed::Conflict) => Ok(Err(record)),
         Ok(Changed::Quota { bytes }) => Err(Failure::new(
             FailureCode::Quota,
@@ -689,6 +696,9 @@ fn dependence(transcript: &Transcript) -> Dependence {
             | HostCall::RandomGive
             | HostCall::ProgramAnswer
             | HostCall::HttpAnswer
+            | HostCall::MessagesSent
+            | HostCall::MessagesPost
+            | HostCall::MessagesSend
             | HostCall::TestSnapshot
             | HostCall::TestProperty
             | HostCall::TestTrying => {}

@@ -173,6 +173,31 @@ impl Place {
         })
     }
 
+    /// Whether a program whose manifest lists these origins may ask there.
+    ///
+    /// # Errors
+    /// The refusal of its run, with the line to add.
+    pub fn permitted(&self, origins: &[String]) -> Result<(), Failure> {
+        let origin = self.origin();
+        if origins.contains(&origin) {
+            return Ok(());
+        }
+        let listed: Vec<String> = origins
+            .iter()
+            .chain([&origin])
+            .map(|origin| format!("\"{origin}\""))
+            .collect();
+        Err(Failure::new(
+            FailureCode::Denied,
+            "the program may not ask there",
+            format!("it asks {origin}, which its cop.toml does not list"),
+        )
+        .hint(format!(
+            "add `http = [{}]` below `[capabilities]` in cop.toml, and publish again",
+            listed.join(", ")
+        )))
+    }
+
     /// Scheme, host, and the port if it is not the usual one: `https://api.example.org`.
     pub fn origin(&self) -> String {
         let (scheme, usual) = if self.is_tls {
@@ -212,6 +237,46 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// Headers as they go out: names in lower case, values trimmed.
+///
+/// # Errors
+/// What is wrong with one of them, or all together.
+pub fn sendable_headers<'a>(
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<(String, String)>, String> {
+    let mut sent = Vec::new();
+    let mut size = 0;
+    for (name, value) in headers {
+        size += name.len() + value.len();
+        let name = name.to_ascii_lowercase();
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(format!("{name:?} cannot be the name of a header"));
+        }
+        if OWN_HEADERS.contains(&name.as_str()) {
+            return Err(format!("the header `{name}` is the node's to set"));
+        }
+        if !value
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
+        {
+            return Err(format!(
+                "the value of the header `{name}` must be printable ASCII"
+            ));
+        }
+        sent.push((name, value.trim_matches([' ', '\t']).to_owned()));
+    }
+    match size > HEADER_BYTES {
+        true => Err(format!(
+            "the headers have {size} bytes, at most {HEADER_BYTES} are sent"
+        )),
+        false => Ok(sent),
+    }
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 impl Fetch {
     /// The request that a question asks to be made.
     ///
@@ -219,8 +284,6 @@ impl Fetch {
     /// What is wrong with it: the program is told that instead of a reply.
     pub fn of(question: &Question) -> Result<Fetch, String> {
         let (method, url, headers, body) = parts(question).map_err(|error| error.to_string())?;
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if method.is_empty() || method.len() > 32 || !method.bytes().all(is_token) {
             return Err("the method is no token".to_owned());
         }
@@ -228,71 +291,19 @@ impl Fetch {
             return Err(format!("`{method}` is not sent"));
         }
         let place = Place::of_url(url)?;
-        let size: usize = headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        if size > HEADER_BYTES {
-            return Err(format!(
-                "the headers have {size} bytes, at most {HEADER_BYTES} are sent"
-            ));
-        }
         if body.len() > REQUEST_BYTES {
             let size = body.len();
             return Err(format!(
                 "the body has {size} bytes, at most {REQUEST_BYTES} are sent"
             ));
         }
-        let mut sent = Vec::new();
-        for (name, value) in headers {
-            let name = name.to_ascii_lowercase();
-            if name.is_empty() || !name.bytes().all(is_token) {
-                return Err(format!("{name:?} cannot be the name of a header"));
-            }
-            if OWN_HEADERS.contains(&name.as_str()) {
-                return Err(format!("the header `{name}` is the node's to set"));
-            }
-            if !value
-                .bytes()
-                .all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
-            {
-                return Err(format!(
-                    "the value of the header `{name}` must be printable ASCII"
-                ));
-            }
-            sent.push((name, value.trim_matches([' ', '\t']).to_owned()));
-        }
+        let sent = sendable_headers(headers.into_iter())?;
         Ok(Fetch {
             method: method.to_owned(),
             place,
             headers: sent,
             body: Bytes::copy_from_slice(body),
         })
-    }
-
-    /// Whether a program whose manifest lists these origins may send it.
-    ///
-    /// # Errors
-    /// The refusal of its run, with the line to add.
-    pub fn permitted(&self, origins: &[String]) -> Result<(), Failure> {
-        let origin = self.place.origin();
-        if origins.contains(&origin) {
-            return Ok(());
-        }
-        let listed: Vec<String> = origins
-            .iter()
-            .chain([&origin])
-            .map(|origin| format!("\"{origin}\""))
-            .collect();
-        Err(Failure::new(
-            FailureCode::Denied,
-            "the program may not ask there",
-            format!("it asks {origin}, which its cop.toml does not list"),
-        )
-        .hint(format!(
-            "add `http = [{}]` below `[capabilities]` in cop.toml, and publish again",
-            listed.join(", ")
-        )))
     }
 }
 
@@ -331,7 +342,7 @@ pub async fn answer(
         Ok(fetch) => fetch,
         Err(why) => return Ok(refused(&why)),
     };
-    fetch.permitted(origins)?;
+    fetch.place.permitted(origins)?;
     let Some(outbound) = outbound else {
         return Err(Failure::new(
             FailureCode::Denied,
@@ -444,13 +455,13 @@ mod tests {
     fn a_refusal_names_the_line_to_add() {
         let fetch = Fetch::of(&question("GET", "https://b.org/x", &[], b"")).unwrap();
         let origins = ["https://a.org".to_owned()];
-        let failure = fetch.permitted(&origins).unwrap_err();
+        let failure = fetch.place.permitted(&origins).unwrap_err();
         assert_eq!(failure.code, FailureCode::Denied);
         let hint = failure.hint.as_deref().unwrap();
         assert!(
             hint.contains("`http = [\"https://a.org\", \"https://b.org\"]` below `[capabilities]`"),
             "{hint}"
         );
-        assert!(fetch.permitted(&["https://b.org".to_owned()]).is_ok());
+        assert!(fetch.place.permitted(&["https://b.org".to_owned()]).is_ok());
     }
 }

@@ -12,6 +12,10 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::store::state::{Fingerprint, Shapes};
 use crate::store::writes::{Misfit, Write, Writes};
 
+/// What keys begin with that are the node's own: programs neither see nor write them. No character is greater, so they stand
+/// behind all others.
+pub const RESERVED: &str = "\u{10ffff}";
+
 /// Most bytes of the text of a shape.
 const SHAPE_BYTES: usize = 64 << 10;
 
@@ -180,7 +184,9 @@ impl Scan {
     }
 
     fn covers(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix) && self.after.as_deref().is_none_or(|after| key > after)
+        !key.starts_with(RESERVED)
+            && key.starts_with(&self.prefix)
+            && self.after.as_deref().is_none_or(|after| key > after)
     }
 }
 
@@ -273,6 +279,9 @@ pub fn key_argument(argument: &[u8]) -> Result<&str, CodecError> {
 
 /// Why a write is answered with `Err`; `None` if nothing speaks against it.
 pub fn refusal(key: &str, write: &Write) -> Option<String> {
+    if key.starts_with(RESERVED) {
+        return Some("keys that begin with U+10FFFF are the node's own".to_owned());
+    }
     if key.len() > KEY_BYTES {
         return Some(format!(
             "a key of the store has at most {KEY_BYTES} bytes, this one has {}",

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod http;
 pub mod kv;
 pub mod log;
+pub mod messages;
 pub mod program;
 pub mod random;
 pub mod reply;
@@ -136,6 +137,9 @@ host_calls! {
     HttpGet,         "http",    "get",       true,  Elsewhere;
     HttpSend,        "http",    "send",      true,  ElsewhereEachTime;
     HttpAnswer,      "http",    "answer",    true,  Double;
+    MessagesSend,    "messages", "send",     true,  Write;
+    MessagesPost,    "messages", "post",     true,  Write;
+    MessagesSent,    "messages", "sent",     true,  Double;
     TestSnapshot,    "test",    "snapshot",  false, Double;
     TestProperty,    "test",    "property",  false, Log;
     TestTrying,      "test",    "trying",    false, Log;
@@ -152,7 +156,7 @@ impl HostCall {
 }
 
 /// The capabilities that this node can grant.
-pub const CAPABILITIES: [&str; 5] = ["clock", "http", "kv", "program", "random"];
+pub const CAPABILITIES: [&str; 6] = ["clock", "http", "kv", "messages", "program", "random"];
 
 #[cfg(test)]
 mod tests {

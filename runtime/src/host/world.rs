@@ -218,13 +218,19 @@ pub fn state_answer(state: &dyn StateView, question: &Question) -> Result<Vec<u8
         }
         HostCall::KvKeys => {
             let scan = kv::Scan::from_question(&question.argument).ok_or(malformed)?;
-            let keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
-            let mut writer = Writer::new();
-            writer.texts(&keys);
-            Ok(writer.finish())
+            Ok(keys_answer(state, &scan)?)
         }
         _ => Err(malformed),
     }
+}
+
+/// The answer of `kv.keys`. The node's own keys stand behind all others, so leaving them out leaves no gap.
+fn keys_answer(state: &dyn StateView, scan: &kv::Scan) -> Result<Vec<u8>, StoreError> {
+    let mut keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
+    keys.retain(|key| !key.starts_with(kv::RESERVED));
+    let mut writer = Writer::new();
+    writer.texts(&keys);
+    Ok(writer.finish())
 }
 
 /// Whether every question about state in a transcript would get the same answer from this view.
@@ -242,12 +248,7 @@ pub fn still_valid(transcript: &Transcript, state: &dyn StateView) -> Result<boo
                 None => return Ok(false),
             },
             HostCall::KvKeys => match kv::Scan::from_question(&question.argument) {
-                Some(scan) => {
-                    let keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
-                    let mut writer = Writer::new();
-                    writer.texts(&keys);
-                    Identity::of(&writer.finish())
-                }
+                Some(scan) => Identity::of(&keys_answer(state, &scan)?),
                 None => return Ok(false),
             },
             _ => continue,

@@ -8,6 +8,7 @@ use cop_bytecode::TrapKind;
 use super::{Ended, MALFORMED, Recorder, Trying};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::failure::{Failure, FailureCode};
+use crate::host::messages::Message;
 use crate::host::reply::refused;
 use crate::host::{HostCall, http, program, random};
 use crate::store::writes::Write;
@@ -26,6 +27,8 @@ pub(super) struct Double {
     pub(super) due_ms: BTreeMap<String, i64>,
     /// What others answer: by interface, and by whom and what they are asked.
     answers: BTreeMap<(&'static str, String), Vec<u8>>,
+    /// What it has sent.
+    pub(super) sent: Vec<Message>,
     /// How many properties it has begun to try.
     properties: u32,
     /// What it is trying.
@@ -105,6 +108,27 @@ impl Recorder<'_> {
         }
         reader.end().map_err(|_| MALFORMED)?;
         Ok(Vec::new())
+    }
+
+    /// What a test has sent so far, in order: program or URL, target, headers, body of each.
+    pub(super) fn sent(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        Reader::new(argument).end().map_err(|_| MALFORMED)?;
+        let Some(double) = &self.double else {
+            return Err(only_in_tests());
+        };
+        let mut writer = Writer::new();
+        writer.count(double.sent.len() as u64);
+        for message in &double.sent {
+            writer
+                .text(&message.to)
+                .text(&message.target)
+                .count(message.headers.len() as u64);
+            for (name, value) in &message.headers {
+                writer.text(name).text(value);
+            }
+            writer.bytes(&message.body);
+        }
+        Ok(writer.finish())
     }
 
     /// What is wrong with a value that a test compares with its snapshot.

@@ -184,6 +184,16 @@ impl States {
         Snapshot::new(namespace.clone(), accepted.base.clone(), overlay)
     }
 
+    /// The namespaces that keep something for a time, as far as that is on disk.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn with_expiries(&self) -> Result<Vec<Namespace>, StoreError> {
+        let base = self.accepted().base.clone();
+        let firsts = base.first_due()?;
+        Ok(firsts.into_iter().map(|(namespace, _)| namespace).collect())
+    }
+
     /// Lets go of what the store keeps for those who look at it as it was before something else was written.
     ///
     /// # Errors

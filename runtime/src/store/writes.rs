@@ -62,7 +62,7 @@ static INT: LazyLock<[u8; 8]> = LazyLock::new(|| fingerprint("Int"));
 static STRING: LazyLock<[u8; 8]> = LazyLock::new(|| fingerprint("String"));
 
 /// The fingerprint of a shape that is a name.
-pub(super) fn fingerprint(shape: &str) -> [u8; 8] {
+pub fn fingerprint(shape: &str) -> [u8; 8] {
     let hash = Hash::tagged("cop shape 1", &[shape.as_bytes()]);
     std::array::from_fn(|at| hash.0[at])
 }

@@ -13,5 +13,6 @@ mod running;
 mod samples;
 mod scripted;
 mod self_check;
+mod sending;
 mod stampede;
 mod vectors;
