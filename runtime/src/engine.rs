@@ -66,11 +66,15 @@ pub fn of_vm(engine: cop_vm::Engine) -> Arc<dyn Engine> {
     })
 }
 
-/// An engine of `vm` that makes nothing new when there are so many bytes of machine code.
-pub fn of_node(engine: cop_vm::Engine, code_bytes_max: u64) -> Arc<dyn Engine> {
+/// An engine of `vm` that makes nothing new when there are so many bytes of machine code, and keeps what it makes.
+pub fn of_node(
+    engine: cop_vm::Engine,
+    code_bytes_max: u64,
+    store: Option<Arc<dyn cop_vm::CodeStore>>,
+) -> Arc<dyn Engine> {
     Arc::new(OfVm {
         engine,
-        background: Background::new(code_bytes_max),
+        background: Background::with_store(code_bytes_max, store),
     })
 }
 

@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use cop_bytecode::Hash;
+
 use crate::native::{MACHINE_CODE, Wanted, Without};
 use crate::program::Inner;
 
@@ -20,12 +22,27 @@ const REST: u32 = 4;
 /// Most memory of machine code where nobody says how much.
 const CODE_BYTES: u64 = 256 << 20;
 
+/// Keeps machine code beyond the process. Keys say what the code depends on, save for the executable itself, on which all of it
+/// depends: what was written by another one must not be given back, nor anything that somebody else may have written, since
+/// it is run without further checks.
+pub trait CodeStore: Send + Sync {
+    /// What was kept last under this key.
+    fn get(&self, key: &Hash) -> Option<Vec<u8>>;
+
+    /// Keeps it, or not: it can be made again.
+    fn put(&self, key: &Hash, content: &[u8]);
+
+    /// Forgets what is kept under this key.
+    fn remove(&self, key: &Hash);
+}
+
 /// A thread that makes machine code of programs beside their runs.
 ///
 /// The thread begins with the first request and ends when this is dropped.
 pub struct Background {
     queue: OnceLock<Option<SyncSender<Asked>>>,
     shared: Arc<Shared>,
+    store: Option<Arc<dyn CodeStore>>,
 }
 
 /// A function of which machine code is wanted. A program that nobody holds any more is not compiled.
@@ -39,6 +56,7 @@ struct Shared {
     memory: Arc<CodeMemory>,
     waiting: AtomicU64,
     functions: AtomicU64,
+    found: AtomicU64,
     without: AtomicU64,
     compiling_us: AtomicU64,
 }
@@ -48,6 +66,8 @@ struct Shared {
 pub struct BackgroundFigures {
     /// Functions that were compiled since the start.
     pub functions: u64,
+    /// Functions whose machine code an earlier process had made, since the start.
+    pub found: u64,
     /// Requests that ended without machine code since the start: it cannot be made, or there is no room for it.
     pub without: u64,
     /// Requests that wait, at most 64.
@@ -86,7 +106,13 @@ impl CodeMemory {
 impl Background {
     /// One that has made nothing, and makes nothing new when there are so many bytes of machine code; 0 for never anything.
     pub fn new(code_bytes_max: u64) -> Arc<Background> {
+        Background::with_store(code_bytes_max, None)
+    }
+
+    /// The same, that keeps what it makes and finds what was made before.
+    pub fn with_store(code_bytes_max: u64, store: Option<Arc<dyn CodeStore>>) -> Arc<Background> {
         Arc::new(Background {
+            store,
             queue: OnceLock::new(),
             shared: Arc::new(Shared {
                 closed: AtomicBool::new(false),
@@ -96,6 +122,7 @@ impl Background {
                 }),
                 waiting: AtomicU64::new(0),
                 functions: AtomicU64::new(0),
+                found: AtomicU64::new(0),
                 without: AtomicU64::new(0),
                 compiling_us: AtomicU64::new(0),
             }),
@@ -114,6 +141,7 @@ impl Background {
         let figure = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         BackgroundFigures {
             functions: figure(&shared.functions),
+            found: figure(&shared.found),
             without: figure(&shared.without),
             waiting: figure(&shared.waiting),
             compiling_us: figure(&shared.compiling_us),
@@ -128,6 +156,15 @@ impl Background {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn store(&self) -> Option<&dyn CodeStore> {
+        self.store.as_deref()
+    }
+
+    pub(crate) fn note_found(&self, functions: usize) {
+        let found = &self.shared.found;
+        found.fetch_add(functions as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn memory(&self) -> &Arc<CodeMemory> {

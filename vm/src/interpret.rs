@@ -725,8 +725,8 @@ pub fn host_call(
     }
     let size = u64::from(machine.heap.length(argument));
     machine.pay_bytes(size)?;
-    let argument = machine.heap.text(argument).to_vec();
-    match host.call(&callee.interface, &callee.name, &argument) {
+    let argument = machine.heap.text(argument);
+    match host.call(&callee.interface, &callee.name, argument) {
         Answer::Bytes(answer) => {
             machine.check_count(answer.len() as u64)?;
             machine.pay_bytes(answer.len() as u64)?;

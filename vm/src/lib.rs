@@ -42,7 +42,7 @@ mod unicode;
 mod update;
 pub mod verify;
 
-pub use background::{Background, BackgroundFigures};
+pub use background::{Background, BackgroundFigures, CodeStore};
 pub use host::{Answer, Host, NoHost};
 pub use native::{Engine, Lens, MACHINE_CODE, Shown};
 pub use profile::{Call, Profile, Spent};

@@ -175,6 +175,11 @@ impl Program {
 }
 
 impl Inner {
+    /// The package hash.
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+
     /// The form of a function, made now if this is its first call.
     ///
     /// # Errors

@@ -260,6 +260,8 @@ struct HealthJson<'a> {
     engine: &'static str,
     /// Functions compiled to machine code since the start.
     compiled_functions: u64,
+    /// Functions whose machine code was taken from disk.
+    found_functions: u64,
     /// Requests for machine code that ended without.
     compiled_without: u64,
     /// Requests for machine code that wait.
@@ -316,6 +318,7 @@ async fn health(_: Asked, management: Arc<Management>) -> Answer {
         check_differences: self_check.differences,
         engine,
         compiled_functions: compiled.functions,
+        found_functions: compiled.found,
         compiled_without: compiled.without,
         compiling_queued: compiled.waiting,
         compiling_us: compiled.compiling_us,

@@ -14,6 +14,8 @@ pub struct ExecutionConfig {
     pub engine: cop_vm::Engine,
     /// Memory of machine code, in bytes; when there is so much, no more is made until programs have gone from memory.
     pub code_bytes: u64,
+    /// Files of machine code that outlive the node, in bytes; 0 for none.
+    pub code_file_bytes: u64,
     /// One run in so many is done again in the other engine, to see that they agree; 0 for none.
     pub self_check: u64,
     /// Threads that run programs; 0 means two per core, and at least four. One program gets at most half of them.
@@ -49,6 +51,7 @@ impl Default for ExecutionConfig {
             network: local_network(),
             engine: cop_vm::Engine::Auto,
             code_bytes: 256 << 20,
+            code_file_bytes: 256 << 20,
             self_check: 1_024,
             workers: 0,
             queue: 0,

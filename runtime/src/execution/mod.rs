@@ -52,6 +52,7 @@ use crate::recorded::RecordedRun;
 use crate::runs::{KeptRun, KeptRuns};
 use crate::self_check::{Around, SelfCheck};
 use crate::state::{Committer, States};
+use crate::store::code::CodeFiles;
 use crate::store::state::Namespace;
 use crate::store::{Store, StoreError};
 use crate::turns::Turns;
@@ -127,7 +128,12 @@ impl Execution {
     /// # Errors
     /// Another node uses the folder, it cannot be used, or the store in it cannot be read.
     pub fn open(data_dir: &Path, config: ExecutionConfig) -> Result<Execution, OpenError> {
-        let engine = crate::engine::of_node(config.engine, config.code_bytes);
+        let files = match (config.engine, config.code_file_bytes) {
+            (cop_vm::Engine::Interpreter, _) | (_, 0) => None,
+            (_, bytes) => Some(CodeFiles::new(data_dir, bytes)),
+        };
+        let files = files.map(|files| Arc::new(files) as Arc<dyn cop_vm::CodeStore>);
+        let engine = crate::engine::of_node(config.engine, config.code_bytes, files);
         Execution::with_engine(data_dir, config, engine)
     }
 

@@ -28,6 +28,7 @@
 //!
 //! The `lock` file beside it keeps a second node out and says who is in.
 
+pub mod code;
 pub mod fsck;
 pub mod gc;
 pub mod history;

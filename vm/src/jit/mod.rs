@@ -6,7 +6,7 @@
 //!
 //! In the order a newcomer should read: [`context`] (what machine code knows of its run), [`stub`] (entering and leaving
 //! it), [`outside`], [`direct`] and [`quick`] (what it calls), [`abi`] (how functions call each other), [`facts`] (which checks
-//! cannot fail), `body` with its parts (the translation), and [`show`] (for people).
+//! cannot fail), `body` with its parts (the translation), [`stored`] (code that outlives the process), and [`show`] (for people).
 
 mod abi;
 mod body;
@@ -18,6 +18,7 @@ mod outside;
 mod quick;
 mod show;
 mod stack;
+mod stored;
 mod stub;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,17 +27,17 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use cop_bytecode::TrapKind;
 use cop_bytecode::instr::Instr;
 use cop_bytecode::layout::{LayoutError, Layouts};
-use cranelift_codegen::Context as Compilation;
+use cop_bytecode::{Hash, TrapKind, cost};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CompiledCode, Context as Compilation};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, Linkage, Module, ModuleError};
+use cranelift_module::{FuncId, Linkage, Module, ModuleError, ModuleReloc, ModuleRelocTarget};
 
 use crate::background::CodeMemory;
 use crate::interpret::Interpreter;
@@ -49,6 +50,7 @@ use abi::Abi;
 use context::Context;
 pub use show::Lens;
 use stack::Stack;
+use stored::{Name, Piece, Relocation};
 use stub::Trampoline;
 
 /// Addresses reserved for the machine code of a program, bytes.
@@ -134,6 +136,18 @@ struct Batch {
     places: Vec<(usize, Place)>,
     /// Ways into functions by closures.
     ways_in: Vec<(u32, usize)>,
+    entries: Vec<(u32, Entry)>,
+}
+
+/// A function that has code now.
+struct Made {
+    function: u32,
+    abi: Abi,
+    code: FuncId,
+    size: usize,
+    /// Offset at which code of an instruction begins, and which.
+    instructions: Vec<(u32, u32)>,
+    trampoline: FuncId,
 }
 
 /// A module and what was declared in it.
@@ -156,6 +170,14 @@ struct Code {
     /// Memory of the code, bytes.
     bytes: u64,
     memory: Arc<CodeMemory>,
+    /// How many functions each module declares first.
+    fixed: u32,
+    /// What the others are, by their numbers.
+    names: BTreeMap<u32, Name>,
+    /// What was made since it was kept last; none where nothing is kept.
+    pieces: Option<Vec<Piece>>,
+    /// Bytes that were kept of this program when this last looked.
+    kept: usize,
     /// Why something could not be compiled; nothing more will be.
     failed: Option<String>,
 }
@@ -256,8 +278,10 @@ impl Native {
         let code = match &mut *made {
             Some(code) => code,
             none if memory.has_room() => {
-                let new = Code::new(program).map_err(|error| Without::Reason(error.to_string()))?;
-                none.insert(new)
+                let reason = |error: NoCode| Without::Reason(error.to_string());
+                let (code, found) = Code::begin(program).map_err(reason)?;
+                program.background.note_found(self.publish(program, found));
+                none.insert(code)
             }
             _ => return Err(Without::Full),
         };
@@ -277,21 +301,34 @@ impl Native {
                 return Err(Without::Reason(error.to_string()));
             }
         };
-        let table = self
-            .closures
-            .get_or_init(|| closures::Table::new(program.package.functions.len()));
-        for (function, address) in batch.ways_in {
-            table.set(function, address);
-        }
-        let functions = batch.places.len();
-        let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
-        all.extend(batch.places);
+        code.keep(program);
+        let functions = self.publish(program, batch);
         match size(program, function) <= LARGEST {
             true => Ok(functions),
             false => Err(Without::Reason(format!(
                 "function {function} has more than {LARGEST} instructions"
             ))),
         }
+    }
+
+    /// Lets runs find what a batch has made; how many functions that are.
+    fn publish(&self, program: &Inner, batch: Batch) -> usize {
+        let count = program.package.functions.len();
+        let table = self.closures.get_or_init(|| closures::Table::new(count));
+        for (function, address) in batch.ways_in {
+            table.set(function, address);
+        }
+        let functions = batch.places.len();
+        let mut all = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        all.extend(batch.places);
+        drop(all);
+        for (function, entry) in batch.entries {
+            if let Ok(form) = program.code(function) {
+                // Nobody else sets it: this is done under the lock.
+                let _ = form.native.set(entry);
+            }
+        }
+        functions
     }
 
     /// Compiles nothing more, and lets no new run enter what is there.
@@ -332,6 +369,31 @@ impl Drop for Code {
             ManuallyDrop::take(&mut self.module).free_memory()
         };
     }
+}
+
+/// Offset at which code of an instruction begins, and which.
+fn instructions(compiled: &CompiledCode) -> Vec<(u32, u32)> {
+    let places = compiled.buffer.get_srclocs_sorted().iter();
+    let known = places.filter(|place| !place.loc.is_default());
+    known.map(|place| (place.start, place.loc.bits())).collect()
+}
+
+/// What the machine code of a program depends on, save for this executable.
+fn key(program: &Inner) -> Result<Hash, NoCode> {
+    let machine = machine()?;
+    let flags: Vec<String> = machine
+        .isa_flags()
+        .iter()
+        .map(|flag| flag.to_string())
+        .collect();
+    let (flags, settings) = (flags.join("\n"), machine.flags().to_string());
+    let parts: [&[u8]; 4] = [
+        &program.hash().0,
+        &cost::VERSION.to_le_bytes(),
+        settings.as_bytes(),
+        flags.as_bytes(),
+    ];
+    Ok(Hash::tagged("cop machine code 1", &parts))
 }
 
 /// How many instructions a function has.
@@ -399,12 +461,170 @@ impl Code {
             layouts: program.layouts().clone(),
             bytes: 0,
             memory: program.background.memory().clone(),
+            fixed: 0,
+            names: BTreeMap::new(),
+            pieces: None,
+            kept: 0,
             failed: None,
         };
         outside.checkpoint = code.keeping_registers(outside.checkpoint)?;
         outside.checkpoint_of_call = code.keeping_registers(outside.checkpoint_of_call)?;
         code.outside = outside;
+        code.fixed = code.module.declarations().get_functions().count() as u32;
+        code.pieces = program.background.store().map(|_| Vec::new());
         Ok(code)
+    }
+
+    /// A new one, with what an earlier process had made.
+    fn begin(program: &Inner) -> Result<(Code, Batch), NoCode> {
+        let mut code = Code::new(program)?;
+        let Some(store) = program.background.store() else {
+            return Ok((code, Batch::default()));
+        };
+        let Some(content) = store.get(&key(program)?) else {
+            return Ok((code, Batch::default()));
+        };
+        let pieces = stored::decode(&content, program, code.fixed);
+        match pieces.and_then(|pieces| code.link(program, pieces).ok()) {
+            Some(found) => {
+                code.kept = content.len();
+                Ok((code, found))
+            }
+            // It is made again.
+            None => {
+                store.remove(&key(program)?);
+                Ok((Code::new(program)?, Batch::default()))
+            }
+        }
+    }
+
+    /// Takes over pieces that were decoded for this program.
+    fn link(&mut self, program: &Inner, pieces: Vec<Piece>) -> Result<Batch, NoCode> {
+        let mut made = Vec::new();
+        let mut ways_in = Vec::new();
+        let mut ids = BTreeMap::new();
+        for piece in &pieces {
+            let id = match &piece.name {
+                Name::Function(function) => {
+                    made.push((*function, self.declare(program, *function)?));
+                    self.functions[function]
+                }
+                // Nobody but its own kind of caller calls any of the others, whose signature is not asked for.
+                other => {
+                    let signature = self.module.make_signature();
+                    let id = self.module.declare_anonymous_function(&signature)?;
+                    match other {
+                        Name::Trampoline(types) => drop(self.trampolines.insert(types.clone(), id)),
+                        Name::WayIn(function) => {
+                            ways_in.push((*function, id));
+                            self.enclosed.insert(*function, true);
+                        }
+                        _ => {}
+                    }
+                    id
+                }
+            };
+            self.names.insert(id.as_u32(), piece.name.clone());
+            ids.insert(&piece.name, id);
+        }
+        for piece in &pieces {
+            let relocation = |relocation: &Relocation| {
+                let target = match &relocation.target {
+                    Name::Fixed(number) => FuncId::from_u32(*number),
+                    other => ids[other],
+                };
+                ModuleReloc {
+                    offset: relocation.offset,
+                    kind: relocation.kind,
+                    name: target.into(),
+                    addend: relocation.addend,
+                }
+            };
+            let relocations: Vec<_> = piece.relocations.iter().map(relocation).collect();
+            let (id, alignment) = (ids[&piece.name], u64::from(piece.alignment));
+            self.module
+                .define_function_bytes(id, alignment, &piece.code, &relocations)?;
+        }
+        let mut places = BTreeMap::new();
+        for piece in pieces {
+            if let Name::Function(function) = piece.name {
+                places.insert(function, (piece.code.len(), piece.instructions));
+            }
+        }
+        let mut all = Vec::with_capacity(made.len());
+        for (function, abi) in made {
+            let (size, instructions) = places.remove(&function).unwrap_or_default();
+            all.push(Made {
+                function,
+                code: self.functions[&function],
+                size,
+                instructions,
+                trampoline: self.trampoline(&abi)?,
+                abi,
+            });
+        }
+        self.finish(all, ways_in)
+    }
+
+    /// Keeps what was made for a later process.
+    fn keep(&mut self, program: &Inner) {
+        let (Some(store), Some(pieces)) = (program.background.store(), &mut self.pieces) else {
+            return;
+        };
+        let (new, Ok(key)) = (stored::encode(&std::mem::take(pieces)), key(program)) else {
+            return;
+        };
+        let mut content = match self.kept {
+            0 => Vec::new(),
+            _ => store.get(&key).unwrap_or_default(),
+        };
+        // What is linked to something that is not there is no use. Another that runs the same program may have written.
+        let fits = content.len() == self.kept && content.len() + new.len() <= stored::MOST;
+        if fits && !new.is_empty() {
+            content.extend(new);
+            store.put(&key, &content);
+            self.kept = content.len();
+        } else {
+            self.pieces = None;
+        }
+    }
+
+    /// Notes the code of what was defined last, to be kept.
+    fn note_piece(&mut self, id: FuncId, name: Name) {
+        self.names.insert(id.as_u32(), name.clone());
+        let (Some(pieces), Some(compiled)) = (&mut self.pieces, self.compilation.compiled_code())
+        else {
+            return;
+        };
+        let mut relocations = Vec::new();
+        for found in compiled.buffer.relocs() {
+            let found = ModuleReloc::from_mach_reloc(found, &self.compilation.func, id);
+            let target = match found.name {
+                ModuleRelocTarget::User { index, .. } if index < self.fixed => {
+                    Some(Name::Fixed(index))
+                }
+                ModuleRelocTarget::User { index, .. } => self.names.get(&index).cloned(),
+                _ => None,
+            };
+            let Some(target) = target.filter(|_| stored::is_known(found.kind)) else {
+                // What cannot be kept whole is not kept.
+                self.pieces = None;
+                return;
+            };
+            relocations.push(Relocation {
+                offset: found.offset,
+                kind: found.kind,
+                addend: found.addend,
+                target,
+            });
+        }
+        pieces.push(Piece {
+            name,
+            alignment: compiled.buffer.alignment,
+            code: compiled.code_buffer().to_vec(),
+            relocations,
+            instructions: instructions(compiled),
+        });
     }
 
     /// A function that calls another, which takes the context alone, and keeps all registers for its caller.
@@ -447,55 +667,62 @@ impl Code {
         for function in &batch {
             abis.push(self.declare(program, *function)?);
         }
-        let mut instructions = Vec::with_capacity(batch.len());
-        for function in &batch {
+        let mut made = Vec::with_capacity(batch.len());
+        for (function, abi) in batch.iter().zip(abis) {
             if program.background.is_closed() {
                 return Err(NoCode::Stopping);
             }
-            instructions.push(self.define(program, *function)?);
-        }
-        let ways_in = self.ways_in(program, &batch)?;
-        let mut trampolines = Vec::with_capacity(batch.len());
-        for abi in &abis {
-            trampolines.push(self.trampoline(abi)?);
-        }
-        let module = &mut *self.module;
-        module.finalize_definitions()?;
-        let mut made = Batch::default();
-        let mut bytes = 0;
-        for (i, function) in batch.iter().enumerate() {
-            let code = module.get_finalized_function(self.functions[function]) as usize;
-            let trampoline = module.get_finalized_function(trampolines[i]) as usize;
-            let (size, instructions) = std::mem::take(&mut instructions[i]);
-            bytes += size as u64;
-            made.places.push((
-                code,
-                Place {
-                    end: code + size,
-                    function: *function,
-                    instructions,
-                },
-            ));
-            let form = program.code(*function)?;
-            // Nobody else sets it: this is done under the lock.
-            let _ = form.native.set(Entry {
-                code,
-                trampoline,
-                results: abis[i].results.len() as u32,
+            let (size, instructions) = self.define(program, *function)?;
+            made.push(Made {
+                function: *function,
+                code: self.functions[function],
+                size,
+                instructions,
+                trampoline: self.trampoline(&abi)?,
+                abi,
             });
         }
+        let ways_in = self.ways_in(program, &batch)?;
+        let made = self.finish(made, ways_in)?;
+        // They have grown with the largest function, and most programs are compiled once.
+        self.builder = FunctionBuilderContext::new();
+        self.compilation = Compilation::new();
+        Ok(made)
+    }
+
+    /// Links what was defined, and finds out where it is.
+    fn finish(&mut self, made: Vec<Made>, ways_in: Vec<(u32, FuncId)>) -> Result<Batch, NoCode> {
+        let module = &mut *self.module;
+        module.finalize_definitions()?;
         let address = |id: FuncId| module.get_finalized_function(id) as usize;
-        made.ways_in = ways_in
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        for made in made {
+            let code = address(made.code);
+            bytes += made.size as u64;
+            let entry = Entry {
+                code,
+                trampoline: address(made.trampoline),
+                results: made.abi.results.len() as u32,
+            };
+            batch.entries.push((made.function, entry));
+            batch.places.push((
+                code,
+                Place {
+                    end: code + made.size,
+                    function: made.function,
+                    instructions: made.instructions,
+                },
+            ));
+        }
+        batch.ways_in = ways_in
             .into_iter()
             .map(|(f, id)| (f, address(id)))
             .collect();
         let bytes = bytes.next_multiple_of(PAGE);
         self.bytes += bytes;
         self.memory.add(bytes);
-        // They have grown with the largest function, and most programs are compiled once.
-        self.builder = FunctionBuilderContext::new();
-        self.compilation = Compilation::new();
-        Ok(made)
+        Ok(batch)
     }
 
     /// Declares a function, so that others can call it.
@@ -505,6 +732,7 @@ impl Code {
         let signature = abi.signature();
         let id = self.module.declare_anonymous_function(&signature)?;
         self.functions.insert(function, id);
+        self.names.insert(id.as_u32(), Name::Function(function));
         if let Some(guard) = body::Guard::of(&program.package, layouts, function) {
             self.guards.insert(function, guard);
         }
@@ -535,6 +763,7 @@ impl Code {
                 let id = self.write(way.signature.clone(), |b, module, params| {
                     way.write(callee, b, module, params);
                 })?;
+                self.note_piece(id, Name::WayIn(function));
                 made.push((function, id));
             }
         }
@@ -609,14 +838,9 @@ impl Code {
                 "function {function} takes {frame} bytes of stack where it declares {declared}"
             )));
         }
-        let instructions = compiled
-            .buffer
-            .get_srclocs_sorted()
-            .iter()
-            .filter(|loc| !loc.loc.is_default())
-            .map(|loc| (loc.start, loc.loc.bits()))
-            .collect();
-        Ok((compiled.buffer.data().len(), instructions))
+        let made = (compiled.buffer.data().len(), instructions(compiled));
+        self.note_piece(id, Name::Function(function));
+        Ok(made)
     }
 
     /// The trampoline for functions of these types.
@@ -654,6 +878,7 @@ impl Code {
             }
             b.ins().return_(&[]);
         })?;
+        self.note_piece(id, Name::Trampoline(key.clone()));
         self.trampolines.insert(key, id);
         Ok(id)
     }

@@ -12,3 +12,4 @@ mod models;
 mod pinned;
 mod plain;
 mod slices;
+mod stored;
