@@ -541,7 +541,8 @@ impl Builder {
         match lend {
             Lend::Open { local, parts } => {
                 let value = self.rebuild(parts);
-                self.bind(*local, value, true);
+                let owned = !is_copy(layouts, self.type_of(value));
+                self.bind(*local, value, owned);
             }
             Lend::Taken {
                 root,
