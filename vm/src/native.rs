@@ -30,6 +30,8 @@ pub enum Wanted {
     All,
     /// What has been called before, and what is so small that it costs less to compile than to ask.
     Called,
+    /// Nothing.
+    Alone,
 }
 
 /// Why there is no machine code.

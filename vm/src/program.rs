@@ -160,6 +160,20 @@ impl Program {
         self.inner.native.switch_off();
     }
 
+    /// Makes the machine code of those functions of the program that are wanted; the others are interpreted, until they are
+    /// wanted. For tests of what goes back and forth between the engines: nothing that can be observed depends on it.
+    ///
+    /// # Errors
+    /// When something cannot be compiled.
+    pub fn compile_some(&self, wanted: &dyn Fn(u32) -> bool) -> Result<(), String> {
+        for function in 0..self.inner.package.functions.len() as u32 {
+            if wanted(function) && !self.inner.is_native(function) {
+                self.compile_with(function, Wanted::Alone)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Something that shows the machine code of functions.
     ///
     /// # Errors

@@ -783,8 +783,11 @@ impl Code {
                     continue;
                 };
                 let size = size(program, *function);
-                let is_wanted =
-                    wanted == Wanted::All || size <= SMALL || program.was_called(*function);
+                let is_wanted = match wanted {
+                    Wanted::All => true,
+                    Wanted::Called => size <= SMALL || program.was_called(*function),
+                    Wanted::Alone => false,
+                };
                 if size <= LARGEST
                     && is_wanted
                     && !self.functions.contains_key(function)
@@ -981,7 +984,7 @@ pub fn last_return(interpreter: &Interpreter) -> Option<Position> {
     let ground = interpreter.ground.as_ref()?;
     // SAFETY: as in `enter`.
     let site = unsafe { (*ground.context.as_ptr()).returned };
-    (site != 0).then_some(Position {
+    (site != 0).then(|| Position {
         function: (site >> 32) as u32 - 1,
         instruction: site as u32,
     })

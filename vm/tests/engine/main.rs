@@ -8,6 +8,7 @@ mod flow;
 mod hostile;
 mod large;
 mod limits;
+mod mixtures;
 mod models;
 mod pinned;
 mod plain;

@@ -151,3 +151,63 @@ fn the_engine_agrees_with_the_oracle() {
     }
     assert!(compared > 150, "{compared}");
 }
+
+/// Runs `main` in both engines with the same limits, and says what came of it.
+fn both(
+    package: &Package,
+    program: &crate::Program,
+    limits: crate::Limits,
+    what: u64,
+) -> crate::Outcome {
+    let one = |engine| crate::run_inspected(program, "main", limits, &mut crate::NoHost, engine);
+    let (left, left_remains) = one(crate::Engine::Interpreter);
+    let (right, right_remains) = one(crate::Engine::Jit);
+    if left != right || left_remains != right_remains {
+        panic!(
+            "seed {what} limits {limits:?}\n{left:?} {left_remains:?}\n{right:?} {right_remains:?}\n{}",
+            cop_bytecode::print(package, Default::default())
+        );
+    }
+    left
+}
+
+#[test]
+fn both_engines_agree_on_grown_programs() {
+    let start: u64 = std::env::var("COP_START")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
+    let mut cases = 0u64;
+    for seed in seeds(100) {
+        let seed = seed + start;
+        let package = grown(seed, true);
+        let program = crate::Program::load(&package).unwrap();
+        let random = &mut Random::new(seed ^ 0x5151);
+        let full = crate::Limits {
+            fuel: 20_000,
+            memory_bytes: 4 << 20,
+        };
+        let outcome = both(&package, &program, full, seed);
+        cases += 1;
+        for _ in 0..20 {
+            let mut limits = full;
+            match random.below(4) {
+                0 => limits.fuel = outcome.fuel_used,
+                1 => limits.fuel = outcome.fuel_used.saturating_sub(1),
+                _ => limits.fuel = random.below(outcome.fuel_used as usize + 2) as u64,
+            }
+            match random.below(5) {
+                0 => limits.memory_bytes = outcome.peak_memory_bytes,
+                1 => limits.memory_bytes = outcome.peak_memory_bytes.saturating_sub(1),
+                2 => {
+                    limits.memory_bytes =
+                        random.below(outcome.peak_memory_bytes as usize + 2) as u64
+                }
+                _ => {}
+            }
+            both(&package, &program, limits, seed);
+            cases += 1;
+        }
+    }
+    println!("{cases} cases");
+}
