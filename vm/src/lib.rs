@@ -29,6 +29,8 @@ mod ops;
 #[cfg(test)]
 mod oracle;
 mod path;
+#[cfg(cop_jit)]
+mod planted;
 mod profile;
 mod program;
 mod run;
@@ -45,6 +47,8 @@ pub mod verify;
 pub use background::{Background, BackgroundFigures, CodeStore};
 pub use host::{Answer, Host, NoHost};
 pub use native::{Engine, Lens, MACHINE_CODE, Shown};
+#[cfg(all(cop_jit, feature = "planted"))]
+pub use planted::{Fault, plant};
 pub use profile::{Call, Profile, Spent};
 pub use program::{Program, Refusal};
 pub use run::{

@@ -8,6 +8,7 @@ use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData};
 use super::Body;
 use super::paths::Place;
 use super::scalars::{LENGTH, SEQUENCE};
+use crate::planted::{Fault, is_planted};
 
 /// What is known of an operation.
 #[derive(Clone, Copy)]
@@ -144,6 +145,7 @@ impl Body<'_, '_> {
         }
         match op {
             Op::I64Shl => self.b.ins().ishl(a, by),
+            Op::I64Shr if is_planted(Fault::Sign) => self.b.ins().ushr(a, by),
             Op::I64Shr => self.b.ins().sshr(a, by),
             Op::I64UShr => self.b.ins().ushr(a, by),
             Op::I64RotateLeft => self.b.ins().rotl(a, by),

@@ -39,6 +39,7 @@ use super::context::Context;
 use super::facts::{Facts, Sum};
 use super::{NoCode, Outside};
 use crate::compile::{Compiled, compile};
+use crate::planted::{Fault, is_planted};
 use crate::program::Inner;
 
 use bounds::Row;
@@ -197,7 +198,10 @@ const UNMETERED: bool = cfg!(feature = "unmetered");
 
 impl<'a> Body<'a, '_> {
     /// The prologue: the values that everything uses, the charge of the first block, the frame, and a checkpoint.
-    fn enter(&mut self, params: &[ir::Value], frame_cost: i64) -> Done {
+    fn enter(&mut self, params: &[ir::Value], mut frame_cost: i64) -> Done {
+        if is_planted(Fault::Frame) {
+            frame_cost -= 8;
+        }
         let i64 = types::I64;
         self.b.append_block_param(self.ended, i64);
         self.b.append_block_param(self.ended, i64);
@@ -272,7 +276,10 @@ impl<'a> Body<'a, '_> {
         self.b.def_var(self.fuel, fuel);
     }
 
-    fn charge(&mut self, charge: u64) {
+    fn charge(&mut self, mut charge: u64) {
+        if is_planted(Fault::Charge) && charge > 12 {
+            charge -= 1;
+        }
         if charge > 0 && !UNMETERED {
             let fuel = self.b.use_var(self.fuel);
             let left = self.b.ins().iadd_imm_s(fuel, -(charge as i64));
@@ -311,8 +318,16 @@ impl<'a> Body<'a, '_> {
         right: Option<ir::Value>,
     ) {
         let i64 = types::I64;
+        let mut at = self.at;
+        if is_planted(Fault::Position) && kind == Some(TrapKind::DivisionByZero) {
+            at = at.saturating_sub(1);
+        }
+        let (left, right) = match kind {
+            Some(TrapKind::IndexOutOfBounds) if is_planted(Fault::Operands) => (right, left),
+            _ => (left, right),
+        };
         let kind = kind.map_or(0, |kind| kind as i64);
-        let site = self.b.ins().iconst(i64, kind << 32 | i64::from(self.at));
+        let site = self.b.ins().iconst(i64, kind << 32 | i64::from(at));
         let left = left.unwrap_or_else(|| self.b.ins().iconst(i64, 0));
         let right = right.unwrap_or_else(|| self.b.ins().iconst(i64, 0));
         // Here, not where all ends meet: fuel would have to be in the same register at each of them.

@@ -9,6 +9,7 @@ use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
 use super::bounds::Check;
 use super::{Body, NoCode};
+use crate::planted::{Fault, is_planted};
 
 impl Body<'_, '_> {
     /// Translates an operation, if it is one of those done in place.
@@ -89,6 +90,9 @@ impl Body<'_, '_> {
             Op::F64Max => self.b.ins().fmax(a, b),
             Op::F64Eq => self.compare_floats(FloatCC::Equal, a, b),
             Op::F64Ne => self.compare_floats(FloatCC::NotEqual, a, b),
+            Op::F64Lt if is_planted(Fault::NotANumber) => {
+                self.compare_floats(FloatCC::UnorderedOrLessThan, a, b)
+            }
             Op::F64Lt => self.compare_floats(FloatCC::LessThan, a, b),
             Op::F64Le => self.compare_floats(FloatCC::LessThanOrEqual, a, b),
             Op::F64Gt => self.compare_floats(FloatCC::GreaterThan, a, b),

@@ -7,6 +7,7 @@ use super::bounds::Sum;
 use super::truths::Truth;
 use super::walk::Walk;
 use super::{LEFT, RIGHT, SURE};
+use crate::planted::{Fault, is_planted};
 
 const LEAST: i128 = i64::MIN as i128;
 const GREATEST: i128 = i64::MAX as i128;
@@ -84,7 +85,7 @@ impl Walk<'_> {
         match op {
             Op::I64Add | Op::I64AddWrap => {
                 let (low, high) = (low_a + low_b, high_a + high_b);
-                let sure = low >= LEAST && high <= GREATEST;
+                let sure = low >= LEAST && (high <= GREATEST || is_planted(Fault::Overflow));
                 if op == Op::I64AddWrap && !sure {
                     return true;
                 }
