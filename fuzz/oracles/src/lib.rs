@@ -4,11 +4,17 @@
 //! the corpus and some thousand mutations of it in every `cargo test`. An oracle returns when all is well and
 //! panics when something that must never happen did.
 
+pub mod differential;
+pub mod generated;
+pub mod host;
+
 use cop_bytecode::Package;
 use cop_compiler::compile::{CompileOptions, compile};
 use cop_compiler::source::{SourceError, Sources};
+use cop_generator::Choices;
 use cop_runtime::bundle::Bundle;
 use cop_runtime::release::SignedRelease;
+use generated::Kind;
 
 mod receipt;
 
@@ -21,12 +27,16 @@ pub type Oracle = fn(&[u8]);
 pub const ORACLES: &[(&str, Oracle)] = &[
     ("source", source),
     ("package", package),
+    ("bytecode", bytecode),
+    ("mutated", mutated),
+    ("program", program),
     ("bundle", bundle),
     ("release", release),
     ("receipt", receipt),
 ];
 
-struct OneFile<'a>(&'a str);
+/// A package of one file.
+pub(crate) struct OneFile<'a>(pub(crate) &'a str);
 
 impl Sources for OneFile<'_> {
     fn read(&self, path: &str) -> Result<String, SourceError> {
@@ -49,8 +59,7 @@ pub fn source(data: &[u8]) {
         CompileOptions {
             tests: true,
             constants: None,
-            last: None,
-            debug: false,
+            ..CompileOptions::default()
         },
     );
     for diagnostic in result.diagnostics.iter() {
@@ -78,7 +87,8 @@ pub fn source(data: &[u8]) {
     }
 }
 
-/// Any two blobs are refused, or have exactly one encoding: theirs. The verifier never panics on what decodes.
+/// Any two blobs are refused, or have exactly one encoding: theirs. The verifier never panics on what decodes; what it accepts is the
+/// same in both engines.
 pub fn package(data: &[u8]) {
     // The first two bytes say where the interface ends and the code begins.
     let Some((length, rest)) = data.split_first_chunk::<2>() else {
@@ -93,9 +103,36 @@ pub fn package(data: &[u8]) {
             again.interface == interface && again.code == code,
             "another encoding of the same package"
         );
-        let _ = cop_vm::verify::verify(&package);
+        if cop_vm::verify::verify(&package).is_ok() {
+            let told = differential::compare(&package, &mut Choices::of_bytes(rest), 2);
+            told.unwrap_or_else(|fault| panic!("{fault}"));
+        }
     }
 }
+
+/// A package made of these decisions is accepted and the same in both engines.
+pub fn bytecode(data: &[u8]) {
+    holds(Kind::Bytecode, data);
+}
+
+/// A package made and changed by these decisions is refused or the same in both engines.
+pub fn mutated(data: &[u8]) {
+    holds(Kind::Mutated, data);
+}
+
+/// Source text made of these decisions compiles, is the same in both engines, and means the same without passes of the
+/// compiler.
+pub fn program(data: &[u8]) {
+    holds(Kind::Source, data);
+}
+
+fn holds(kind: Kind, data: &[u8]) {
+    let told = kind.compare(&mut Choices::of_bytes(data), RUNS);
+    told.unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+/// Pairs of runs of each generated program.
+const RUNS: usize = 6;
 
 /// Any bytes are refused as a bundle, or are its only encoding.
 pub fn bundle(data: &[u8]) {
@@ -127,6 +164,9 @@ fn both_ways(package: &Package) {
         decoded.err()
     );
 }
+
+pub mod replay;
+pub mod vectors;
 
 #[cfg(test)]
 mod tests;

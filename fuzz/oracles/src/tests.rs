@@ -1,71 +1,20 @@
 //! Replays the corpus, and mutations of it from fixed seeds. `COP_TIMES=n` tries n times as many, `COP_SEED=n` others.
 
 use super::*;
+use crate::replay::{Mutations, corpus};
 use std::path::Path;
 
-/// A small generator of numbers (xorshift64*), so that every run tries the same.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound.max(1)
-    }
-
-    /// One change: a bit turned, a byte set, a stretch removed, doubled, or taken from another seed.
-    fn mutate(&mut self, data: &mut Vec<u8>, other: &[u8]) {
-        let at = self.below(data.len());
-        let to = (at + self.below(12)).min(data.len());
-        match self.below(5) {
-            0 if !data.is_empty() => data[at] ^= 1 << self.below(8),
-            1 if !data.is_empty() => data[at] = self.below(256) as u8,
-            2 => drop(data.drain(at..to)),
-            3 => {
-                let part = data[at..to].to_vec();
-                data.splice(at..at, part);
-            }
-            _ => {
-                let from = self.below(other.len());
-                let end = (from + self.below(24)).min(other.len());
-                data.splice(at..to, other[from..end].iter().copied());
-            }
-        }
-    }
-}
-
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../corpus")
-        .join(name);
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .collect();
-    files.sort();
-    files
-        .iter()
-        .map(|f| std::fs::read(f).expect("a corpus file can be read"))
-        .collect()
-}
-
 fn replay(name: &str, oracle: Oracle, mutations: usize) {
-    let seeds = corpus(name);
-    assert!(!seeds.is_empty(), "the corpus of {name} is empty");
-    seeds.iter().for_each(|seed| oracle(seed));
-    let times = |name: &str| {
+    let number = |name: &str| {
         std::env::var(name)
             .ok()
             .and_then(|n| n.parse::<usize>().ok())
     };
-    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ times("COP_SEED").unwrap_or(0) as u64);
-    for _ in 0..mutations * times("COP_TIMES").unwrap_or(1) {
-        let mut data = seeds[random.below(seeds.len())].clone();
-        let other = seeds[random.below(seeds.len())].clone();
-        for _ in 0..=random.below(4) {
-            random.mutate(&mut data, &other);
-        }
+    let seeds = corpus(name).unwrap_or_else(|error| panic!("the corpus of {name}: {error}"));
+    assert!(!seeds.is_empty(), "the corpus of {name} is empty");
+    seeds.iter().for_each(|seed| oracle(seed));
+    let mutated = Mutations::new(seeds, number("COP_SEED").unwrap_or(0) as u64);
+    for data in mutated.take(mutations * number("COP_TIMES").unwrap_or(1)) {
         oracle(&data);
     }
 }
@@ -81,6 +30,21 @@ fn packages() {
 }
 
 #[test]
+fn bytecode_of_any_decisions() {
+    replay("bytecode", bytecode, 300);
+}
+
+#[test]
+fn mutated_packages() {
+    replay("mutated", mutated, 300);
+}
+
+#[test]
+fn programs_of_any_decisions() {
+    replay("program", program, 20);
+}
+
+#[test]
 fn bundles() {
     replay("bundle", bundle, 4_000);
 }
@@ -93,6 +57,26 @@ fn releases() {
 #[test]
 fn receipts() {
     replay("receipt", receipt, 4_000);
+}
+
+#[test]
+fn both_engines_reproduce_the_vectors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/engine");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("the folder of vectors can be read")
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    files.sort();
+    assert!(files.len() > 20, "{} vectors", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a vector can be read");
+        let vector: vectors::Vector = serde_json::from_str(&text).expect("a vector is JSON");
+        for engine in [cop_vm::Engine::Interpreter, cop_vm::Engine::Jit] {
+            if let Err(reason) = vectors::check(&vector, engine) {
+                panic!("{}: {reason}", file.display());
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Writes the compiled examples into `fuzz/corpus/package`: `cargo run -p cop-oracles --bin seeds`. To be run again
-//! when the encoding of packages changes.
+//! Writes the compiled examples into `fuzz/corpus/package`, and decisions of generated programs into the corpora beside it:
+//! `cargo run -p cop-oracles --bin seeds`. To be run again when the encoding of packages or a generator changes.
 
 use cop_compiler::compile::{CompileOptions, compile};
 use cop_compiler::source::{SourceError, Sources};
+use cop_generator::Choices;
+use cop_oracles::generated::Kind;
 use std::path::{Path, PathBuf};
 
 struct Folder(PathBuf);
@@ -28,6 +30,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seed.extend(encoded.interface);
         seed.extend(encoded.code);
         std::fs::write(root.join("fuzz/corpus/package").join(name), seed)?;
+    }
+    for (folder, kind) in [
+        ("bytecode", Kind::Bytecode),
+        ("mutated", Kind::Mutated),
+        ("program", Kind::Source),
+    ] {
+        let folder = root.join("fuzz/corpus").join(folder);
+        std::fs::create_dir_all(&folder)?;
+        for seed in 0..12 {
+            let mut choices = Choices::of_seed(seed);
+            kind.compare(&mut choices, 6)?;
+            std::fs::write(folder.join(format!("seed-{seed:02}")), choices.taken())?;
+        }
     }
     Ok(())
 }
