@@ -19,8 +19,10 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use cop_bytecode::Hash;
+use k256::ProjectivePoint;
 use k256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use k256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use k256::elliptic_curve::point::AffineCoordinates;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::address::{Address, ProgramName};
@@ -115,6 +117,15 @@ impl SecretKey {
         let mut bytes = [0; 64];
         bytes.copy_from_slice(&signature.normalize_s().to_bytes());
         bytes
+    }
+}
+
+impl SecretKey {
+    /// What only this key and the other one together give: the x of their common point.
+    pub(crate) fn shared_with(&self, other: &PublicKey) -> Option<Zeroizing<[u8; 32]>> {
+        let other = VerifyingKey::from_sec1_bytes(&other.0).ok()?;
+        let point = ProjectivePoint::from(*other.as_affine()) * **self.0.as_nonzero_scalar();
+        Some(Zeroizing::new(point.to_affine().x().into()))
     }
 }
 

@@ -25,6 +25,7 @@
 //! | [`export`] | the state of a program on file |
 //! | [`shown`] | stored values told to people |
 //! | [`recorded`] | a run on file, done again |
+//! | [`kept_runs`], [`sealed`] | records of runs on disk, and what only publishers read of them |
 //! | [`stepping`] | a run that is watched instruction by instruction |
 //! | [`receipt`] | what a node signs of a run, what that proves, and proofs that it lied |
 //! | [`report`] | traps told to people |
@@ -49,6 +50,7 @@ pub mod failure;
 pub mod heads;
 pub mod host;
 pub mod keeper;
+pub mod kept_runs;
 pub mod keys;
 pub mod library;
 pub mod local;
@@ -60,6 +62,7 @@ pub mod release;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod sealed;
 pub mod self_check;
 pub mod shown;
 pub mod state;

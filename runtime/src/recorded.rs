@@ -17,13 +17,15 @@ use crate::engine::{Limits, Loaded};
 use crate::failure::{Failure, FailureCode};
 use crate::host::HostCall;
 use crate::host::world::{Input, Randomness, World};
+use crate::keys::{PublicKey, SecretKey};
 use crate::receipt::leaves::{read_question, write_question};
 use crate::run::{EntryKind, RunRecord, run};
 use crate::runs::KeptRun;
+use crate::sealed::{open, seal};
 use crate::transcript::Question;
 
 const MAGIC: &[u8; 4] = b"copq";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Most bytes of a file: a transcript of the greatest size, and room for what stands around it.
 pub const RECORDED_BYTES_MAX: usize = 80 << 20;
 
@@ -50,6 +52,8 @@ pub struct RecordedRun {
     pub transcript: Hash,
     /// Hash of the outcome.
     pub outcome: Hash,
+    /// The private answers that were left out, for the publisher of the program, see [`RecordedRun::sealed_for`].
+    pub sealed: Option<Vec<u8>>,
 }
 
 /// Recorded answers in order of asking; `None` for one that is private and was left out.
@@ -132,7 +136,7 @@ impl Answers {
             Some(Some(answer)) => Ok(answer.clone()),
             Some(None) => Err(unknown(
                 format!("the answer of `{question}` is private, and was left out"),
-                "record it with --with-private, if it is yours",
+                "record it with --with-private, if it is yours; of a run on disk that opens it with the publisher's key",
             )),
             None => Err(unknown(
                 format!("`{question}` was not asked then"),
@@ -162,6 +166,7 @@ impl RecordedRun {
             answers: Answers::told(answers),
             transcript: kept.record.transcript.hash(),
             outcome: kept.record.outcome_hash(),
+            sealed: None,
         };
         match with_private {
             true => recorded,
@@ -171,12 +176,57 @@ impl RecordedRun {
 
     /// The same without the answers that are the asker's own.
     pub fn without_private(mut self) -> RecordedRun {
+        self.sealed = None;
+        self.without_private_answers()
+    }
+
+    fn without_private_answers(mut self) -> RecordedRun {
         for (question, answer) in Arc::make_mut(&mut self.answers.0) {
             if is_private(question) {
                 *answer = None;
             }
         }
         self
+    }
+
+    /// The same with the asker's own answers sealed for the publisher, or left out where there is none.
+    pub fn sealed_for(mut self, publisher: Option<&PublicKey>) -> RecordedRun {
+        let private = self.answers.0.iter().enumerate();
+        let private = private.filter(|(_, (question, _))| is_private(question));
+        let mut writer = Writer::new();
+        let mut count = 0;
+        for (index, (_, answer)) in private {
+            if let Some(answer) = answer {
+                writer.count(index as u64).bytes(answer);
+                count += 1;
+            }
+        }
+        if let (Some(publisher), 1..) = (publisher, count) {
+            self.sealed = seal(publisher, &self.run.0, &writer.finish());
+        }
+        self.without_private_answers()
+    }
+
+    /// Puts the asker's own answers back that were sealed for this publisher; false if they were sealed for another one, or for
+    /// none.
+    pub fn open_sealed(&mut self, publisher: &SecretKey) -> bool {
+        let sealed = self.sealed.as_ref();
+        let Some(opened) = sealed.and_then(|sealed| open(publisher, &self.run.0, sealed)) else {
+            return false;
+        };
+        let answers = Arc::make_mut(&mut self.answers.0);
+        let mut reader = Reader::new(&opened);
+        while reader.remaining() > 0 {
+            let (Ok(index), Ok(answer)) = (reader.count(), reader.bytes()) else {
+                return false;
+            };
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            if let Some((_, place)) = answers.get_index_mut(index) {
+                *place = Some(answer.to_vec());
+            }
+        }
+        self.sealed = None;
+        true
     }
 
     /// The file.
@@ -199,7 +249,13 @@ impl RecordedRun {
                 writer.bytes(answer);
             }
         }
-        writer.raw(&self.transcript.0).raw(&self.outcome.0);
+        writer
+            .raw(&self.transcript.0)
+            .raw(&self.outcome.0)
+            .flag(self.sealed.is_some());
+        if let Some(sealed) = &self.sealed {
+            writer.bytes(sealed);
+        }
         writer.finish()
     }
 
@@ -236,6 +292,8 @@ impl RecordedRun {
         }
         let transcript = Hash(reader.array()?);
         let outcome = Hash(reader.array()?);
+        let is_sealed = reader.flag()?;
+        let sealed = is_sealed.then(|| reader.bytes()).transpose()?;
         reader.end()?;
         Ok(RecordedRun {
             run,
@@ -248,6 +306,7 @@ impl RecordedRun {
             answers: Answers(Arc::new(answers)),
             transcript,
             outcome,
+            sealed: sealed.map(<[u8]>::to_vec),
         })
     }
 

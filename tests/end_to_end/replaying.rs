@@ -126,3 +126,33 @@ async fn a_trap_is_done_again_too() {
         "{unknown:?}"
     );
 }
+
+#[tokio::test]
+async fn a_run_that_wrote_is_kept_for_its_publisher() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let node = Daemon::start(data.path());
+    let program = published(home.path(), data.path(), &["visits"]);
+    let url = text(&program, "/urls/host").to_owned();
+    let page = send(node.http(), "POST", &url, &[("cookie", "who=secret")], "").await;
+    let run = header(&page, "cop-run").to_owned();
+    node.interrupt();
+    let node = Daemon::start(data.path());
+    let stranger = replay(home.path(), data.path(), &[&run]);
+    assert_eq!(stranger.status, Some(1), "{stranger:?}");
+    assert!(stranger.errors.contains("is private"), "{stranger:?}");
+    let mut publisher = command(
+        home.path(),
+        &["replay", &run, "--with-private", "--answers"],
+    );
+    publisher
+        .env("COP_DATA", data.path())
+        .env("COP_PACKAGES", data.path().join("packages"))
+        .env("COP_KEY_PASSWORD", "correct horse");
+    let publisher = ran(publisher);
+    assert!(
+        publisher.well().contains("the same as then"),
+        "{publisher:?}"
+    );
+    assert!(publisher.output.contains("secret"), "{publisher:?}");
+    node.interrupt();
+}

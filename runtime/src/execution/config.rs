@@ -38,6 +38,8 @@ pub struct ExecutionConfig {
     pub assets_bytes: usize,
     /// Memory for the records of the last runs, in bytes.
     pub transcripts_bytes: usize,
+    /// Disk for the records of runs that trapped or wrote, in bytes; 0 keeps none there.
+    pub records_bytes: u64,
 }
 
 /// The network of nodes that were told of no other.
@@ -63,6 +65,7 @@ impl Default for ExecutionConfig {
             cache_bytes: 64 << 20,
             assets_bytes: 32 << 20,
             transcripts_bytes: 64 << 20,
+            records_bytes: 64 << 20,
         }
     }
 }

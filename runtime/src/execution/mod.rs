@@ -44,6 +44,7 @@ use crate::heads::Heads;
 use crate::host::http::Outbound;
 use crate::host::world::store_failure;
 use crate::keeper::Keeper;
+use crate::kept_runs::KeptOnDisk;
 use crate::keys::{PublicKey, SecretKey};
 use crate::library::Library;
 use crate::receipt::node_key;
@@ -96,6 +97,7 @@ struct Shared {
     /// Who carries requests out of the node, if anybody does.
     outbound: OnceLock<Arc<dyn Outbound>>,
     kept_runs: KeptRuns,
+    kept_on_disk: KeptOnDisk,
     /// What receipts are signed with.
     key: SecretKey,
     figures: Figures,
@@ -195,6 +197,7 @@ impl Execution {
                 outbox: Arc::new(Outbox::new()),
                 outbound: OnceLock::new(),
                 kept_runs: KeptRuns::new(config.transcripts_bytes),
+                kept_on_disk: KeptOnDisk::open(data_dir, config.records_bytes).map_err(threads)?,
                 key,
                 figures: Figures::default(),
                 is_stopping: AtomicBool::new(false),
@@ -353,10 +356,17 @@ impl Execution {
         self.shared.kept_runs.get(run)
     }
 
-    /// The record of a run that is still remembered, with the answers that are the asker's own if `with_private`.
+    /// The record of a run that is still remembered, with the answers that are the asker's own if `with_private`: in clear while the
+    /// run is in memory, sealed for the program's publisher when it is on disk only.
     pub fn recorded_run(&self, run: &RunId, with_private: bool) -> Option<RecordedRun> {
-        let kept = self.kept_run(run)?;
-        Some(RecordedRun::of(&kept, with_private))
+        if let Some(kept) = self.kept_run(run) {
+            return Some(RecordedRun::of(&kept, with_private));
+        }
+        let recorded = self.shared.kept_on_disk.get(run)?;
+        Some(match with_private {
+            true => recorded,
+            false => recorded.without_private(),
+        })
     }
 
     /// The receipt of a run that is still remembered, with what this opener may see; `None` if nobody asked for one, or he was

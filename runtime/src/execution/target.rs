@@ -13,6 +13,7 @@ use crate::assets::Asset;
 use crate::engine::Limits;
 use crate::failure::{Failure, FailureCode};
 use crate::host::world::store_failure;
+use crate::keys::PublicKey;
 use crate::library::ReadyProgram;
 use crate::manifest::ProgramKind;
 use crate::release::SignedRelease;
@@ -26,6 +27,8 @@ pub(super) struct Target {
     pub(super) limits: Limits,
     /// Publisher, name and release number; `None` for a bundle by its hash alone.
     pub(super) named: Option<(Address, ProgramName, u64)>,
+    /// The publisher's key, likewise.
+    pub(super) publisher: Option<PublicKey>,
     /// The hash of the release, likewise.
     pub(super) release_hash: Option<Hash>,
     /// Whose state the program may use.
@@ -153,6 +156,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
         )
         .hint("call it by its publisher's address and its name"));
     }
+    let publisher = named.as_ref().map(|signed| signed.release().key);
     let release_hash = named.as_ref().map(|signed| signed.hash());
     let named = named.map(|signed| {
         let release = signed.release();
@@ -171,6 +175,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
                 name: name.clone(),
             }),
         named,
+        publisher,
         release_hash,
         limits,
         ready,

@@ -623,6 +623,10 @@ fn finish(
     if cache == Cache::Miss {
         shared.self_check.consider(&target.ready, &kept);
     }
+    // Those that somebody will ask about tomorrow.
+    if kept.info.wrote || matches!(record.end, RunEnd::Trapped(_)) {
+        shared.kept_on_disk.keep(kept.clone(), target.publisher);
+    }
     shared.kept_runs.keep(kept);
     match &record.end {
         RunEnd::Answered(response) | RunEnd::Aborted(response) => Ok(WebAnswer {

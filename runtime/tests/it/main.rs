@@ -5,6 +5,7 @@ mod asking;
 mod damage;
 mod fetching;
 mod formats;
+mod kept;
 mod killing;
 mod publishing;
 mod receipts;

@@ -953,9 +953,16 @@ pub struct ReplayOptions {
     /// Write the run to a file
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
-    /// Show and save cookies, the authorization header and the body, too
+    /// Show and save cookies, the authorization header and the body, too; of a run that is on disk the publisher's key opens them
     #[arg(long)]
     pub with_private: bool,
+    /// Key that the program was published with [default: `default`, or the only one there is]
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<ProgramName>,
+    #[command(flatten)]
+    pub place: KeyPlace,
+    #[command(flatten)]
+    pub password: PasswordOptions,
     /// Show what the run asked and was told
     #[arg(long)]
     pub answers: bool,

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::arguments::ReplayOptions;
 use crate::differ;
 use crate::ended::{Complaint, Ended, print};
+use crate::key;
 use crate::node;
 use crate::say;
 use crate::step;
@@ -103,8 +104,19 @@ fn recorded(options: &ReplayOptions, which: &str) -> Result<RecordedRun, Complai
         })?,
         Err(_) => read(Path::new(which))?,
     };
-    RecordedRun::decode(&bytes)
-        .map_err(|error| Complaint::Failed(format!("{which} is no recorded run: {error}")))
+    let mut recorded = RecordedRun::decode(&bytes)
+        .map_err(|error| Complaint::Failed(format!("{which} is no recorded run: {error}")))?;
+    if recorded.sealed.is_some() && options.with_private {
+        let (keys, entry) = key::choose(&options.place, options.key.as_ref())?;
+        let publisher = key::open(&keys, &entry, &options.password)?;
+        if !recorded.open_sealed(&publisher) {
+            return Err(Complaint::Failed(format!(
+                "the private answers of the run are sealed for another key than `{}`; --key names the one that the program was published with",
+                entry.name
+            )));
+        }
+    }
+    Ok(recorded)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Complaint> {
