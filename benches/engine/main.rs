@@ -158,6 +158,7 @@ fn package(name: &str, text: &str) -> Result<Package, String> {
         tests: false,
         constants: Some(&VmConstants),
         last: None,
+        debug: false,
     };
     let compiled = compile("main.cop", &Source(text.to_owned()), options).compiled;
     let compiled = compiled.ok_or_else(|| format!("{name}: has mistakes"))?;

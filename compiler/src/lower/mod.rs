@@ -5,7 +5,7 @@
 //! which function a trait's method is; [`liveness`] finds the last uses of variables, where a value can be
 //! moved instead of shared; [`function`], [`expr`], [`calls`], [`places`], [`patterns`], [`lending`],
 //! [`matches`] and [`loops`] walk a body and emit through the [`builder`], which keeps the rules of owners; [`derive`] writes the methods of
-//! `Eq`, `Ord`, `Show` and `Data` for structs, enums and tuples; [`finish`] has the passes of [`crate::middle`] make
+//! `Eq`, `Ord`, `Show` and `Data` for structs, enums and tuples; `finish` has the passes of [`crate::middle`] make
 //! the code good, and puts everything into canonical order.
 //!
 //! Nothing here depends on addresses, hashes or time: instances are numbered in order of first use.

@@ -19,7 +19,7 @@ const TOO_DEEP: u8 = 2;
 /// What is asked of whom.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// How the program is named: see [`reference`].
+    /// How the program is named: see [`reference()`].
     pub program: String,
     /// What it is asked.
     pub request: WebRequest,

@@ -27,7 +27,7 @@ pub trait Watcher: Send {
 pub enum Watched {
     /// The run goes on.
     GoOn,
-    /// The run ends, refused with [`ENDED`].
+    /// The run ends, refused with `ENDED`.
     End,
 }
 
