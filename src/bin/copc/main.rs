@@ -9,6 +9,7 @@
 //! | `mend` | the edits that messages offer, written into the files |
 //! | `explain` | what a code of the compiler means |
 //! | `fmt` | source as it should look |
+//! | `request` | the request that a web program is asked |
 //! | `run`, `test` | a program run on this machine |
 //! | `measure` | runs that are measured, and are the same each time |
 //! | `cost` | what they cost |
@@ -60,6 +61,7 @@ mod rehearse;
 mod releases;
 mod remove;
 mod replay;
+mod request;
 mod rollback;
 mod run;
 mod say;

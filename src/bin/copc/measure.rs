@@ -15,7 +15,8 @@ use crate::STACK_BYTES;
 use crate::arguments::MeasureOptions;
 use crate::ended::Complaint;
 use crate::parallel;
-use crate::run::{MOST, granted, request};
+use crate::request::request;
+use crate::run::{MOST, granted};
 use crate::subject::{Subject, is_bundle};
 use crate::tell::Trapped;
 use crate::test::selection::wanted;
@@ -87,8 +88,7 @@ impl Measuring {
         from: &coputer::packages::Options,
     ) -> Result<Measuring, Complaint> {
         let input_given = !options.request.is_empty()
-            || !options.header.is_empty()
-            || options.body.is_some()
+            || !options.parts.is_empty()
             || !options.arguments.is_empty();
         if input_given {
             return Err(Complaint::Usage(
@@ -243,8 +243,7 @@ impl Measured {
 
 /// The runs of `main` or `handle` that the options describe.
 fn runs(options: &MeasureOptions, kind: ProgramKind) -> Result<Vec<Asked>, Complaint> {
-    let has_request =
-        !options.request.is_empty() || options.body.is_some() || !options.header.is_empty();
+    let has_request = !options.request.is_empty() || !options.parts.is_empty();
     match kind {
         ProgramKind::Library => Err(Complaint::Failed(
             "this is a library, which cannot be run: it has neither `fn main` nor `fn handle`; --tests runs its tests".to_owned(),
@@ -271,7 +270,7 @@ fn runs(options: &MeasureOptions, kind: ProgramKind) -> Result<Vec<Asked>, Compl
                         "--request '{name}' stands twice; each run starts with an empty store, so both cost the same"
                     )));
                 }
-                let web = request(Some(name), &options.header, options.body.as_deref())?;
+                let web = request(Some(name), &options.parts)?;
                 runs.push(Asked::Request(name.to_owned(), Box::new(web)));
             }
             Ok(runs)

@@ -5,7 +5,6 @@ use std::time::Instant;
 use cop_bytecode::limits;
 use cop_runtime::engine::{Limits, Loaded, WatchedProgram, of_vm};
 use cop_runtime::host::clock::system_now_ms;
-use cop_runtime::host::request::RequestView;
 use cop_runtime::host::response::Response;
 use cop_runtime::host::world::{Randomness, SystemRandomness};
 use cop_runtime::library::ReadyProgram;
@@ -22,6 +21,7 @@ use crate::arguments::{LimitOptions, RunOptions};
 use crate::copies::CopiedLines;
 use crate::elsewhere::Outside;
 use crate::ended::{Complaint, Ended, diagnostics, print};
+use crate::request::request;
 use crate::say;
 use crate::step;
 use crate::subject::Subject;
@@ -54,7 +54,7 @@ fn once(options: &RunOptions, watch: &Watch) -> Result<Ended, Complaint> {
     let limits = granted(options.limits, &project, MOST);
     let mut doubles = Doubles::live();
     let origins = &built.bundle.manifest().origins;
-    doubles.elsewhere = Some(Box::new(Outside::new(origins, &options.reach)));
+    doubles.elsewhere = Some(Box::new(Outside::new(origins, &options.outside.reach)));
     doubles.cancelled = Some(watch.cancelled());
     // A command's log is its output; beside a response it is a remark.
     doubles.on_log = match (options.json, &input) {
@@ -162,8 +162,7 @@ enum Input {
 
 /// What the options give a program of this kind.
 fn input(options: &RunOptions, kind: ProgramKind) -> Result<Input, Complaint> {
-    let is_request =
-        options.request.is_some() || options.body.is_some() || !options.header.is_empty();
+    let is_request = options.request.is_some() || !options.parts.is_empty();
     match kind {
         ProgramKind::Library => Err(Complaint::Failed(
             "this is a library, which cannot be run: it has neither `fn main` nor `fn handle`; `copc test` runs its tests"
@@ -175,60 +174,12 @@ fn input(options: &RunOptions, kind: ProgramKind) -> Result<Input, Complaint> {
         )),
         ProgramKind::Web => Ok(Input::Request(request(
             options.request.as_deref(),
-            &options.header,
-            options.body.as_deref(),
+            &options.parts,
         )?)),
         ProgramKind::Command if is_request => Err(Complaint::Usage(
             "this is a command, which answers no requests; give it arguments behind --".to_owned(),
         )),
         ProgramKind::Command => Ok(Input::Arguments(options.arguments.clone())),
-    }
-}
-
-/// The request that options describe: `--request`, `--header` and `--body`.
-pub fn request(
-    asked: Option<&str>,
-    headers_asked: &[String],
-    body: Option<&str>,
-) -> Result<WebRequest, Complaint> {
-    let asked = asked.unwrap_or("GET /");
-    let (method, target) = asked
-        .split_once(' ')
-        .filter(|(_, target)| target.starts_with('/'))
-        .ok_or_else(|| {
-            Complaint::Usage(format!(
-                "--request is `{asked}`; write a method and a path, such as 'POST /entries'"
-            ))
-        })?;
-    let mut headers = vec![(b"host".to_vec(), b"localhost".to_vec())];
-    for header in headers_asked {
-        let (name, value) = header.split_once(':').ok_or_else(|| {
-            Complaint::Usage(format!(
-                "--header is `{header}`; write a name and a value, such as 'accept: text/html'"
-            ))
-        })?;
-        let is_host = name.eq_ignore_ascii_case("host");
-        headers.retain(|(other, _)| !(is_host && other == b"host"));
-        headers.push((name.trim().into(), value.trim().into()));
-    }
-    let body = match body {
-        None => Vec::new(),
-        Some(text) => match text.strip_prefix('@') {
-            None => text.as_bytes().to_vec(),
-            Some(path) => std::fs::read(path)
-                .map_err(|cause| Complaint::Failed(format!("cannot read {path}: {cause}")))?,
-        },
-    };
-    let request = WebRequest {
-        method: method.as_bytes().to_vec(),
-        target: target.as_bytes().to_vec(),
-        headers,
-        body: body.into(),
-        ..WebRequest::get("/")
-    };
-    match RequestView::new(&request) {
-        Ok(_) => Ok(request),
-        Err(bad) => Err(Complaint::Usage(format!("--request: {}", bad.0))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `copc state`: what a program keeps on the node on this machine, what changed it, and undoing a change.
 
 use cop_runtime::{Address, Namespace, ProgramName};
-use coputer::client::{NodeClient, PastCommit};
+use coputer::client::{NodeClient, PastCommit, StateKey};
 use serde_json::json;
 
 use crate::arguments::{OwnNode, StateCommand, StatePlace};
@@ -65,13 +65,7 @@ async fn list(program: &str, prefix: &str, place: &StatePlace) -> Result<Ended, 
         let part = node.state(&program, prefix, after.as_deref()).await?;
         let more = part.more;
         if !place.json {
-            for key in &part.keys {
-                say::out(&format!(
-                    "{}: {}\n",
-                    say::bold(&format!("{:?}", key.key)),
-                    key.value
-                ));
-            }
+            tell_keys(&part.keys);
         }
         after = part.keys.last().map(|last| last.key.clone());
         keys.extend(part.keys);
@@ -90,6 +84,14 @@ async fn list(program: &str, prefix: &str, place: &StatePlace) -> Result<Ended, 
         ));
     }
     Ok(Ended::Well)
+}
+
+/// A line for each key.
+pub fn tell_keys(keys: &[StateKey]) {
+    for key in keys {
+        let name = say::bold(&format!("{:?}", key.key));
+        say::out(&format!("{name}: {}\n", key.value));
+    }
 }
 
 async fn history(program: &str, all: bool, place: &StatePlace) -> Result<Ended, Complaint> {

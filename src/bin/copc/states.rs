@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::arguments::StatePlace;
 use crate::ended::{Complaint, Ended, print};
 use crate::say;
-use crate::state::find;
+use crate::state::{find, tell_keys};
 
 pub async fn at(
     program: &str,
@@ -25,13 +25,7 @@ pub async fn at(
             .state_at(&program, commit, prefix, after.as_deref())
             .await?;
         if !place.json {
-            for key in &part.keys {
-                say::out(&format!(
-                    "{}: {}\n",
-                    say::bold(&format!("{:?}", key.key)),
-                    key.value
-                ));
-            }
+            tell_keys(&part.keys);
         }
         after = part.keys.last().map(|last| last.key.clone());
         keys.extend(part.keys);

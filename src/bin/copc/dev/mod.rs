@@ -44,8 +44,12 @@ async fn serve(options: &DevOptions) -> Result<Ended, Complaint> {
     let name = Project::at(&options.path)?.name;
     let folder = Folder::new(options)?;
     let key = folder.key()?;
-    let execution = Node::open(folder.path(), ExecutionConfig::default(), &options.reach)
-        .map_err(Complaint::Failed)?;
+    let execution = Node::open(
+        folder.path(),
+        ExecutionConfig::default(),
+        &options.outside.reach,
+    )
+    .map_err(Complaint::Failed)?;
     let live = Arc::new(Live::new(Stage::default()));
     let told = Arc::new(Told::new(execution.clone(), live.clone(), options));
     let program = (key.public().address(), name);

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Handed, Sources, VerifyOptions, handed, write};
 use crate::arguments::{NodeOption, PackageOptions};
 use crate::ended::{Complaint, Ended, print};
+use crate::request::RequestParts;
 use crate::say;
 
 const AFTER: &str = "\
@@ -151,9 +152,8 @@ fn sources(options: &VerifyOptions) -> Sources<'_> {
 fn verify_options(options: &FraudOptions) -> VerifyOptions {
     VerifyOptions {
         what: options.one.clone(),
-        header: Vec::new(),
+        parts: RequestParts::default(),
         method: None,
-        body: None,
         answer: None,
         key: None,
         bundle: options.bundle.clone(),

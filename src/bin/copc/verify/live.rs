@@ -49,14 +49,8 @@ struct Parts {
 /// Asks for a page with a receipt, and for what opens it.
 pub fn ask(options: &VerifyOptions) -> Result<Asked, Complaint> {
     let parts = parts(&options.what)?;
-    let body = match &options.body {
-        None => Vec::new(),
-        Some(text) => match text.strip_prefix('@') {
-            Some(path) => super::read(path.as_ref())?,
-            None => text.clone().into_bytes(),
-        },
-    };
-    let usual = if options.body.is_some() {
+    let body = options.parts.body()?;
+    let usual = if options.parts.body.is_some() {
         "POST"
     } else {
         "GET"
@@ -64,13 +58,9 @@ pub fn ask(options: &VerifyOptions) -> Result<Asked, Complaint> {
     let method = options.method.as_deref().unwrap_or(usual);
     let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Complaint::Usage(format!("`{method}` is no method of HTTP")))?;
-    let mut headers = Vec::new();
-    for line in &options.header {
-        let (name, value) = line.split_once(':').ok_or_else(|| {
-            Complaint::Usage(format!("`{line}` is no header; write 'NAME: VALUE'"))
-        })?;
-        headers.push((name.trim().to_owned(), value.trim().to_owned()));
-    }
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut headers: Vec<(String, String)> =
+        options.parts.headers()?.into_iter().map(owned).collect();
     let own = headers.clone();
     let (nonce, salt) = (random()?, base64url(&random()?));
     for (name, value) in [

@@ -28,6 +28,7 @@ use hyper::body::Bytes;
 
 use crate::arguments::{NodeOption, PackageOptions};
 use crate::ended::{Complaint, Ended, print};
+use crate::request::RequestParts;
 use crate::say;
 use crate::subject::Subject;
 use crate::watch::Watch;
@@ -54,15 +55,11 @@ pub struct VerifyOptions {
     /// URL of a program's page, or a file with a receipt or proof; - is standard input
     #[arg(value_name = "URL|FILE")]
     pub what: String,
-    /// A header of the request, such as 'accept: text/html'; may stand several times
-    #[arg(long, value_name = "NAME: VALUE")]
-    pub header: Vec<String>,
+    #[command(flatten)]
+    pub parts: RequestParts,
     /// Method of the request [default: GET, with a body POST]
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// The body of the request, or @FILE to read it from a file
-    #[arg(long, value_name = "TEXT")]
-    pub body: Option<String>,
     /// File with the body of the answer, for a receipt that was saved without
     #[arg(long, value_name = "FILE")]
     pub answer: Option<PathBuf>,
