@@ -199,9 +199,10 @@ impl States {
     /// # Errors
     /// The store cannot be read.
     pub fn refresh(&self) -> Result<(), StoreError> {
-        // A base that is newer than the overlays holds what they hold, too.
-        let base = Arc::new(self.store.base()?);
-        self.accepted().base = base;
+        // Opened while nobody else can put another in its place: a base older than the overlays would lack what was just taken out of
+        // them. One that is newer holds what they hold, too.
+        let mut accepted = self.accepted();
+        accepted.base = Arc::new(self.store.base()?);
         Ok(())
     }
 
