@@ -1,0 +1,375 @@
+//! What a node takes beside the programs: `cargo bench -p cop-runtime --bench node`.
+//!
+//! Programs are Rust functions here, so that what is counted is the node's part: looking up, walking, recording, committing. Times
+//! are medians of rounds; a machine that does other things meanwhile makes them longer. `--programs N` publishes that many
+//! programs (100 000 are wanted; each is synced, so that takes a while), which is left out otherwise.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cop_bytecode::source_map::SourceMap;
+use cop_bytecode::{Hash, encode};
+use cop_runtime::bundle::source_hash;
+use cop_runtime::cache::{OutcomeCache, TreeKey, Walk};
+use cop_runtime::codec::Writer;
+use cop_runtime::engine::{Answer, End, Engine, Host, Limits, Loaded, Outcome};
+use cop_runtime::host::HostCall;
+use cop_runtime::host::request::RequestView;
+use cop_runtime::host::response::Response;
+use cop_runtime::host::world::{Input, SystemRandomness, World};
+use cop_runtime::run::{RunEnd, RunRecord};
+use cop_runtime::transcript::{Question, Transcript};
+use cop_runtime::{
+    Bundle, BundleParts, Execution, ExecutionConfig, Manifest, ProgramKind, ProgramRef, Release,
+    SecretKey, WebRequest,
+};
+
+const ROUNDS: usize = 9;
+const LIMITS: Limits = Limits {
+    fuel: 1_000_000,
+    memory_bytes: 1 << 20,
+};
+
+/// A program in Rust; its code blob says which.
+struct Scripts;
+
+struct Script {
+    hash: Hash,
+    code: Vec<u8>,
+}
+
+impl Engine for Scripts {
+    fn name(&self) -> &'static str {
+        "scripts"
+    }
+
+    fn load(&self, interface: &[u8], code: &[u8]) -> Result<Arc<dyn Loaded>, String> {
+        Ok(Arc::new(Script {
+            hash: encode::package_hash(interface, code),
+            code: code.to_vec(),
+        }))
+    }
+}
+
+impl Loaded for Script {
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    fn capabilities(&self, entry: &str) -> Option<Vec<String>> {
+        (entry == "handle").then(|| vec!["kv".to_owned()])
+    }
+
+    fn run(&self, _: &str, _: Limits, host: &mut dyn Host) -> Outcome {
+        let mut text = |interface: &str, function: &str, argument: &str| {
+            let mut writer = Writer::new();
+            writer.text(argument);
+            match host.call(interface, function, &writer.finish()) {
+                Answer::Bytes(bytes) => bytes,
+                _ => Vec::new(),
+            }
+        };
+        match self.code.first() {
+            Some(b'u') => drop(text("request", "header", "user-agent")),
+            Some(b'c') => {
+                let stored = text("kv", "get", "count");
+                let count = stored.get(2..10).and_then(|bytes| bytes.try_into().ok());
+                let next = count.map_or(0, u64::from_le_bytes) + 1;
+                let mut writer = Writer::new();
+                writer.text("count").bytes(&next.to_le_bytes()).text("");
+                host.call("kv", "set", &writer.finish());
+            }
+            _ => {}
+        }
+        let mut writer = Writer::new();
+        writer.int(200).count(0).count(0).text("an answer");
+        Outcome {
+            fuel_used: 100,
+            peak_memory_bytes: 4_096,
+            end: End::Returned(writer.finish()),
+        }
+    }
+}
+
+fn key() -> SecretKey {
+    SecretKey::from_bytes(&[1; 32]).expect("a key")
+}
+
+fn bundle(code: &str) -> Bundle {
+    let interface = Vec::new();
+    let sources = BTreeMap::from([("main.cop".to_owned(), code.as_bytes().to_vec())]);
+    Bundle::build(BundleParts {
+        manifest: Manifest {
+            name: "p".parse().expect("a name"),
+            kind: ProgramKind::Web,
+            package: encode::package_hash(&interface, code.as_bytes()),
+            capabilities: vec!["kv".to_owned()],
+            origins: Vec::new(),
+            fuel: LIMITS.fuel,
+            memory_bytes: LIMITS.memory_bytes,
+            compiler: "by hand".to_owned(),
+            sources: source_hash(sources.iter().map(|(p, c)| (p.as_str(), c.as_slice()))),
+        },
+        interface,
+        code: code.as_bytes().to_vec(),
+        source_map: SourceMap::default().encode(),
+        sources,
+        assets: BTreeMap::new(),
+    })
+    .expect("a bundle")
+}
+
+async fn publish(execution: &Execution, name: &str, code: &str) -> ProgramRef {
+    let bundle = bundle(code);
+    let name: cop_runtime::ProgramName = name.parse().expect("a name");
+    let network = execution.config().network;
+    let release = Release::following(None, &bundle, name.clone(), key().public(), network, 1);
+    let release = release.sign(&key()).expect("signed");
+    let published = execution.publish(&release.encode(), &bundle.encode()).await;
+    published.expect("published");
+    ProgramRef::Named {
+        address: key().public().address(),
+        name,
+        release: None,
+    }
+}
+
+fn open(folder: &std::path::Path, cache_bytes: usize) -> Execution {
+    let config = ExecutionConfig {
+        cache_bytes,
+        ..ExecutionConfig::default()
+    };
+    Execution::with_engine(folder, config, Arc::new(Scripts)).expect("it opens")
+}
+
+/// The median time of one of `count` in a round.
+fn median(count: u32, mut round: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let begun = Instant::now();
+            round();
+            begun.elapsed() / count
+        })
+        .collect();
+    times.sort_unstable();
+    times[ROUNDS / 2]
+}
+
+fn row(what: &str, target: &str, found: String) {
+    println!("{what:<64} {target:>12} {found:>14}");
+}
+
+fn micros(time: Duration) -> String {
+    format!("{:.3} µs", time.as_secs_f64() * 1e6)
+}
+
+fn question(kind: HostCall, argument: &str) -> Question {
+    let mut writer = Writer::new();
+    if !argument.is_empty() {
+        writer.text(argument);
+    }
+    Question {
+        kind,
+        occurrence: 0,
+        argument: writer.finish(),
+    }
+}
+
+/// A run that asked for its path, a header and a parameter, found again.
+fn hit() -> Duration {
+    let cache = OutcomeCache::new(64 << 20);
+    let mut asked = WebRequest::get("/page?a=1");
+    asked
+        .headers
+        .push((b"accept-language".to_vec(), b"en".to_vec()));
+    let view = RequestView::new(&asked).expect("a request");
+    let input = Input::Request(Box::new(view));
+    let questions = [
+        question(HostCall::RequestStart, ""),
+        question(HostCall::RequestHeader, "accept-language"),
+        question(HostCall::RequestQuery, "a"),
+    ];
+    let mut randomness = SystemRandomness;
+    let mut world = World {
+        input: &input,
+        state: None,
+        now_ms: 0,
+        randomness: &mut randomness,
+        kept: None,
+        cancelled: None,
+        on_log: None,
+        on_snapshot: None,
+        choices: None,
+    };
+    let mut transcript = Transcript::default();
+    for question in questions {
+        let Ok(answer) = world.answer(&question) else {
+            panic!("the world answers");
+        };
+        transcript.record(question, answer);
+    }
+    let record = RunRecord {
+        end: RunEnd::Answered(Response {
+            status: 200,
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            body: Bytes::from_static(b"an answer"),
+        }),
+        log: Default::default(),
+        writes: Default::default(),
+        shapes: Default::default(),
+        transcript,
+        fuel_used: 100,
+        peak_memory_bytes: 100,
+        trap_detail: None,
+        trying: None,
+    };
+    let at = TreeKey {
+        program: Hash([1; 32]),
+        entry: "handle",
+    };
+    cache
+        .insert(&at, LIMITS, &Arc::new(record))
+        .expect("it is new");
+    median(100_000, || {
+        for _ in 0..100_000 {
+            let found = cache.walk(&at, LIMITS, &mut world);
+            assert!(matches!(found, Ok(Walk::Hit(_))));
+        }
+    })
+}
+
+fn recording() -> Duration {
+    let questions: Vec<Question> = (0..10)
+        .map(|at| question(HostCall::KvGet, &format!("key/{at}")))
+        .collect();
+    median(10_000, || {
+        for _ in 0..10_000 {
+            let mut transcript = Transcript::default();
+            for question in &questions {
+                transcript.record(question.clone(), vec![7; 24]);
+            }
+            std::hint::black_box(&transcript);
+        }
+    })
+}
+
+/// Requests to a program that asks for `user-agent`, each with another.
+async fn user_agents(cache_bytes: usize) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let execution = open(folder.path(), cache_bytes);
+    let program = publish(&execution, "agent", "u").await;
+    let mut times = Vec::new();
+    let mut agent = 0_u64;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        for _ in 0..2_000 {
+            agent += 1;
+            let mut asked = WebRequest::get("/");
+            let value = format!("agent {agent}").into_bytes();
+            asked.headers.push((b"user-agent".to_vec(), value));
+            execution.run_web(&program, asked).await.expect("an answer");
+        }
+        times.push(begun.elapsed() / 2_000);
+    }
+    times.sort_unstable();
+    times[ROUNDS / 2]
+}
+
+/// Counts per second of this many clients, each on disk before it is told.
+async fn counting(clients: usize, counts: usize) -> f64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let execution = open(folder.path(), 64 << 20);
+    let program = publish(&execution, "counter", "c").await;
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..clients)
+        .map(|_| {
+            let (execution, program) = (execution.clone(), program.clone());
+            tokio::spawn(async move {
+                for _ in 0..counts {
+                    let asked = WebRequest::get("/");
+                    execution.run_web(&program, asked).await.expect("an answer");
+                }
+            })
+        })
+        .collect();
+    let count = clients.len() * counts;
+    for client in clients {
+        client.await.expect("it ends");
+    }
+    count as f64 / begun.elapsed().as_secs_f64()
+}
+
+async fn many(programs: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let execution = open(folder.path(), 64 << 20);
+    let mut last = None;
+    for at in 0..programs {
+        last = Some(publish(&execution, &format!("p{at}"), &format!("-{at}")).await);
+    }
+    execution.shut_down().await;
+    drop(execution);
+    let begun = Instant::now();
+    let execution = open(folder.path(), 64 << 20);
+    let last = last.expect("a program");
+    let asked = WebRequest::get("/");
+    execution.run_web(&last, asked).await.expect("an answer");
+    let started = begun.elapsed();
+    let what = format!("{programs} programs: start and first answer");
+    row(&what, "2 s", format!("{:.3} s", started.as_secs_f64()));
+    let mut times = Vec::new();
+    for at in 0..programs.min(200) {
+        let program = ProgramRef::Named {
+            address: key().public().address(),
+            name: format!("p{at}").parse().expect("a name"),
+            release: None,
+        };
+        let begun = Instant::now();
+        let asked = WebRequest::get("/");
+        execution.run_web(&program, asked).await.expect("an answer");
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    let cold = times[times.len() / 2];
+    row(
+        "  a stored one that was never run, ask to answer, median",
+        "1 000 µs",
+        micros(cold),
+    );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let programs = arguments
+        .iter()
+        .position(|argument| argument == "--programs");
+    let programs = programs.and_then(|at| arguments.get(at + 1)?.parse().ok());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    row("what", "target", "found".to_owned());
+    row(
+        "a hit with three questions, in the tree",
+        "0.3 µs",
+        micros(hit()),
+    );
+    row("recording ten questions", "1 µs", micros(recording()));
+    runtime.block_on(async {
+        let (on, off) = (user_agents(64 << 20).await, user_agents(0).await);
+        let more = (on.as_secs_f64() / off.as_secs_f64() - 1.0) * 100.0;
+        row(
+            "a program that reads user-agent, against no cache",
+            "+3 %",
+            format!("{more:+.1} %"),
+        );
+        let one = counting(1, 500).await;
+        let many = counting(64, 200).await;
+        row("counter, 1 client", "", format!("{one:.0}/s"));
+        row("counter, 64 clients", "", format!("{many:.0}/s"));
+        row("  against one", "20 ×", format!("{:.1} ×", many / one));
+    });
+    runtime.block_on(many(programs.unwrap_or(200)));
+}
