@@ -449,12 +449,7 @@ impl NodeClient {
         prefix: &str,
         after: Option<&str>,
     ) -> Result<StatePart, ClientError> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("prefix", prefix);
-        if let Some(after) = after {
-            query.append_pair("after", after);
-        }
-        let path = format!("{}?{}", state_path(program), query.finish());
+        let path = format!("{}?{}", state_path(program), part_query(prefix, after));
         self.ask(Method::GET, &path, Vec::new()).await
     }
 
@@ -493,12 +488,8 @@ impl NodeClient {
         prefix: &str,
         after: Option<&str>,
     ) -> Result<StatePart, ClientError> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("prefix", prefix);
-        if let Some(after) = after {
-            query.append_pair("after", after);
-        }
-        let path = format!("{}/at/{number}?{}", state_path(program), query.finish());
+        let query = part_query(prefix, after);
+        let path = format!("{}/at/{number}?{query}", state_path(program));
         self.ask(Method::GET, &path, Vec::new()).await
     }
 
@@ -659,6 +650,16 @@ impl NodeClient {
 
 fn at_query(at: Option<u64>) -> String {
     at.map_or_else(String::new, |number| format!("?at={number}"))
+}
+
+/// Which keys are asked for: those that begin with `prefix` and come after `after`.
+fn part_query(prefix: &str, after: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("prefix", prefix);
+    if let Some(after) = after {
+        query.append_pair("after", after);
+    }
+    query.finish()
 }
 
 fn state_path(program: &Namespace) -> String {

@@ -134,11 +134,7 @@ impl Live {
             self.add_script_to_own(&mut response);
             response
         } else {
-            let mut response = own::json(&());
-            *response.body_mut() = complaint.clone().into();
-            let text = HeaderValue::from_static("text/plain; charset=utf-8");
-            response.headers_mut().insert(header::CONTENT_TYPE, text);
-            response
+            own::content("text/plain; charset=utf-8", complaint.clone())
         };
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         Some(response)
@@ -153,11 +149,7 @@ struct StageJson<'a> {
 
 /// The script, which finds the stage of its page in its own URL.
 pub(crate) fn script() -> Response<Bytes> {
-    let mut response = own::json(&());
-    *response.body_mut() = Bytes::from_static(SCRIPT.as_bytes());
-    let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    own::content("text/javascript; charset=utf-8", SCRIPT)
 }
 
 /// The next stage, when there is one: `?after=NUMBER`; the one that is shown now without that.

@@ -6,6 +6,15 @@ use warp::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{page, reply};
 
+/// Content of this media type.
+pub(crate) fn content(kind: &'static str, content: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(content.into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    finish(response)
+}
+
 /// A page.
 pub(crate) fn page(html: String) -> Response<Bytes> {
     finish(page::response(StatusCode::OK, html))
@@ -13,12 +22,7 @@ pub(crate) fn page(html: String) -> Response<Bytes> {
 
 /// A value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> Response<Bytes> {
-    let mut response = Response::new(reply::json(value));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    finish(response)
+    content("application/json", reply::json(value))
 }
 
 /// Sends the client elsewhere. 307 keeps method and body, so a form that was sent here arrives whole.

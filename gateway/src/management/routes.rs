@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use cop_runtime::{Failure, Health, Namespace, Published, ReleaseInfo};
 use futures_util::Stream;
 use serde::Serialize;
-use warp::http::{Response, header};
+use warp::http::{HeaderValue, Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
@@ -218,6 +218,18 @@ fn allowed(
             }
         }
     })
+}
+
+/// A file that is for tools.
+pub(super) fn octets(content: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(content.into());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Failures are always JSON here: who manages a node is a program.

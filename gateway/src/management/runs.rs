@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cop_runtime::recorded::is_private;
 use cop_runtime::report::trap_message;
 use cop_runtime::run::RunEnd;
 use cop_runtime::shown::shown_answer;
 use cop_runtime::{KeptRun, Opener, RunId};
 use serde::Serialize;
-use warp::http::{HeaderValue, Response, header};
 
 use super::Management;
-use super::routes::{Answer, refused};
+use super::routes::{Answer, octets, refused};
 use super::state::namespace;
 use crate::asked::Asked;
 use crate::{own, receipt, refusal};
@@ -171,14 +169,7 @@ pub(super) async fn recorded(run: String, asked: Asked, management: Arc<Manageme
     let id = run.parse::<RunId>().ok();
     let found = id.and_then(|id| management.executor.recorded_run(&id, with_private));
     let found = found.ok_or_else(|| refused(refusal::no_such_run(&run)))?;
-    let mut response = Response::new(Bytes::from(found.encode()));
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(octets(found.encode()))
 }
 
 /// The receipt of a run with all that the owner may see.

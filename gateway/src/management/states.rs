@@ -8,10 +8,9 @@ use cop_runtime::export::EXPORT_BYTES_MAX;
 use cop_runtime::{Failure, RunId, ShownDifference, Span};
 use futures_util::Stream;
 use serde::Serialize;
-use warp::http::{HeaderValue, Response, header};
 
 use super::Management;
-use super::routes::{Answer, refused};
+use super::routes::{Answer, octets, refused};
 use super::state::{ChangeJson, KEYS_MAX, StateJson, namespace};
 use crate::asked::Asked;
 use crate::limits::Limits;
@@ -122,14 +121,7 @@ pub(super) async fn export(
     let at = number(&asked, "at").map_err(refused)?;
     let keeper = keeper(&management).map_err(refused)?;
     let file = keeper.export(&namespace, at).await.map_err(refused)?;
-    let mut response = Response::new(file);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(octets(file))
 }
 
 #[derive(Serialize)]

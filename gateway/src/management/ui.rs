@@ -54,10 +54,8 @@ async fn show(asked: Asked) -> Answer {
     }
     let file = FILES.iter().find(|(path, ..)| *path == asked.path);
     let (_, kind, content) = file.ok_or_else(warp::reject::not_found)?;
-    let mut response = own::json(&());
-    *response.body_mut() = Bytes::from_static(content.as_bytes());
+    let mut response = own::content(kind, *content);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(
         header::REFERRER_POLICY,
