@@ -132,6 +132,9 @@ impl BodyCx<'_, '_> {
                 self.unknown_shape(span, &format!("choose a `{}`", name.text));
                 return Err(());
             }
+            if ids.len() > 1 && args.iter().any(|arg| self.table.deep(arg) == Ty::Error) {
+                return Err(());
+            }
             if let Some(id) = self.select(&ids, &args, name.span) {
                 return Ok(Some(Associated::Own(id, args)));
             }
@@ -340,8 +343,35 @@ impl BodyCx<'_, '_> {
             message = message
                 .help(format!("there is {}", names::a(near)))
                 .edit(name.span, near);
+        } else if let Some(list) = self.own_functions(ty, false) {
+            message = message.note(list);
         }
         self.report(message);
+    }
+
+    /// Names what a type declares itself and may be called here, with a `self` or without one, if that is little enough
+    /// to be read at a glance.
+    pub(super) fn own_functions(&self, ty: &Ty, methods: bool) -> Option<String> {
+        const MOST: usize = 16;
+        let declared = self.cx.methods.get(&Head::of(ty)?)?;
+        let callable = |id: &FnId| {
+            let function = &self.cx.fns[id.index()];
+            (function.receiver != Receiver::None) == methods
+                && (function.public || function.scope.module == self.module)
+        };
+        let mut names: Vec<&str> = declared
+            .iter()
+            .filter(|(_, ids)| ids.iter().any(callable))
+            .map(|(name, _)| &**name)
+            .collect();
+        names.sort_unstable();
+        let words: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let (last, others) = words.split_last()?;
+        let kind = if methods { "method" } else { "function" };
+        (words.len() <= MOST).then(|| match others {
+            [] => format!("its only {kind} is {last}"),
+            others => format!("its {kind}s are {} and {last}", others.join(", ")),
+        })
     }
 
     /// The names of everything that can be called on a type.

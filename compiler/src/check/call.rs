@@ -300,6 +300,8 @@ impl BodyCx<'_, '_> {
             message = message.help(format!(
                 "a type parameter has the methods of its bounds: `{shown}: Trait`"
             ));
+        } else if let Some(list) = self.own_functions(ty, true) {
+            message = message.note(list);
         }
         self.report(message);
     }

@@ -109,6 +109,17 @@ pub(super) fn method(word: &str) -> Option<Result<&'static str, &'static str>> {
             Ok("contains")
         }
         "strip" | "trimmed" => Ok("trim"),
+        "is_whitespace" | "isWhitespace" | "isspace" | "is_white_space" => Ok("is_space"),
+        "is_alphabetic" | "isLetter" | "isalpha" | "is_ascii_alphabetic" => Ok("is_letter"),
+        "is_numeric" | "isDigit" | "isdigit" | "is_ascii_digit" => Ok("is_digit"),
+        "is_uppercase" | "isUpperCase" | "isupper" => Ok("is_upper"),
+        "is_lowercase" | "isLowerCase" | "islower" => Ok("is_lower"),
+        "delete" | "del" | "erase" | "discard" => Ok("remove"),
+        "scan" | "list" => Ok("keys"),
+        "charCodeAt" | "codePointAt" => Err("`text.chars()[i].code()`"),
+        "concat" | "addAll" | "push_all" | "append_all" => Ok("extend"),
+        "unshift" | "push_front" => Err("`xs.insert(0, value)`"),
+        "shift" | "pop_front" => Err("`xs.remove(0)`; `std/collections` has a queue"),
         "empty" => Ok("is_empty"),
         "parse" | "to_i" | "toInt" | "parse_int" | "parseInt" => {
             Err("`Int.parse(text)`, and `Float.parse(text)`, give an option")

@@ -134,9 +134,32 @@ impl BodyCx<'_, '_> {
                 .edit(span, format!("Some({text})"));
         } else if *wanted == Ty::Int && self.shallow(ty) == Ty::Float {
             message = message.help("floats are no patterns; compare in a guard: `x if x == 1.0`");
+        } else if *wanted == Ty::String
+            && let Some(variant) = self.variant_in_text(ty, span)
+        {
+            message = message
+                .help(format!("`{value}` is an enum: look for its variant"))
+                .edit(span, variant);
         }
         self.report(message);
         false
+    }
+
+    /// The variant without a payload that a text in a pattern names: `Get` for `"GET"`.
+    fn variant_in_text(&self, ty: &Ty, span: Span) -> Option<String> {
+        let Ty::Adt(id, _) = self.shallow(ty) else {
+            return None;
+        };
+        let adt = &self.cx.program.adts[id.index()];
+        let word = self.cx.files.text(span).trim_matches('"');
+        let same = |name: &str| !adt.is_struct && name.eq_ignore_ascii_case(word);
+        let mut plain = adt
+            .variants
+            .iter()
+            .filter(|variant| variant.fields.is_empty());
+        plain
+            .find(|variant| same(&variant.name))
+            .map(|variant| variant.name.to_string())
     }
 
     fn bind_name(&mut self, name: &Name, ty: &Ty, lent: bool, state: &mut State) -> PatternKind {

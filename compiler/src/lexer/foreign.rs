@@ -175,6 +175,9 @@ impl Scanner<'_> {
         if sign == ":=" && self.begins_with_a_name() {
             return self.bind(&span, found);
         }
+        if sign == ":=" && self.head_of_go_loop(&span) {
+            return;
+        }
         let in_for = self.open.last().is_some_and(|open| open.of_for);
         let alone = in_for || !self.place_before(span.start).is_empty();
         if sign == "++" && self.follows_operand() && !alone {
@@ -263,6 +266,59 @@ impl Scanner<'_> {
         self.out.found.push(edited);
         self.out.tokens.insert(at, (start, Token::Let, start));
         self.push(Token::Eq, span.clone());
+    }
+
+    /// `for i := 0; i < n; i++ {` and `for i, x := range xs {`, stepped over up to the brace.
+    fn head_of_go_loop(&mut self, span: &Range<usize>) -> bool {
+        let start = self.line_start(span.start);
+        let look = self.logos.remainder();
+        let look = &look[..look.floor_char_boundary(MAX_LOOK)];
+        let Some(size) = look.find(['{', '\n']) else {
+            return false;
+        };
+        let Some(names) = self.text[start..span.start].trim().strip_prefix("for ") else {
+            return false;
+        };
+        let (names, rest) = (names.trim(), look[..size].trim());
+        let names_at = self.text[..span.start].trim_end().len() - names.len();
+        let walked = rest.strip_prefix("range ").map(str::trim);
+        let (title, help) = match walked {
+            Some(_) => (
+                "a `for` binds its names by itself, and walks what follows `in`",
+                "`for x in xs`, `for (i, x) in xs.enumerate()`, `for (key, value) in map`",
+            ),
+            None if rest.contains(';') => (
+                "a `for` walks a collection or a range",
+                "`for i in 0..n { ... }`; for all else there is `while`",
+            ),
+            None => return false,
+        };
+        let header = names_at..span.end + size;
+        let found = Diagnostic::error("E0202", title).help(help);
+        let counted = rest.split_once(';').and_then(|(from, rest)| {
+            let (condition, step) = rest.split_once(';')?;
+            let end = condition.trim().strip_prefix(names)?.trim();
+            let range = match end.strip_prefix("<=") {
+                Some(end) => format!("{}..={}", from.trim(), end.trim()),
+                None => format!("{}..{}", from.trim(), end.strip_prefix('<')?.trim()),
+            };
+            (step.trim().strip_prefix(names)? == "++").then(|| format!("{names} in {range} "))
+        });
+        let instead = match (walked, names.split_once(',')) {
+            (Some(walked), Some(("_", name))) => Some(format!("{} in {walked} ", name.trim())),
+            (Some(walked), None) => Some(format!("{names} in 0..{walked}.len() ")),
+            (Some(_), Some(_)) => None,
+            (None, _) => counted,
+        };
+        let place = self.span(names_at..names_at + self.text[header.clone()].trim_end().len());
+        let found = found.at(place, "");
+        self.out.found.push(match instead {
+            Some(instead) => found.edit(self.span(header.clone()), instead),
+            None => found,
+        });
+        self.logos.bump(size);
+        self.out.mended.push(header);
+        true
     }
 
     /// `++x`, read as `x += 1`.

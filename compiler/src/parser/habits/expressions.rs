@@ -7,6 +7,7 @@ use crate::parser::explain::Scene;
 
 pub const HABITS: &[Habit] = &[
     braces_build_nothing,
+    types_of_a_value,
     arrow_lambda,
     statement_in_lambda,
     leaving_is_no_value,
@@ -23,6 +24,23 @@ pub const HABITS: &[Habit] = &[
     macro_call,
     plus_sign,
 ];
+
+/// `Cache[String, Int](capacity: 2)`.
+fn types_of_a_value(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let open = scene.before(Token::opens)?;
+    let listed = scene.at(0) == Some(&Token::Comma) && scene.tokens[open].1 == Token::LBracket;
+    let close = scene.groups.partner(open);
+    let built = listed
+        && scene.expects("]")
+        && matches!(scene.tokens.get(close + 1), Some((_, Token::LParen, _)));
+    built.then(|| {
+        let place = scene.span_at(open).to(scene.span_at(close));
+        Diagnostic::error("E0410", "a call carries no type arguments")
+            .at(place, "leave this out")
+            .help("they follow from the arguments; where nothing tells them, write the type of what is bound: `let name: Type = ...`")
+            .edit(place, "")
+    })
+}
 
 /// `Point { x: 1 }`.
 fn braces_build_nothing(scene: &Scene<'_>) -> Option<Diagnostic> {

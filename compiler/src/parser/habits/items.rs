@@ -7,6 +7,7 @@ use crate::parser::explain::Scene;
 
 pub const HABITS: &[Habit] = &[
     path_without_quotes,
+    method_outside_its_type,
     body_behind_sign,
     brace_on_its_own_line,
     result_after_colon,
@@ -25,6 +26,29 @@ pub const HABITS: &[Habit] = &[
     method_without_fn,
     text_with_interpolation,
 ];
+
+/// `func (s *Stack) push(x int) {`, `fn (s Stack) push() {`.
+fn method_outside_its_type(scene: &Scene<'_>) -> Option<Diagnostic> {
+    let open = match scene.at(0)? {
+        Token::Ident(word) if &**word == "func" && scene.expects("struct") => 1,
+        Token::LParen if scene.at(-1) == Some(&Token::Fn) => 0,
+        _ => return None,
+    };
+    if scene.at(open) != Some(&Token::LParen) {
+        return None;
+    }
+    let close = scene
+        .groups
+        .partner((scene.stop.index as isize + open) as usize);
+    let name = scene.tokens.get(close + 1)?;
+    let named = matches!(name.1, Token::Ident(_) | Token::Upper(_))
+        && matches!(scene.tokens.get(close + 2), Some((_, Token::LParen, _)));
+    named.then(|| {
+        scene
+            .error("methods stand inside their type")
+            .help("`struct Stack { items: List[Int]  fn push(mut self, item: Int) { ... } }`")
+    })
+}
 
 /// `fn f()` and `{` in the next line.
 fn brace_on_its_own_line(scene: &Scene<'_>) -> Option<Diagnostic> {
