@@ -150,6 +150,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0303", "an item that is not used"),
     ("W0304", "a variable that is not used"),
     ("W0305", "a variable that hides an item in use"),
+    ("W0306", "a method beside that of a built-in trait"),
     ("W0401", "code behind what does not come back"),
     ("W0402", "a trap that is foreseen"),
     ("W0501", "a place that its own call copies"),

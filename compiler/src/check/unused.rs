@@ -4,6 +4,26 @@ use super::body::BodyCx;
 use super::*;
 
 impl Checker<'_> {
+    /// The built-in trait whose method a type's own method was probably meant to be.
+    fn trait_meant(&self, info: &FnInfo, function: &crate::hir::Function) -> Option<&'static str> {
+        let Owner::Type(_) = info.owner else {
+            return None;
+        };
+        let (of, params) = match impls::last_part(&function.name) {
+            "show" => ("Show", 1),
+            "compare" => ("Ord", 2),
+            "eq" => ("Eq", 2),
+            _ => return None,
+        };
+        let [this, others @ ..] = &function.params[..] else {
+            return None;
+        };
+        let looks = info.receiver == Receiver::Value
+            && function.params.len() == params
+            && others.iter().all(|other| other.ty == this.ty);
+        (looks && self.is_own(info.scope.module)).then_some(of)
+    }
+
     pub(super) fn unused(&mut self) {
         let mut out = Vec::new();
         for (module, scope) in self.scopes.iter().enumerate() {
@@ -44,6 +64,11 @@ impl Checker<'_> {
         }
         for (info, function) in self.fns.iter().zip(&self.program.fns) {
             let method = matches!(info.owner, Owner::Type(_));
+            if let Some(of) = self.trait_meant(info, function) {
+                let name = impls::last_part(&function.name);
+                out.push(beside_its_trait(name, of, function.span));
+                continue;
+            }
             if method && !info.public && !info.used.get() && self.is_own(info.scope.module) {
                 let name = impls::last_part(&function.name);
                 out.extend(unused_name(
@@ -84,6 +109,20 @@ fn unused_name(
             .at(span, "")
             .help("remove it, or mark it `pub` if other files are to use it")
     })
+}
+
+/// A method that looks as if `${...}`, sorting or `==` would call it, which call that of the trait.
+fn beside_its_trait(name: &str, of: &str, span: Span) -> Diagnostic {
+    let (who, signature) = match of {
+        "Show" => ("`print` and `${...}`", "show(self) -> String"),
+        "Ord" => ("`<` and sorting", "compare(self, other: Self) -> Ordering"),
+        _ => ("`==`", "eq(self, other: Self) -> Bool"),
+    };
+    Diagnostic::warning("W0306", format!("this `{name}` is not what {who} use"))
+        .at(span, format!("a method of the type's own, beside that of `{of}`"))
+        .help(format!(
+            "put it into `impl {of} for Type {{ fn {signature} {{ ... }} }}`, or give it another name"
+        ))
 }
 
 impl BodyCx<'_, '_> {

@@ -7,6 +7,7 @@ mod fuzz;
 mod fuzz_types;
 mod golden;
 mod habits;
+mod loops;
 mod samples;
 mod syntax;
 mod tree;
