@@ -55,7 +55,9 @@ fn main() -> ExitCode {
     let (small, large) = (Files(small), Files(large));
 
     println!("phases, package of {large_lines} lines");
-    for (name, time) in phases(&large) {
+    let (times, bytecode) = phases(&large);
+    for (name, time) in &times {
+        let time = *time;
         println!(
             "  {name:<10} {:>8.1} ms {:>12.0} lines/s",
             millis(time),
@@ -82,6 +84,15 @@ fn main() -> ExitCode {
         format!("{growth:.2} x"),
         Some(growth <= 11.0),
     );
+    if let Some((_, verifying)) = times.last() {
+        let speed = bytecode as f64 / verifying.as_secs_f64() / 1e6;
+        figure(
+            "verification",
+            ">= 50 MB/s",
+            format!("{speed:.0} MB/s"),
+            Some(speed >= 50.0),
+        );
+    }
     match peak_memory(LARGE) {
         Some(bytes) => {
             let per_line = bytes as f64 / large_lines as f64;
@@ -160,10 +171,12 @@ fn whole(files: &Files) {
     std::hint::black_box(cop_bytecode::encode(&compiled.package).expect("it can be written"));
 }
 
-/// The best time of each phase. Checking reads and parses for itself, so parsing is taken off.
-fn phases(files: &Files) -> Vec<(&'static str, Duration)> {
+/// The best time of each phase, and the size of the bytecode. Checking reads and parses for itself, so parsing is taken
+/// off.
+fn phases(files: &Files) -> (Vec<(&'static str, Duration)>, usize) {
     const NAMES: [&str; 6] = ["lex", "parse", "check", "lower", "encode", "verify"];
     let mut found = [Duration::MAX; 6];
+    let mut bytecode = 0;
     for _ in 0..3 {
         let mut phase = 0;
         let mut note = |time: Duration| {
@@ -203,13 +216,14 @@ fn phases(files: &Files) -> Vec<(&'static str, Duration)> {
             panic!("the generated code can be lowered");
         };
         let begun = used();
-        std::hint::black_box(cop_bytecode::encode(&lowered.package).expect("it can be written"));
+        let encoded = cop_bytecode::encode(&lowered.package).expect("it can be written");
         note(used() - begun);
+        bytecode = encoded.interface.len() + encoded.code.len();
         let begun = used();
         cop_vm::verify::verify(&lowered.package).expect("what is compiled passes the verifier");
         note(used() - begun);
     }
-    NAMES.into_iter().zip(found).collect()
+    (NAMES.into_iter().zip(found).collect(), bytecode)
 }
 
 // ---- memory
