@@ -46,6 +46,7 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
     "core/traits"
     "core/values"
     "host/clock"
+    "host/files"
     "host/http"
     "host/kv"
     "host/messages"

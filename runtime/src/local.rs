@@ -2,6 +2,7 @@
 //! would ask of the world is answered by doubles.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -15,7 +16,7 @@ use crate::host::request::RequestView;
 use crate::host::world::{Input, Randomness, Snapshots, SystemRandomness, World};
 use crate::run::{EntryKind, RunRecord, Unfinished, attempt};
 use crate::store::StoreError;
-use crate::store::state::{Fingerprint, Shapes, StateView, get_answer};
+use crate::store::state::{Fingerprint, KeyRange, Shapes, StateView, get_answer};
 use crate::store::writes::{Misfit, Write};
 use crate::transcript::{Identity, Question, Transcript};
 
@@ -85,17 +86,12 @@ impl StateView for MemoryState {
         Ok(self.shapes.get(fingerprint).cloned())
     }
 
-    fn keys(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, StoreError> {
-        let inside = self.values.range(prefix.to_owned()..);
+    fn keys(&self, range: &KeyRange<'_>, limit: usize) -> Result<Vec<String>, StoreError> {
+        let start = (range.start(), Bound::Unbounded);
+        let inside = self.values.range::<str, _>(start);
         let keys = inside
             .map(|(key, _)| key)
-            .take_while(|key| key.starts_with(prefix))
-            .filter(|key| after.is_none_or(|after| key.as_str() > after));
+            .take_while(|key| range.reaches(key));
         Ok(keys.take(limit).cloned().collect())
     }
 }

@@ -3,6 +3,7 @@
 //! What comes out is a pure function of program, entry point, limits and transcript; [`RunRecord::outcome_hash`] names it.
 
 mod double;
+mod files;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -379,6 +380,7 @@ impl Recorder<'_> {
             HostCall::ClockSet
             | HostCall::RandomGive
             | HostCall::KvRefuse
+            | HostCall::FilesRefuse
             | HostCall::ProgramAnswer
             | HostCall::HttpAnswer => self.change_double(call, argument),
             HostCall::ProgramAsk => self.ask_program(argument),
@@ -389,7 +391,12 @@ impl Recorder<'_> {
             HostCall::TestTrying => self.try_value(argument).map_err(|_| MALFORMED),
             HostCall::KvGet => self.get(argument),
             HostCall::KvShape => self.shape(argument),
-            HostCall::KvKeys => self.keys(argument),
+            HostCall::KvKeys | HostCall::KvRange | HostCall::FilesList => self.scan(call, argument),
+            HostCall::FilesInfo => self.file_info(argument),
+            HostCall::FilesPart => self.file_part(argument),
+            HostCall::FilesWrite => self.write_file(argument),
+            HostCall::FilesAppend => self.append_to_file(argument),
+            HostCall::FilesRemove => self.remove_file(argument),
             _ => self.ask(call, argument.to_vec()),
         }
     }
@@ -564,14 +571,19 @@ impl Recorder<'_> {
         }
     }
 
-    fn keys(&mut self, argument: &[u8]) -> Result<Vec<u8>, Ended> {
-        let scan = kv::Scan::from_leaves(argument)?;
+    fn scan(&mut self, call: HostCall, argument: &[u8]) -> Result<Vec<u8>, Ended> {
+        let scan = kv::Scan::from_leaves(call, argument)?;
         let widened = self.overlay.widen(&scan);
-        let answer = self.ask(HostCall::KvKeys, widened.to_leaves())?;
+        let answer = self.ask(call, widened.to_leaves())?;
+        let root = scan.root();
         let mut reader = Reader::new(&answer);
-        let found = reader.texts().map_err(|_| MALFORMED)?;
+        let mut found = reader.texts().map_err(|_| MALFORMED)?;
+        found.iter_mut().for_each(|key| key.insert_str(0, root));
+        let mut keys = self.overlay.complete(&scan, &widened, found);
+        keys.iter_mut()
+            .for_each(|key| drop(key.drain(..root.len())));
         let mut writer = Writer::new();
-        writer.texts(&self.overlay.complete(&scan, &widened, found));
+        writer.texts(&keys);
         Ok(writer.finish())
     }
 }

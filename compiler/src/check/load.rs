@@ -436,13 +436,6 @@ impl Loader<'_> {
             return Some(self.add(PackageId::LIBRARY, path, text));
         }
         self.by_path.insert(key, None);
-        if import == "host/files" {
-            self.diagnostics.push(
-                Diagnostic::error("E0910", format!("not yet: `{import}`"))
-                    .at(span, "a part of the language that is still to come"),
-            );
-            return None;
-        }
         let prefix = import.split('/').next().unwrap_or("");
         let all: Vec<String> = self
             .library

@@ -164,6 +164,7 @@ impl Checker<'_> {
         let library = match name {
             "Request" | "Response" | "Method" => Some("std/web"),
             "Kv" => Some("host/kv"),
+            "Files" => Some("host/files"),
             "Clock" => Some("host/clock"),
             "Random" => Some("host/random"),
             "Http" => Some("host/http"),

@@ -7,7 +7,6 @@ use cop_bytecode::TrapKind;
 use indexmap::IndexMap;
 
 use crate::engine::Limits;
-use crate::host::HostCall;
 use crate::host::world::{NoAnswer, World};
 use crate::run::{RunEnd, RunRecord};
 use crate::transcript::{Answered, Identity, Question};
@@ -210,7 +209,7 @@ pub fn key_of_world(
     question: &Question,
     key: &mut Vec<u8>,
 ) -> Result<(), NoAnswer> {
-    if question.kind == HostCall::KvGet {
+    if question.kind.is_of_one_key() {
         key_of_identity(world.identity(question)?, key);
     } else {
         key_of_answer(&world.answer(question)?, key);
@@ -220,7 +219,7 @@ pub fn key_of_world(
 
 /// The key of the branch that a recorded answer leads to, written into `key`.
 pub fn key_of_record(question: &Question, answered: &Answered, key: &mut Vec<u8>) {
-    if question.kind == HostCall::KvGet {
+    if question.kind.is_of_one_key() {
         key_of_identity(answered.identity, key);
     } else {
         key_of_answer(&answered.bytes, key);

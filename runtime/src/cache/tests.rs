@@ -17,7 +17,7 @@ use crate::host::response::Response;
 use crate::host::world::{Input, SystemRandomness, World};
 use crate::run::{RunEnd, RunRecord};
 use crate::store::StoreError;
-use crate::store::state::{Fingerprint, Shapes, StateView, get_answer};
+use crate::store::state::{Fingerprint, KeyRange, Shapes, StateView, get_answer};
 use crate::store::writes::{Write, Writes};
 use crate::transcript::{Identity, Question, Transcript};
 
@@ -68,15 +68,9 @@ impl StateView for State {
         Ok(None)
     }
 
-    fn keys(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, StoreError> {
-        let keys = self.0.keys().filter(|key| key.starts_with(prefix));
-        let behind = keys.filter(|key| after.is_none_or(|after| key.as_str() > after));
-        Ok(behind.take(limit).cloned().collect())
+    fn keys(&self, range: &KeyRange<'_>, limit: usize) -> Result<Vec<String>, StoreError> {
+        let keys = self.0.keys().filter(|key| range.includes(key));
+        Ok(keys.take(limit).cloned().collect())
     }
 }
 

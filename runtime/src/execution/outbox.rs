@@ -22,7 +22,7 @@ use crate::host::world::store_failure;
 use crate::runs::new_run_id;
 use crate::state::{Change, Changed, Sequence};
 use crate::store::StoreError;
-use crate::store::state::{Namespace, Shapes, StateView};
+use crate::store::state::{KeyRange, Namespace, Shapes, StateView};
 use crate::store::writes::{Write, Writes};
 
 /// Most messages of a program, those included that could not be delivered.
@@ -155,7 +155,7 @@ pub(super) fn addressed(
         return Ok(None);
     }
     let snapshot = shared.states.snapshot(namespace);
-    let kept = |is_dead| snapshot.keys(&prefix(is_dead), None, OF_PROGRAM_MAX);
+    let kept = |is_dead| snapshot.keys(&KeyRange::of(&prefix(is_dead), None), OF_PROGRAM_MAX);
     let kept = kept(false).and_then(|waiting| Ok(waiting.len() + kept(true)?.len()));
     let kept = kept.map_err(|error| store_failure(&error))?;
     if kept + count > OF_PROGRAM_MAX {
@@ -198,7 +198,7 @@ pub(super) async fn begin(shared: &Arc<Shared>) -> Result<(), StoreError> {
     }
     for namespace in shared.states.with_expiries()? {
         let snapshot = shared.states.snapshot(&namespace);
-        for key in snapshot.keys(&prefix(false), None, OF_PROGRAM_MAX)? {
+        for key in snapshot.keys(&KeyRange::of(&prefix(false), None), OF_PROGRAM_MAX)? {
             let stored = snapshot.get(&key)?.unwrap_or_default();
             // What cannot be read is tried at once, and told then.
             let at_ms = Message::of_stored(&stored).map_or(0, |message| message.next_ms);
@@ -388,7 +388,7 @@ pub(super) fn shown(
     let snapshot = shared.states.snapshot(namespace);
     let mut shown = Vec::new();
     for is_dead in [false, true] {
-        for key in snapshot.keys(&prefix(is_dead), None, OF_PROGRAM_MAX)? {
+        for key in snapshot.keys(&KeyRange::of(&prefix(is_dead), None), OF_PROGRAM_MAX)? {
             let (Some(stored), Some((_, id))) = (snapshot.get(&key)?, id_of(&key)) else {
                 continue;
             };

@@ -10,7 +10,7 @@ use crate::runs::new_run_id;
 use crate::shown::shown;
 use crate::state::{CommitError, Snapshot, Undone};
 use crate::store::StoreError;
-use crate::store::state::{Namespace, StateView, Stored};
+use crate::store::state::{KeyRange, Namespace, StateView, Stored};
 use crate::store::writes::blind_shape;
 
 /// What a key holds, for people.
@@ -61,7 +61,7 @@ impl Shared {
         let read = || -> Result<ShownState, StoreError> {
             let snapshot = self.states.snapshot(namespace);
             let head = snapshot.head()?;
-            let mut found = snapshot.keys(prefix, after, limit.saturating_add(1))?;
+            let mut found = snapshot.keys(&KeyRange::of(prefix, after), limit.saturating_add(1))?;
             let has_more = found.len() > limit;
             found.truncate(limit);
             let keys = found.into_iter().map(|key| {

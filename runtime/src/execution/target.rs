@@ -12,6 +12,7 @@ use crate::answer::ProgramRef;
 use crate::assets::Asset;
 use crate::engine::Limits;
 use crate::failure::{Failure, FailureCode};
+use crate::host::WITH_STATE;
 use crate::host::world::store_failure;
 use crate::keys::PublicKey;
 use crate::library::ReadyProgram;
@@ -165,7 +166,7 @@ pub(super) async fn resolve(shared: &Arc<Shared>, program: &ProgramRef) -> Resul
     let has_state = manifest
         .capabilities
         .iter()
-        .any(|capability| ["kv", "messages"].contains(&capability.as_str()));
+        .any(|capability| WITH_STATE.contains(&capability.as_str()));
     Ok(Target {
         namespace: named
             .as_ref()

@@ -676,6 +676,10 @@ fn dependence(transcript: &Transcript) -> Dependence {
             HostCall::KvGet
             | HostCall::KvShape
             | HostCall::KvKeys
+            | HostCall::KvRange
+            | HostCall::FilesInfo
+            | HostCall::FilesPart
+            | HostCall::FilesList
             | HostCall::ProgramAsk
             | HostCall::HttpGet => {
                 depends.state = true;
@@ -696,6 +700,10 @@ fn dependence(transcript: &Transcript) -> Dependence {
             | HostCall::KvAdd
             | HostCall::KvAppend
             | HostCall::KvRefuse
+            | HostCall::FilesWrite
+            | HostCall::FilesAppend
+            | HostCall::FilesRemove
+            | HostCall::FilesRefuse
             | HostCall::ClockSet
             | HostCall::RandomGive
             | HostCall::ProgramAnswer

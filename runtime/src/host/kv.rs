@@ -9,7 +9,8 @@ use cop_bytecode::Hash;
 use cop_bytecode::limits::{KEY_BYTES, SCAN_ENTRIES, VALUE_BYTES, WRITE_BYTES, WRITES};
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::store::state::{Fingerprint, Shapes};
+use crate::host::{HostCall, files};
+use crate::store::state::{Fingerprint, KeyRange, Shapes};
 use crate::store::writes::{Misfit, Write, Writes};
 
 /// What keys begin with that are the node's own: programs neither see nor write them. No character is greater, so they stand
@@ -114,13 +115,19 @@ impl Overlay {
     }
 }
 
-/// The arguments of `kv.keys`.
+/// The arguments of a scan: `kv.keys`, `kv.range` or `files.list`. Keys stand here as the store has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
+    /// Which of them it is.
+    pub call: HostCall,
     /// What the keys begin with.
     pub prefix: String,
+    /// What they are not before.
+    pub from: Option<String>,
     /// What they come after.
     pub after: Option<String>,
+    /// What they come before.
+    pub until: Option<String>,
     /// How many at most.
     pub limit: usize,
 }
@@ -142,51 +149,96 @@ impl From<CodecError> for ScanError {
 
 impl Scan {
     /// Reads the arguments. A limit beyond that of the edition means the latter: the next page is another question.
-    pub fn from_leaves(argument: &[u8]) -> Result<Scan, ScanError> {
-        let mut reader = Reader::new(argument);
-        let prefix = reader.text()?.to_owned();
-        let after = reader.optional_text()?.map(str::to_owned);
-        let limit = reader.int()?;
-        reader.end()?;
-        for text in [Some(&prefix), after.as_ref()].into_iter().flatten() {
-            if text.len() > KEY_BYTES {
-                return Err(ScanError::Argument(text.len() as i64));
+    pub fn from_leaves(call: HostCall, argument: &[u8]) -> Result<Scan, ScanError> {
+        let (mut scan, limit) = Scan::read(call, argument)?;
+        let root = scan.root().len();
+        let bounds = [&scan.from, &scan.after, &scan.until];
+        for text in bounds.into_iter().flatten().chain([&scan.prefix]) {
+            if text.len() - root > KEY_BYTES {
+                return Err(ScanError::Argument((text.len() - root) as i64));
             }
         }
         if limit < 0 {
             return Err(ScanError::Argument(limit));
         }
-        Ok(Scan {
-            prefix,
-            after,
-            limit: limit.min(SCAN_ENTRIES) as usize,
-        })
+        scan.limit = limit.min(SCAN_ENTRIES) as usize;
+        Ok(scan)
     }
 
     /// Reads the arguments of a widened scan, whose limit may be beyond that of the edition.
-    pub fn from_question(argument: &[u8]) -> Option<Scan> {
+    pub fn from_question(call: HostCall, argument: &[u8]) -> Option<Scan> {
+        let (mut scan, limit) = Scan::read(call, argument).ok()?;
+        scan.limit = usize::try_from(limit).ok()?;
+        Some(scan)
+    }
+
+    fn read(call: HostCall, argument: &[u8]) -> Result<(Scan, i64), CodecError> {
+        let root = root_of(call);
         let mut reader = Reader::new(argument);
-        Some(Scan {
-            prefix: reader.text().ok()?.to_owned(),
-            after: reader.optional_text().ok()?.map(str::to_owned),
-            limit: usize::try_from(reader.int().ok()?).ok()?,
-        })
+        let prefix = format!("{root}{}", reader.text()?);
+        let mut bound = || -> Result<Option<String>, CodecError> {
+            let text = reader.optional_text()?;
+            Ok(text.map(|text| format!("{root}{text}")))
+        };
+        let (from, after, until) = match call {
+            HostCall::KvKeys => (None, bound()?, None),
+            _ => (bound()?, bound()?, bound()?),
+        };
+        let limit = reader.int()?;
+        reader.end()?;
+        let scan = Scan {
+            call,
+            prefix,
+            from,
+            after,
+            until,
+            limit: 0,
+        };
+        Ok((scan, limit))
     }
 
     /// The canonical leaves.
     pub fn to_leaves(&self) -> Vec<u8> {
+        let root = self.root().len();
+        let own = |text: &'_ Option<String>| text.as_ref().map(|text| text[root..].to_owned());
         let mut writer = Writer::new();
-        writer
-            .text(&self.prefix)
-            .optional_text(self.after.as_deref())
-            .int(self.limit as i64);
+        writer.text(&self.prefix[root..]);
+        if self.call != HostCall::KvKeys {
+            writer.optional_text(own(&self.from).as_deref());
+        }
+        writer.optional_text(own(&self.after).as_deref());
+        if self.call != HostCall::KvKeys {
+            writer.optional_text(own(&self.until).as_deref());
+        }
+        writer.int(self.limit as i64);
         writer.finish()
     }
 
+    /// What its keys begin with in the store, and not where the program sees them.
+    pub fn root(&self) -> &'static str {
+        root_of(self.call)
+    }
+
+    /// The keys that are meant.
+    pub fn range(&self) -> KeyRange<'_> {
+        KeyRange {
+            prefix: &self.prefix,
+            from: self.from.as_deref(),
+            after: self.after.as_deref(),
+            until: self.until.as_deref(),
+        }
+    }
+
     fn covers(&self, key: &str) -> bool {
-        !key.starts_with(RESERVED)
-            && key.starts_with(&self.prefix)
-            && self.after.as_deref().is_none_or(|after| key > after)
+        let is_shown = !self.root().is_empty() || !key.starts_with(RESERVED);
+        is_shown && self.range().includes(key)
+    }
+}
+
+fn root_of(call: HostCall) -> &'static str {
+    match call {
+        HostCall::FilesList => files::ROOT,
+        _ => "",
     }
 }
 
@@ -359,11 +411,19 @@ mod tests {
         }
         let after_writes = ["a0", "a1", "a4", "a5", "a9", "b0", "b1"];
         for prefix in ["", "a", "b", "c"] {
-            for after in [None, Some("a1"), Some("a3"), Some("a4"), Some("z")] {
+            let afters = [None, Some("a1"), Some("a3"), Some("a4"), Some("z")];
+            let untils = [None, Some("a"), Some("a5"), Some("b0"), Some("z")];
+            let bounds = afters
+                .into_iter()
+                .flat_map(|after| untils.map(|until| (after, until)));
+            for (after, until) in bounds {
                 for limit in 0..9 {
                     let scan = Scan {
+                        call: HostCall::KvRange,
                         prefix: prefix.to_owned(),
+                        from: None,
                         after: after.map(str::to_owned),
+                        until: until.map(str::to_owned),
                         limit,
                     };
                     let widened = overlay.widen(&scan);
@@ -389,12 +449,15 @@ mod tests {
         let scan = |prefix: &str, limit| {
             let mut writer = Writer::new();
             writer.text(prefix).optional_text(None).int(limit);
-            Scan::from_leaves(&writer.finish())
+            Scan::from_leaves(HostCall::KvKeys, &writer.finish())
         };
         assert_eq!(scan("", 5_000).unwrap().limit, SCAN_ENTRIES as usize);
         assert_eq!(scan("", -1), Err(ScanError::Argument(-1)));
         assert_eq!(scan(&"x".repeat(1_025), 1), Err(ScanError::Argument(1_025)));
-        assert_eq!(Scan::from_leaves(b"x"), Err(ScanError::Malformed));
+        assert_eq!(
+            Scan::from_leaves(HostCall::KvKeys, b"x"),
+            Err(ScanError::Malformed)
+        );
         assert!(refusal(&"x".repeat(KEY_BYTES), &Write::Remove).is_none());
         assert!(refusal(&"x".repeat(KEY_BYTES + 1), &Write::Remove).is_some());
         assert!(refusal("x", &Write::put(vec![0; VALUE_BYTES])).is_none());

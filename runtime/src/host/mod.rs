@@ -8,6 +8,7 @@
 //! not count), log, writes, response. The questions and answers of a run together are bounded too, by [`TRANSCRIPT_BYTES`].
 
 pub mod clock;
+pub mod files;
 pub mod http;
 pub mod kv;
 pub mod log;
@@ -122,10 +123,18 @@ host_calls! {
     KvSet,           "kv",      "set",       true,  Write;
     KvRemove,        "kv",      "remove",    true,  Write;
     KvKeys,          "kv",      "keys",      true,  State;
+    KvRange,         "kv",      "range",     true,  State;
     KvAdd,           "kv",      "add",       true,  Write;
     KvAppend,        "kv",      "append",    true,  Write;
     KvSetFor,        "kv",      "set_for",   true,  Write;
     KvRefuse,        "kv",      "refuse",    true,  Double;
+    FilesInfo,       "files",   "info",      true,  State;
+    FilesPart,       "files",   "part",      true,  State;
+    FilesList,       "files",   "list",      true,  State;
+    FilesWrite,      "files",   "write",     true,  Write;
+    FilesAppend,     "files",   "append",    true,  Write;
+    FilesRemove,     "files",   "remove",    true,  Write;
+    FilesRefuse,     "files",   "refuse",    true,  Double;
     ClockNow,        "clock",   "now",       true,  Outside;
     ClockMinute,     "clock",   "minute",    true,  Outside;
     ClockToday,      "clock",   "today",     true,  Outside;
@@ -153,10 +162,23 @@ impl HostCall {
             HostCall::ClockNow | HostCall::RandomBytes | HostCall::HttpSend
         )
     }
+
+    /// Whether it asks for what one key of the store holds, so that the identity of its answer is known without the answer.
+    pub fn is_of_one_key(self) -> bool {
+        matches!(
+            self,
+            HostCall::KvGet | HostCall::FilesInfo | HostCall::FilesPart
+        )
+    }
 }
 
 /// The capabilities that this node can grant.
-pub const CAPABILITIES: [&str; 6] = ["clock", "http", "kv", "messages", "program", "random"];
+pub const CAPABILITIES: [&str; 7] = [
+    "clock", "files", "http", "kv", "messages", "program", "random",
+];
+
+/// Those of them whose programs keep something.
+pub const WITH_STATE: [&str; 3] = ["files", "kv", "messages"];
 
 #[cfg(test)]
 mod tests {

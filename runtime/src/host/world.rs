@@ -1,12 +1,13 @@
 //! Who answers the questions of a run: the live world, or a double of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::codec::Writer;
 use crate::failure::{Failure, FailureCode};
 use crate::host::request::RequestView;
-use crate::host::{HostCall, Source, clock, kv, random};
+use crate::host::{HostCall, Source, clock, files, kv, random};
 use crate::recorded::Answers;
 use crate::store::StoreError;
 use crate::store::state::{StateView, get_answer};
@@ -151,11 +152,10 @@ impl World<'_> {
 
     /// The identity of the answer, without the answer where that is cheaper.
     pub fn identity(&mut self, question: &Question) -> Result<Identity, NoAnswer> {
-        match (question.kind, self.state) {
-            (HostCall::KvGet, Some(state)) => {
-                let key =
-                    kv::key_argument(&question.argument).map_err(|_| NoAnswer::Argument(0))?;
-                Ok(state.get_identity(key)?)
+        match self.state {
+            Some(state) if question.kind.is_of_one_key() => {
+                let key = one_key(question).ok_or(NoAnswer::Argument(0))?;
+                Ok(state.get_identity(&key)?)
             }
             _ => Ok(Identity::of(&self.answer(question)?)),
         }
@@ -204,30 +204,51 @@ impl World<'_> {
     }
 }
 
-/// The answer of a question about state.
-pub fn state_answer(state: &dyn StateView, question: &Question) -> Result<Vec<u8>, NoAnswer> {
-    let malformed = NoAnswer::Argument(0);
+/// The key of the store that a question asks for, if it is one key and the question is well-formed.
+fn one_key(question: &Question) -> Option<Cow<'_, str>> {
+    let argument = &question.argument;
     match question.kind {
-        HostCall::KvGet => {
-            let key = kv::key_argument(&question.argument).map_err(|_| malformed)?;
-            Ok(get_answer(state.get(key)?.as_deref()))
+        HostCall::KvGet => Some(Cow::Borrowed(kv::key_argument(argument).ok()?)),
+        HostCall::FilesInfo => {
+            let path = files::path_argument(argument).ok()?;
+            Some(Cow::Owned(files::head_key(path)))
         }
-        HostCall::KvShape => {
-            let fingerprint = kv::shape_argument(&question.argument).ok_or(malformed)?;
-            Ok(kv::shape_answer(state.shape(&fingerprint)?.as_deref()))
+        HostCall::FilesPart => {
+            let (path, number) = files::part_argument(argument).ok()?;
+            let number = usize::try_from(number).ok()?;
+            Some(Cow::Owned(files::part_key(path, number)))
         }
-        HostCall::KvKeys => {
-            let scan = kv::Scan::from_question(&question.argument).ok_or(malformed)?;
-            Ok(keys_answer(state, &scan)?)
-        }
-        _ => Err(malformed),
+        _ => None,
     }
 }
 
-/// The answer of `kv.keys`. The node's own keys stand behind all others, so leaving them out leaves no gap.
-fn keys_answer(state: &dyn StateView, scan: &kv::Scan) -> Result<Vec<u8>, StoreError> {
-    let mut keys = state.keys(&scan.prefix, scan.after.as_deref(), scan.limit)?;
-    keys.retain(|key| !key.starts_with(kv::RESERVED));
+/// The answer of a question about state.
+pub fn state_answer(state: &dyn StateView, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+    told_by(state, question)?.ok_or(NoAnswer::Argument(0))
+}
+
+/// The same; `None` if it is a question that cannot be asked like this.
+fn told_by(state: &dyn StateView, question: &Question) -> Result<Option<Vec<u8>>, StoreError> {
+    let argument = &question.argument;
+    match question.kind {
+        HostCall::KvShape => kv::shape_argument(argument)
+            .map(|fingerprint| Ok(kv::shape_answer(state.shape(&fingerprint)?.as_deref()))),
+        kind @ (HostCall::KvKeys | HostCall::KvRange | HostCall::FilesList) => {
+            kv::Scan::from_question(kind, argument).map(|scan| scan_answer(state, &scan))
+        }
+        _ => one_key(question).map(|key| Ok(get_answer(state.get(&key)?.as_deref()))),
+    }
+    .transpose()
+}
+
+/// The answer of a scan. The node's own keys stand behind all others, so leaving them out leaves no gap.
+fn scan_answer(state: &dyn StateView, scan: &kv::Scan) -> Result<Vec<u8>, StoreError> {
+    let mut keys = state.keys(&scan.range(), scan.limit)?;
+    let root = scan.root();
+    match root.len() {
+        0 => keys.retain(|key| !key.starts_with(kv::RESERVED)),
+        length => keys.iter_mut().for_each(|key| drop(key.drain(..length))),
+    }
     let mut writer = Writer::new();
     writer.texts(&keys);
     Ok(writer.finish())
@@ -236,24 +257,14 @@ fn keys_answer(state: &dyn StateView, scan: &kv::Scan) -> Result<Vec<u8>, StoreE
 /// Whether every question about state in a transcript would get the same answer from this view.
 pub fn still_valid(transcript: &Transcript, state: &dyn StateView) -> Result<bool, StoreError> {
     for (question, answer) in transcript.exchanges() {
-        let now = match question.kind {
-            HostCall::KvGet => match kv::key_argument(&question.argument) {
-                Ok(key) => state.get_identity(key)?,
-                Err(_) => return Ok(false),
-            },
-            HostCall::KvShape => match kv::shape_argument(&question.argument) {
-                Some(fingerprint) => {
-                    Identity::of(&kv::shape_answer(state.shape(&fingerprint)?.as_deref()))
-                }
-                None => return Ok(false),
-            },
-            HostCall::KvKeys => match kv::Scan::from_question(&question.argument) {
-                Some(scan) => Identity::of(&keys_answer(state, &scan)?),
-                None => return Ok(false),
-            },
-            _ => continue,
+        if question.kind.source() != Source::State {
+            continue;
+        }
+        let now = match one_key(question) {
+            Some(key) => Some(state.get_identity(&key)?),
+            None => told_by(state, question)?.map(|answer| Identity::of(&answer)),
         };
-        if now != answer.identity {
+        if now != Some(answer.identity) {
             return Ok(false);
         }
     }

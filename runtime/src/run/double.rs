@@ -23,6 +23,8 @@ pub(super) struct Double {
     given: VecDeque<u8>,
     /// What each write is answered with.
     pub(super) refusal: Option<String>,
+    /// What each write of a file is answered with.
+    pub(super) files_refusal: Option<String>,
     /// When what it has stored for a time is gone.
     pub(super) due_ms: BTreeMap<String, i64>,
     /// What others answer: by interface, and by whom and what they are asked.
@@ -103,7 +105,11 @@ impl Recorder<'_> {
             }
             _ => {
                 let why = reader.optional_text().map_err(|_| MALFORMED)?;
-                double.refusal = why.map(str::to_owned);
+                let refusal = match call {
+                    HostCall::FilesRefuse => &mut double.files_refusal,
+                    _ => &mut double.refusal,
+                };
+                *refusal = why.map(str::to_owned);
             }
         }
         reader.end().map_err(|_| MALFORMED)?;

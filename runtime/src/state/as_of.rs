@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use cop_bytecode::Hash;
@@ -9,7 +10,7 @@ use cop_bytecode::Hash;
 use crate::store::StoreError;
 use crate::store::history::KeyChange;
 use crate::store::lines::{Line, Root};
-use crate::store::state::{Base, Namespace, Row, Stored};
+use crate::store::state::{Base, KeyRange, Namespace, Row, Stored};
 
 use super::States;
 
@@ -86,18 +87,17 @@ impl AsOf {
         prefix: &'a str,
         after: Option<&'a str>,
     ) -> Result<impl Iterator<Item = Result<String, StoreError>> + 'a, StoreError> {
-        let durable = self.base.keys(&self.namespace, prefix, after)?;
+        let range = KeyRange::of(prefix, after);
+        let durable = self.base.keys(&self.namespace, range)?;
         let durable = durable.filter(|key| match key {
             Ok(key) => !self.changed.contains_key(key),
             Err(_) => true,
         });
         let changed = self
             .changed
-            .range(prefix.to_owned()..)
-            .take_while(move |(key, _)| key.starts_with(prefix))
-            .filter(move |(key, stored)| {
-                stored.row.is_some() && after.is_none_or(|after| key.as_str() > after)
-            })
+            .range::<str, _>((range.start(), Bound::Unbounded))
+            .take_while(move |(key, _)| range.reaches(key))
+            .filter(|(_, stored)| stored.row.is_some())
             .map(|(key, _)| key.clone());
         Ok(merged(durable.peekable(), changed.peekable()))
     }

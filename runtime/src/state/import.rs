@@ -7,7 +7,7 @@ use crate::answer::RunId;
 use crate::export::Export;
 use crate::store::history::KeyChange;
 use crate::store::lines::Line;
-use crate::store::state::{Commit, Head, Namespace, Shapes, StateView, Stored};
+use crate::store::state::{Commit, Head, KeyRange, Namespace, Shapes, StateView, Stored};
 
 /// What became of an export that was to be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl States {
         let snapshot = self.snapshot(namespace);
         let last = snapshot.head()?;
         let time_ms = now_ms.max(last.time_ms);
-        let held = snapshot.keys("", None, usize::MAX)?;
+        let held = snapshot.keys(&KeyRange::default(), usize::MAX)?;
         if !held.is_empty() && !replaces {
             return Ok(Imported::Taken);
         }

@@ -1,12 +1,15 @@
 //! What was accepted and is not on disk yet, and how a run sees it over what is.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Sequence;
 use crate::store::StoreError;
-use crate::store::state::{Base, Commit, Fingerprint, Head, Namespace, Row, StateView, Stored};
+use crate::store::state::{
+    Base, Commit, Fingerprint, Head, KeyRange, Namespace, Row, StateView, Stored,
+};
 use crate::transcript::Identity;
 
 /// What the accepted commits of a namespace that are not durable changed, the last ones of each key.
@@ -147,19 +150,13 @@ impl StateView for Snapshot {
         }
     }
 
-    fn keys(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut durable = self.base.keys(&self.namespace, prefix, after)?.peekable();
+    fn keys(&self, range: &KeyRange<'_>, limit: usize) -> Result<Vec<String>, StoreError> {
+        let mut durable = self.base.keys(&self.namespace, *range)?.peekable();
         let nothing = BTreeMap::new();
         let changed = self.overlay.as_ref().map_or(&nothing, |o| &o.keys);
         let mut changed = changed
-            .range(prefix.to_owned()..)
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after))
+            .range::<str, _>((range.start(), Bound::Unbounded))
+            .take_while(|(key, _)| range.reaches(key))
             // What a scan does not show because it was removed is what it rests on, too.
             .inspect(|(_, (sequence, _))| self.note(*sequence))
             .peekable();

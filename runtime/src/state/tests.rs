@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Change, Changed, CommitError, Snapshot, States, Undone};
 use crate::answer::RunId;
 use crate::store::StoreError;
-use crate::store::state::{Namespace, Shapes, StateView, Stored, get_answer};
+use crate::store::state::{KeyRange, Namespace, Shapes, StateView, Stored, get_answer};
 use crate::store::tests::{Disk, namespace, open, writes};
 use crate::store::writes::{Misfit, Write, Writes};
 use crate::transcript::Identity;
@@ -168,23 +168,49 @@ fn scans_show_what_is_accepted_in_order() {
             states.write_all();
         }
         let snapshot = snapshot(&states);
-        for (prefix, after) in [("", None), ("a", None), ("a", Some("a3")), ("b", Some("A"))] {
+        let ranges = [
+            KeyRange::of("", None),
+            KeyRange::of("a", None),
+            KeyRange::of("a", Some("a3")),
+            KeyRange::of("b", Some("A")),
+            KeyRange {
+                from: Some("a2"),
+                until: Some("b1"),
+                ..KeyRange::default()
+            },
+            KeyRange {
+                prefix: "ab",
+                from: Some("a"),
+                after: Some("ab1"),
+                until: Some("ab4"),
+            },
+            KeyRange {
+                from: Some("b"),
+                until: Some("a"),
+                ..KeyRange::default()
+            },
+        ];
+        for range in ranges {
             for limit in [0, 1, 3, 99] {
-                let inside = expected.keys().filter(|key| key.starts_with(prefix));
-                let inside = inside.filter(|key| after.is_none_or(|after| key.as_str() > after));
+                let inside = expected.keys().filter(|key| {
+                    key.starts_with(range.prefix)
+                        && range.from.is_none_or(|from| key.as_str() >= from)
+                        && range.after.is_none_or(|after| key.as_str() > after)
+                        && range.until.is_none_or(|until| key.as_str() < until)
+                });
                 let inside: Vec<_> = inside.take(limit).cloned().collect();
-                assert_eq!(snapshot.keys(prefix, after, limit).unwrap(), inside);
+                assert_eq!(snapshot.keys(&range, limit).unwrap(), inside, "{range:?}");
             }
         }
     }
     let scan = snapshot(&states);
     states.write_all();
     accept(&states, 0, &[("a0", Write::Remove)]);
-    scan.keys("a", None, 9).unwrap();
+    scan.keys(&KeyRange::of("a", None), 9).unwrap();
     let later = snapshot(&states);
-    later.keys("b", None, 9).unwrap();
+    later.keys(&KeyRange::of("b", None), 9).unwrap();
     assert_eq!(later.seen(), 0);
-    later.keys("a", None, 9).unwrap();
+    later.keys(&KeyRange::of("a", None), 9).unwrap();
     assert!(
         later.seen() > 400,
         "a key that is gone is a part of the answer"

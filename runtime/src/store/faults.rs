@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use cop_bytecode::Hash;
 use redb::{Database, StorageBackend};
 
-use super::state::{Shapes, StateView};
+use super::state::{KeyRange, Shapes, StateView};
 use super::tests::{bundle, key, namespace, release, writes};
 use super::writes::{Write, Writes, fingerprint};
 use super::{Store, fsck};
@@ -229,7 +229,7 @@ fn held(store: &Store) -> Held {
         .unwrap();
     let base = store.base().unwrap();
     let namespace = namespace();
-    let keys = base.keys(&namespace, "", None).unwrap();
+    let keys = base.keys(&namespace, KeyRange::default()).unwrap();
     let keys = keys.map(|key| {
         let key = key.unwrap();
         let value = base.get(&namespace, &key).unwrap().unwrap();

@@ -51,13 +51,53 @@ pub trait StateView {
     /// The shape with this fingerprint, if a value of it was ever stored.
     fn shape(&self, fingerprint: &Fingerprint) -> Result<Option<String>, StoreError>;
 
-    /// At most `limit` keys that begin with `prefix` and come after `after`, in order of their bytes.
-    fn keys(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, StoreError>;
+    /// At most `limit` keys of a range, in order of their bytes.
+    fn keys(&self, range: &KeyRange<'_>, limit: usize) -> Result<Vec<String>, StoreError>;
+}
+
+/// Which keys are meant: those that begin with something and stand within bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyRange<'a> {
+    /// What they begin with.
+    pub prefix: &'a str,
+    /// What they are not before.
+    pub from: Option<&'a str>,
+    /// What they come after.
+    pub after: Option<&'a str>,
+    /// What they come before.
+    pub until: Option<&'a str>,
+}
+
+impl<'a> KeyRange<'a> {
+    /// Those that begin with this, all of them or those after one.
+    pub fn of(prefix: &'a str, after: Option<&'a str>) -> KeyRange<'a> {
+        KeyRange {
+            prefix,
+            after,
+            ..KeyRange::default()
+        }
+    }
+
+    /// Where it begins.
+    pub fn start(&self) -> Bound<&'a str> {
+        let from = self.from.map_or(self.prefix, |from| from.max(self.prefix));
+        match self.after {
+            Some(after) if after >= from => Bound::Excluded(after),
+            _ => Bound::Included(from),
+        }
+    }
+
+    /// Whether a key behind the start is in it; if it is not, none behind it is.
+    pub fn reaches(&self, key: &str) -> bool {
+        key.starts_with(self.prefix) && self.until.is_none_or(|until| key < until)
+    }
+
+    /// Whether a key is in it.
+    pub fn includes(&self, key: &str) -> bool {
+        self.reaches(key)
+            && self.from.is_none_or(|from| key >= from)
+            && self.after.is_none_or(|after| key > after)
+    }
 }
 
 /// The canonical answer of `kv.get`: a `Bytes?`.
@@ -206,27 +246,24 @@ impl Base {
         Ok(row.map(|row| row.value().to_owned()))
     }
 
-    /// The keys that begin with `prefix` and come after `after`, in order of their bytes.
+    /// The keys of a range, in order of their bytes.
     pub fn keys(
         &self,
         namespace: &Namespace,
-        prefix: &str,
-        after: Option<&str>,
+        range: KeyRange<'_>,
     ) -> Result<impl Iterator<Item = Result<String, StoreError>>, StoreError> {
-        let from = match after {
-            Some(after) if after >= prefix => Bound::Excluded(place(namespace, after)),
-            _ => Bound::Included(place(namespace, prefix)),
-        };
+        let from = range.start().map(|key| place(namespace, key));
         let rows = self
             .state
             .range::<(&[u8; 20], &str, &[u8])>((from, Bound::Unbounded))?;
         let keys = rows.map(move |row| {
             let row = row?;
             let (address, name, key) = row.0.value();
-            let inside = address == namespace.address.as_bytes()
-                && name == namespace.name.as_str()
-                && key.starts_with(prefix.as_bytes());
-            inside.then(|| text_key(key)).transpose()
+            if address != namespace.address.as_bytes() || name != namespace.name.as_str() {
+                return Ok(None);
+            }
+            let key = text_key(key)?;
+            Ok(range.reaches(&key).then_some(key))
         });
         Ok(keys.map_while(Result::transpose))
     }

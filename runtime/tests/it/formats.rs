@@ -446,7 +446,9 @@ fn garbage_is_read_calmly() {
                 view.answer(call, b"\x01x");
             }
         }
-        let _ = Scan::from_leaves(&bytes);
+        for call in [HostCall::KvKeys, HostCall::KvRange, HostCall::FilesList] {
+            let _ = Scan::from_leaves(call, &bytes);
+        }
         let _ = Reader::new(&bytes).texts();
         let _ = Latest::decode(&bytes);
         let _ = Successor::decode(&bytes);

@@ -4,6 +4,7 @@
 mod asking;
 mod damage;
 mod fetching;
+mod filing;
 mod formats;
 mod kept;
 mod killing;
