@@ -91,6 +91,8 @@ struct Planted {
     flights: Flights,
     hits: AtomicU64,
     misses: AtomicU64,
+    /// How often an outcome was inserted. Changes while `tree` is held for writing.
+    insertions: AtomicU64,
     /// Filled when what is on disk has been read, or nothing of it is wanted.
     restored: OnceCell<()>,
 }
@@ -135,6 +137,8 @@ pub enum Walk {
 pub struct Edge {
     planted: Arc<Planted>,
     at: flight::At,
+    /// How often an outcome had been inserted when it was come to.
+    insertions: u64,
 }
 
 impl PartialEq for Edge {
@@ -180,7 +184,10 @@ impl OutcomeCache {
             return Ok(Walk::Closed);
         }
         let planted = self.planted(key);
-        let found = read(&planted.tree).walk(limits, world, self.tick())?;
+        let tree = read(&planted.tree);
+        let insertions = planted.insertions.load(Ordering::Relaxed);
+        let found = tree.walk(limits, world, self.tick())?;
+        drop(tree);
         let figure = match found {
             Found::Leaf(_) => &planted.hits,
             Found::Closed | Found::Unknown(_) => &planted.misses,
@@ -189,7 +196,11 @@ impl OutcomeCache {
         Ok(match found {
             Found::Leaf(record) => Walk::Hit(record),
             Found::Closed => Walk::Closed,
-            Found::Unknown(at) => Walk::Unknown(Edge { planted, at }),
+            Found::Unknown(at) => Walk::Unknown(Edge {
+                planted,
+                at,
+                insertions,
+            }),
         })
     }
 
@@ -232,6 +243,7 @@ impl OutcomeCache {
         let mut tree = write(&planted.tree);
         let before = tree.bytes();
         let result = tree.insert(record, limits, now, is_from_disk);
+        planted.insertions.fetch_add(1, Ordering::Relaxed);
         if result.is_err() {
             *tree = Tree::default();
             self.disagreements.fetch_add(1, Ordering::Relaxed);
@@ -399,6 +411,11 @@ impl Edge {
     pub fn join(&self) -> Turn {
         let flights = &self.planted.flights;
         flights.join(&self.planted, &self.at)
+    }
+
+    /// Whether the tree has grown since: another walk may lead further.
+    pub fn is_outgrown(&self) -> bool {
+        self.planted.insertions.load(Ordering::Relaxed) != self.insertions
     }
 }
 

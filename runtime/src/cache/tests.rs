@@ -11,6 +11,7 @@ use crate::answer::WebRequest;
 use crate::codec::Writer;
 use crate::engine::{Limits, Position, Trap};
 use crate::host::HostCall;
+use crate::host::kv::Scan;
 use crate::host::log::Log;
 use crate::host::request::RequestView;
 use crate::host::response::Response;
@@ -106,6 +107,17 @@ fn question(n: u64) -> Question {
         6 => (HostCall::RequestHeader, text("user-agent")),
         7 => (HostCall::RequestQuery, text("page")),
         8 => (HostCall::ClockMinute, Vec::new()),
+        9 => {
+            let scan = Scan {
+                call: HostCall::KvRange,
+                prefix: "k".to_owned(),
+                from: Some("k1".to_owned()),
+                after: None,
+                until: Some("k4".to_owned()),
+                limit: 2,
+            };
+            (HostCall::KvRange, scan.to_leaves())
+        }
         _ => (HostCall::ClockNow, Vec::new()),
     };
     Question {
@@ -147,7 +159,7 @@ fn run_program(program: u64, limits: Limits, world: &mut World<'_>) -> RunRecord
         }
         // The exact time is asked seldom, or nothing would ever be remembered.
         let n = (h >> 16) % 60;
-        ask(question(if n == 59 { 9 } else { n % 9 }), &mut h);
+        ask(question(if n == 59 { 10 } else { n % 10 }), &mut h);
         h = mixed(h);
     }
     let mut writes = Writes::new();
@@ -339,7 +351,27 @@ async fn one_run_for_many() {
         panic!("two lead")
     };
     assert!(!hasty.wait(begun).await);
-    drop(leader);
+    // A run that has begun is waited for as long as it has not run for long.
+    let Turn::Wait(impatient) = edge(&one).join() else {
+        panic!("two lead")
+    };
+    leader.begin();
+    leader.begin();
+    assert!(!impatient.wait(until).await);
+    // Who has landed lets others lead, and does not end what they began when it goes itself.
+    leader.land();
     assert!(waiting.wait(until).await);
-    assert!(matches!(edge(&one).join(), Turn::Lead(_)));
+    let Turn::Lead(next) = edge(&one).join() else {
+        panic!("nobody leads")
+    };
+    drop(leader);
+    assert!(matches!(edge(&one).join(), Turn::Wait(_)));
+    assert!(!edge(&one).is_outgrown());
+    let early = edge(&one);
+    let mut randomness = SystemRandomness;
+    let mut live = world(&one, &state, 0, &mut randomness);
+    let record = Arc::new(run_program(0, limits, &mut live));
+    cache.insert(&key(0), limits, &record).unwrap();
+    assert!(early.is_outgrown());
+    drop(next);
 }

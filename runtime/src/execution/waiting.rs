@@ -152,6 +152,14 @@ pub(super) struct Progress {
     fuel_used: u64,
 }
 
+/// What a run that was told `kept` has sent, and an attempt that was told this has not.
+pub(super) fn forgotten<'a>(kept: &'a Transcript, told: &Transcript) -> Option<&'a Question> {
+    let mut sent = kept.exchanges().map(|(question, _)| question);
+    sent.find(|question| {
+        question.kind.source() == Source::ElsewhereEachTime && told.answer(question).is_none()
+    })
+}
+
 impl Progress {
     /// Keeps what the outside world told an attempt.
     pub(super) fn keep(&mut self, told: &Transcript) {
@@ -160,10 +168,7 @@ impl Progress {
 
     /// What an earlier attempt has sent and this one, which was told all this, has not: it saw another state.
     pub(super) fn forgotten(&self, told: &Transcript) -> Option<&Question> {
-        let mut sent = self.kept.exchanges().map(|(question, _)| question);
-        sent.find(|question| {
-            question.kind.source() == Source::ElsewhereEachTime && told.answer(question).is_none()
-        })
+        forgotten(&self.kept, told)
     }
 
     /// After an attempt that had to wait: keeps what it was told, and waits for the answer.

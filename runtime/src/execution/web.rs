@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::receipts::Seen;
 use super::target::{Target, resolve, snapshot};
-use super::waiting::{Budget, Progress};
+use super::waiting::{Budget, Progress, forgotten};
 use super::{Shared, count, outbox};
 use cop_bytecode::Hash;
 use cop_bytecode::limits::ATTEMPTS_FUEL;
@@ -206,10 +206,15 @@ async fn remembered(
             Walk::Unknown(edge) => edge,
         };
         // A run of somebody else led to another place than mine does: so will the next.
-        if waited_at.is_some_and(|waited_at| waited_at != edge) {
+        if waited_at
+            .as_ref()
+            .is_some_and(|waited_at| *waited_at != edge)
+        {
             return Ok(Remembered::Nothing(None));
         }
         match edge.join() {
+            // Another run may have landed between the walk and this.
+            Turn::Lead(_) if edge.is_outgrown() => {}
             Turn::Lead(leader) => return Ok(Remembered::Nothing(Some(leader))),
             Turn::Wait(other) => {
                 if !other.wait(until).await {
@@ -274,15 +279,14 @@ async fn run_and_commit(
     leader: Option<Leader>,
     mut progress: Progress,
 ) -> Result<Known, Failure> {
-    let mut leader = leader;
+    let leader = leader.map(Arc::new);
     let mut fuel_lost = None;
     let namespace = request.target.namespace.as_ref();
     let takes_turns = |namespace| shared.turns.is_contended(namespace, &request.description);
     if !namespace.is_some_and(takes_turns) {
         for _ in 0..ATTEMPTS_AMONG_OTHERS {
-            let (record, seen) = run_once(shared, request, key, &mut progress).await?;
-            // The outcome is remembered, so those who wait can find it; what it writes they write themselves.
-            drop(leader.take());
+            let run = run_once(shared, request, key, leader.as_ref(), &mut progress);
+            let (record, seen) = run.await?;
             let lost = match committed(shared, request, record, seen).await? {
                 Ok(known) => return Ok(known),
                 Err(record) => record,
@@ -300,6 +304,8 @@ async fn run_and_commit(
             }
         }
     }
+    // Who waits for its turn is not waited for by others.
+    drop(leader);
     run_alone(shared, request, key, fuel_lost, progress).await
 }
 
@@ -334,7 +340,7 @@ async fn run_alone(
                 .await
                 .map_err(|_| too_late())?,
         };
-        match attempt_once(shared, request, key, &progress).await? {
+        match attempt_once(shared, request, key, None, &progress).await? {
             Attempt::Done(record, seen) => {
                 return accepted(shared, request, record, seen)?.map_err(|_| {
                     conflict("it changed even while the program had it for itself".to_owned())
@@ -474,10 +480,11 @@ async fn run_once(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
+    leader: Option<&Arc<Leader>>,
     progress: &mut Progress,
 ) -> Result<(Arc<RunRecord>, Seen), Failure> {
     loop {
-        match attempt_once(shared, request, key, progress).await? {
+        match attempt_once(shared, request, key, leader, progress).await? {
             Attempt::Done(record, seen) => return Ok((record, seen)),
             Attempt::Waits(wait) => progress.wait_for(shared, request, *wait).await?,
         }
@@ -492,11 +499,13 @@ enum Attempt {
     Waits(Box<Wait>),
 }
 
-/// One attempt on a worker. Its outcome is remembered at once, whether or not its writes can be committed.
+/// One attempt on a worker. Its outcome is remembered there at once, whether or not its writes can be committed, so that those
+/// who wait for it can find it; what it writes they write themselves.
 async fn attempt_once(
     shared: &Arc<Shared>,
     request: &Request,
     key: &TreeKey,
+    leader: Option<&Arc<Leader>>,
     progress: &Progress,
 ) -> Result<Attempt, Failure> {
     if request.asker.depth > 0 && request.budget.is_spent() {
@@ -516,7 +525,11 @@ async fn attempt_once(
         program: request.program(),
         publisher: request.publisher(),
     };
+    let (cache, key, leader) = (shared.cache.clone(), *key, leader.cloned());
     let work = move |cancelled: &Cancelled| {
+        if let Some(leader) = &leader {
+            leader.begin();
+        }
         let snapshot = snapshot(&states, &own.target);
         let world = World {
             input: &own.input,
@@ -539,13 +552,19 @@ async fn attempt_once(
         )?;
         let seen =
             Seen::of(snapshot.as_ref(), own.receipt.is_some()).map_err(Unfinished::Refused)?;
-        Ok((record, seen))
+        let record = Arc::new(record);
+        let is_whole = forgotten(&kept, &record.transcript).is_none();
+        let agrees = !is_whole || cache.insert(&key, own.target.limits, &record).is_ok();
+        if let Some(leader) = &leader {
+            leader.land();
+        }
+        Ok((record, seen, agrees))
     };
     match shared.workers.run(owner, request.deadline, work).await {
         Ok(attempted) => {
             count(&shared.figures.runs);
-            let (record, seen) = match attempted {
-                Ok((record, seen)) => (Arc::new(record), seen),
+            let (record, seen, agrees) = match attempted {
+                Ok(attempted) => attempted,
                 Err(Unfinished::Waits(wait)) => return Ok(Attempt::Waits(Box::new(wait))),
                 Err(Unfinished::Refused(failure)) => return Err(failure),
             };
@@ -553,7 +572,9 @@ async fn attempt_once(
             if let Some(question) = progress.forgotten(&record.transcript) {
                 return Err(not_again(question));
             }
-            remember(shared, request, key, &record);
+            if !agrees {
+                disagreed(shared, &key);
+            }
             Ok(Attempt::Done(record, seen))
         }
         Err(no_result) => {
@@ -568,15 +589,12 @@ async fn attempt_once(
 }
 
 /// Two runs that were told the same and did not do the same mean that an engine is wrong: the operator must know.
-fn remember(shared: &Shared, request: &Request, key: &TreeKey, record: &Arc<RunRecord>) {
-    let limits = request.target.limits;
-    if shared.cache.insert(key, limits, record).is_err() {
-        shared.self_check.suspect(key.program);
-        eprintln!(
-            "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped, and each of its runs is checked",
-            key.program
-        );
-    }
+fn disagreed(shared: &Shared, key: &TreeKey) {
+    shared.self_check.suspect(key.program);
+    eprintln!(
+        "copd: two runs of the program {} disagreed though they were told the same; its cached answers were dropped, and each of its runs is checked",
+        key.program
+    );
 }
 
 /// Gives the run its id, remembers it, and makes the answer.

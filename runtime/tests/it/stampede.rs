@@ -2,25 +2,29 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use cop_runtime::{Cache, FailureCode, WebRequest};
+use cop_runtime::{Cache, WebRequest};
 
 use crate::scripted::{Node, response};
 
 const ASKERS: usize = 10_000;
-/// So long a request waits for the run of another.
-const WAIT_MAX_US: u64 = 100_000;
+/// A run that takes longer is not waited for.
+const RUN_MAX: Duration = Duration::from_millis(100);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_asks_of_a_cold_page_are_one_run() {
+/// Runs, and the longest of them in microseconds.
+async fn stampede() -> (u64, u64) {
     let node = Node::new();
-    let runs = Arc::new(AtomicU64::new(0));
-    let counted = runs.clone();
+    let (runs, longest_us) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (counted, longest) = (runs.clone(), longest_us.clone());
     let page = node
         .publish("page", &[], move |ask| {
+            let begun = Instant::now();
             counted.fetch_add(1, Ordering::Relaxed);
             let path = ask.path()?;
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(10));
+            let taken = begun.elapsed().as_micros() as u64;
+            longest.fetch_max(taken, Ordering::Relaxed);
             Ok(response(200, &path))
         })
         .await;
@@ -28,38 +32,33 @@ async fn ten_thousand_asks_of_a_cold_page_are_one_run() {
         .map(|_| {
             let (execution, page) = (node.execution.clone(), page.clone());
             tokio::spawn(async move {
-                let answer = execution.run_web(&page, WebRequest::get("/cold")).await;
-                match answer {
-                    Ok(answer) => {
-                        assert_eq!(answer.body, "/cold");
-                        Some((answer.info.cache, answer.info.time_us))
-                    }
-                    Err(failure) => {
-                        assert_eq!(failure.code, FailureCode::Overloaded);
-                        None
-                    }
-                }
+                let request = WebRequest::get("/cold");
+                let answer = execution.run_web(&page, request).await.unwrap();
+                assert_eq!(answer.body, "/cold");
+                answer.info.cache
             })
         })
         .collect();
-    let (mut misses, mut impatient) = (0, 0);
+    let mut misses = 0;
     for asker in askers {
-        // Who waited in vain and then found all workers taken was refused.
-        let Some((cache, time_us)) = asker.await.unwrap() else {
-            continue;
-        };
-        if cache == Cache::Miss {
-            misses += 1;
-            impatient += u64::from(time_us >= WAIT_MAX_US);
-        }
+        misses += u64::from(asker.await.unwrap() == Cache::Miss);
     }
-    // On a machine so busy that the run did not come to its end in 100 ms, those who had waited so long ran it themselves.
-    assert_eq!(runs.load(Ordering::Relaxed), misses);
-    assert!(
-        misses - impatient <= 1,
-        "{misses} runs, {impatient} after a wait"
-    );
-    eprintln!(
-        "{ASKERS} asks of a cold page: {misses} runs, {impatient} of them after a wait of 100 ms"
-    );
+    let runs = runs.load(Ordering::Relaxed);
+    assert_eq!(runs, misses);
+    (runs, longest_us.load(Ordering::Relaxed))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_asks_of_a_cold_page_are_one_run() {
+    // The promise is for a run of less than 100 ms. On a machine with too much to do one that sleeps 10 ms may take longer: then it
+    // is tried again, and what is asserted is asserted of a run that did not.
+    for _ in 0..20 {
+        let (runs, longest_us) = stampede().await;
+        if u128::from(longest_us) < RUN_MAX.as_micros() {
+            assert_eq!(runs, 1, "the run took {longest_us} µs");
+            return;
+        }
+        eprintln!("a run took {longest_us} µs on this machine; once more");
+    }
+    panic!("no run of 10 ms took less than {RUN_MAX:?}");
 }
