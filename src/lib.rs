@@ -16,6 +16,7 @@
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
 //! | [`http`] | one request to a node |
+//! | [`tls`] | its certificates |
 //! | [`listen`] | addresses to listen on, as people write them |
 //! | [`files`] | files that are there whole or not at all |
 
@@ -35,3 +36,4 @@ pub mod report;
 pub mod settings;
 pub mod stamp;
 pub mod stop;
+pub mod tls;

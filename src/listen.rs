@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 /// The port of the gateway when none is named.
 pub const HTTP_PORT: u16 = 2517;
+/// The port of the gateway for TLS when none is named: the one that browsers take.
+pub const HTTPS_PORT: u16 = 443;
 
 /// An address to listen on; without a host, which ones depends on what listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

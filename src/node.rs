@@ -1,7 +1,6 @@
 //! One running node: the execution system, the gateway before it, and the management interface beside it.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,13 +62,16 @@ impl Node {
         })?;
         let executor: Arc<dyn Executor> = Arc::new(execution.clone());
         let name = config.node.clone();
+        let secure = config.secure.as_ref();
+        let certificates = secure.map(|secure| secure.certificates().clone());
         let gateway = start_gateway(http, config, &executor).await?;
         let public = public_host(gateway.address());
-        let management = Management::start(management, token, &name, &public, executor)
-            .await
-            .map_err(|error| {
-                cannot_listen("management interface", "--management", management, &error)
-            })?;
+        let management =
+            Management::start(management, token, &name, &public, executor, certificates)
+                .await
+                .map_err(|error| {
+                    cannot_listen("management interface", "--management", management, &error)
+                })?;
         execution
             .deliver_messages()
             .await
@@ -101,6 +103,11 @@ impl Node {
         format!("http://{}/", self.public)
     }
 
+    /// Where the gateway speaks TLS, if it does.
+    pub fn secure(&self) -> Option<SocketAddr> {
+        self.gateway.secure_address()
+    }
+
     /// Where the management interface listens.
     pub fn management(&self) -> SocketAddr {
         self.management.address()
@@ -119,27 +126,7 @@ async fn start_gateway(
     config: GatewayConfig,
     executor: &Arc<dyn Executor>,
 ) -> Result<Server, String> {
-    let start = |address| {
-        Gateway::start(
-            address,
-            config.clone(),
-            Communication::with_own(executor.clone()),
-        )
-    };
-    let started = match start(http).await {
-        // A machine without IPv6 has no address that stands for both kinds.
-        Err(error)
-            if http.ip().is_unspecified()
-                && http.is_ipv6()
-                && error.kind() != io::ErrorKind::AddrInUse =>
-        {
-            start(SocketAddr::new(
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                http.port(),
-            ))
-            .await
-        }
-        started => started,
-    };
+    let communication = Communication::with_own(executor.clone());
+    let started = Gateway::start(http, config, communication).await;
     started.map_err(|error| cannot_listen("gateway", "--http", http, &error))
 }

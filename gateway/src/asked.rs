@@ -1,9 +1,12 @@
 //! What the gateway knows of a request before its body is read.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use warp::http::{HeaderMap, HeaderName, Method, header};
+
+use crate::serve::Seat;
 
 /// The head of a request, checked.
 #[derive(Clone, Debug)]
@@ -19,6 +22,10 @@ pub(crate) struct Asked {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: SocketAddr,
+    /// It came over TLS.
+    pub(crate) secure: bool,
+    /// The client's place, by which what it holds is counted.
+    pub(crate) seat: Arc<Seat>,
     pub(crate) arrived: Instant,
 }
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -23,8 +23,9 @@ use crate::links::Links;
 use crate::listing::ProgramJson;
 use crate::live::{self, Live};
 use crate::reply::Reader;
-use crate::serve::Server;
+use crate::serve::{self, Door, Entry, Server};
 use crate::target::{self, Domains, OwnPage, Target};
+use crate::tls::Certificates;
 use crate::{answer, own, page, program, published, receipt, refusal, reply};
 
 /// How a gateway presents itself.
@@ -44,6 +45,56 @@ pub struct GatewayConfig {
     pub on_answer: Option<OnAnswer>,
     /// The program that is being written here, see [`crate::live`].
     pub live: Option<Arc<Live>>,
+    /// Where the same is served over TLS.
+    pub secure: Option<Secure>,
+}
+
+/// A second place where a gateway listens, which speaks TLS.
+#[derive(Clone, Debug)]
+pub struct Secure {
+    listener: Arc<TcpListener>,
+    port: u16,
+    certificates: Arc<Certificates>,
+    redirect: bool,
+}
+
+impl Secure {
+    /// Listens on `address`, and shows these certificates. `redirect`: requests without TLS for a host that one of them is for
+    /// are sent here.
+    ///
+    /// # Errors
+    /// Those of binding, such as a port in use.
+    pub async fn bind(
+        address: SocketAddr,
+        certificates: Arc<Certificates>,
+        redirect: bool,
+    ) -> io::Result<Secure> {
+        let listener = serve::bind(address).await?;
+        Ok(Secure {
+            port: listener.local_addr()?.port(),
+            listener: Arc::new(listener.into_std()?),
+            certificates,
+            redirect,
+        })
+    }
+
+    /// What it shows.
+    pub fn certificates(&self) -> &Arc<Certificates> {
+        &self.certificates
+    }
+
+    /// Where a request should rather have been sent.
+    fn better_place(&self, asked: &Asked) -> Option<String> {
+        if asked.secure || !self.redirect || !self.certificates.are_for(&asked.host) {
+            return None;
+        }
+        let port = match self.port {
+            443 => String::new(),
+            port => format!(":{port}"),
+        };
+        let query = asked.query_suffix();
+        Some(format!("https://{}{port}{}{query}", asked.host, asked.path))
+    }
 }
 
 impl Default for GatewayConfig {
@@ -56,6 +107,7 @@ impl Default for GatewayConfig {
             domains: Domains::new(),
             on_answer: None,
             live: None,
+            secure: None,
         }
     }
 }
@@ -79,13 +131,27 @@ impl Gateway {
         communication: Communication,
     ) -> io::Result<Server> {
         let limits = config.limits.clone();
+        let mut doors = vec![Door {
+            listener: serve::bind(address).await?,
+            entry: Entry::default(),
+        }];
+        if let Some(secure) = &config.secure {
+            let listener = secure.listener.try_clone()?;
+            doors.push(Door {
+                listener: listener.try_into()?,
+                entry: Entry {
+                    certificates: Some(secure.certificates.clone()),
+                    plain_here: false,
+                },
+            });
+        }
         let gateway = Arc::new(Gateway {
             config,
             communication,
             runs: RunBook::default(),
             compressed: Compressed::default(),
         });
-        Server::start(address, limits, warp::service(routes(gateway))).await
+        Server::start(doors, limits, warp::service(routes(gateway)))
     }
 }
 
@@ -108,6 +174,10 @@ async fn show<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>> + Send,
     gateway: Arc<Gateway>,
 ) -> Result<Response<Bytes>, Infallible> {
+    let secure = gateway.config.secure.as_ref();
+    if let Some(place) = secure.and_then(|secure| secure.better_place(&asked)) {
+        return Ok(own::moved(&place));
+    }
     let target = target::read(&asked.host, &asked.path, &gateway.config.domains);
     let shared = match &target {
         Ok(Target::Program(target)) => target.form.is_shared(),

@@ -80,7 +80,7 @@ impl Head {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + 4)
             .sum();
-        if bytes > limits.header_bytes {
+        if bytes > limits.header_bytes || self.headers.len() > limits.header_lines {
             return Err(refusal::large_headers(limits));
         }
         if self.peer.ambiguous_length {
@@ -100,6 +100,8 @@ impl Head {
             query: self.query,
             headers: self.headers,
             peer: self.peer.address,
+            secure: self.peer.secure,
+            seat: self.peer.seat,
             arrived: Instant::now(),
         })
     }

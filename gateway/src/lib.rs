@@ -5,7 +5,8 @@
 //!
 //! | module | noun |
 //! |---|---|
-//! | [`serve`] | the accept loop: sockets, bounds, deadlines, drain |
+//! | [`serve`] | the accept loop: sockets, bounds, deadlines, drain; HTTP/1.1 and HTTP/2 |
+//! | [`tls`] | certificates |
 //! | [`limits`] | what a client is granted before it is refused |
 //! | `head`, `asked` | the head of a request, checked |
 //! | `target` | what host and path name: the three URL forms |
@@ -49,11 +50,13 @@ mod refusal;
 mod reply;
 pub mod serve;
 mod target;
+pub mod tls;
 
 pub use answered::{Answered, OnAnswer};
-pub use gateway::{Gateway, GatewayConfig};
+pub use gateway::{Gateway, GatewayConfig, Secure};
 pub use limits::Limits;
 pub use live::{Live, Stage};
 pub use management::{Management, Token};
 pub use serve::Server;
 pub use target::Domains;
+pub use tls::Certificates;

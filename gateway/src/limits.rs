@@ -7,15 +7,20 @@ use std::time::Duration;
 /// They only ever refuse or delay, so a node may choose its own; the defaults are the table "Defaults of a node" of the edition.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once, all clients together. Past it: 503.
+    /// Connections open at once, all clients together; as many requests where connections carry several. Past it: 503.
     pub connections: usize,
-    /// Connections open at once from one client network (IPv4 /24, IPv6 /48). Past it: 429.
+    /// The same of one client network (IPv4 /24, IPv6 /48). Past it: 429.
     pub connections_per_client: usize,
+    /// Requests at once on one connection of HTTP/2. Past it: the stream is refused.
+    pub streams: u32,
     /// Bytes of the request target, query included. Past it: 414.
     pub url_bytes: usize,
     /// Bytes of all header lines together. Past it: 431.
     pub header_bytes: usize,
-    /// How long a client may take from the first byte of a request to the end of its headers. Past it: 408.
+    /// Header lines; over HTTP/1.1 hyper counts, with the same bound. Past it: 431.
+    pub header_lines: usize,
+    /// How long a client may take from the first byte of a request to the end of its headers, and to shake hands in TLS.
+    /// Past it: 408.
     pub header_time: Duration,
     /// Bytes of a request body. Past it: 413.
     pub body_bytes: usize,
@@ -23,6 +28,12 @@ pub struct Limits {
     pub body_bytes_per_second: u64,
     /// Head start of a body before its rate counts.
     pub body_grace: Duration,
+    /// How long a client may take nothing of an answer. Past it: the connection is closed.
+    pub answer_stall: Duration,
+    /// Bytes of bodies in memory that are being read, worked on or sent, those of up to 64 KiB not counted. Past it: 503.
+    pub held_bytes: usize,
+    /// The same of one client network. Past it: 429.
+    pub held_bytes_per_client: usize,
     /// How long one request may take in all, the client's reading of the answer included.
     pub request_time: Duration,
     /// How long an idle connection is kept for the next request.
@@ -36,12 +47,17 @@ impl Default for Limits {
         Limits {
             connections: 4096,
             connections_per_client: 256,
+            streams: 128,
             url_bytes: 8 * 1024,
             header_bytes: 16 * 1024,
+            header_lines: 100,
             header_time: Duration::from_secs(3),
             body_bytes: 8 * 1024 * 1024,
             body_bytes_per_second: 1024,
             body_grace: Duration::from_secs(3),
+            answer_stall: Duration::from_secs(60),
+            held_bytes: 256 * 1024 * 1024,
+            held_bytes_per_client: 64 * 1024 * 1024,
             request_time: Duration::from_secs(600),
             keep_alive: Duration::from_secs(75),
             drain_time: Duration::from_secs(10),

@@ -35,6 +35,13 @@ pub(crate) fn redirect(place: &str) -> Response<Bytes> {
     finish(response)
 }
 
+/// Sends the client elsewhere for good, method and body too.
+pub(crate) fn moved(place: &str) -> Response<Bytes> {
+    let mut response = redirect(place);
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response
+}
+
 /// What we say changes with what is published and with what the reader accepts.
 fn finish(mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();

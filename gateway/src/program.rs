@@ -38,9 +38,9 @@ pub(crate) async fn answer<B: Buf>(
         }
         return Ok(encoding::apply(asked, response, &gateway.compressed).await);
     }
-    let body = body::read(asked, &gateway.config.limits, body).await?;
+    let received = body::read(asked, &gateway.config.limits, body).await?;
     let node = &gateway.config.node;
-    match ask(asked, target, body, gateway).await {
+    match ask(asked, target, received.bytes.clone(), gateway).await {
         Ok(given) => {
             let mut response = answer::response(asked, target.form, &given);
             figures::set_headers(response.headers_mut(), &given.info, node, asked.is_local());

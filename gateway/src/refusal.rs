@@ -248,10 +248,19 @@ pub(crate) fn malformed_head() -> Failure {
 pub(crate) fn wrong_version() -> Failure {
     Failure::new(
         FailureCode::BadRequest,
-        "this port speaks HTTP/1.1",
-        "the connection began with the preface of HTTP/2 without TLS",
+        "this connection speaks HTTP/1.1",
+        "it was agreed on HTTP/1.1 in TLS, and then began with the preface of HTTP/2",
     )
-    .hint("let the client use HTTP/1.1")
+    .hint("let the client offer `h2` by ALPN, or use HTTP/1.1")
+}
+
+pub(crate) fn needs_tls() -> Failure {
+    Failure::new(
+        FailureCode::BadRequest,
+        "this port speaks TLS",
+        "the connection began with something else",
+    )
+    .hint("write https:// instead of http://")
 }
 
 pub(crate) fn ambiguous_length() -> Failure {
@@ -379,6 +388,57 @@ pub(crate) fn no_room(limits: &Limits) -> Failure {
         format!("{} are open", limits.connections),
     )
     .hint("try again in a moment")
+}
+
+pub(crate) fn many_requests(most: usize) -> Failure {
+    Failure::new(
+        FailureCode::Overloaded,
+        "the node has no room for another request",
+        format!("{most} are under way"),
+    )
+    .hint("try again in a moment")
+}
+
+pub(crate) fn many_requests_of_one(limits: &Limits) -> Failure {
+    with_retry(
+        Failure::new(
+            FailureCode::TooMany,
+            "too many requests at once",
+            format!(
+                "one client network may have {} requests under way",
+                limits.connections_per_client
+            ),
+        )
+        .hint("wait for some of them"),
+        CLIENT_PAUSE_S,
+    )
+}
+
+pub(crate) fn no_memory(limits: &Limits) -> Failure {
+    Failure::new(
+        FailureCode::Overloaded,
+        "the node has no room for another large body",
+        format!(
+            "bodies that are received and sent have {} together",
+            kib(limits.held_bytes)
+        ),
+    )
+    .hint("try again in a moment")
+}
+
+pub(crate) fn much_memory(limits: &Limits) -> Failure {
+    with_retry(
+        Failure::new(
+            FailureCode::TooMany,
+            "too many large bodies at once",
+            format!(
+                "those that one client network sends and reads have {} together",
+                kib(limits.held_bytes_per_client)
+            ),
+        )
+        .hint("read the answers that are on their way"),
+        CLIENT_PAUSE_S,
+    )
 }
 
 pub(crate) fn request_time(limits: &Limits) -> Failure {

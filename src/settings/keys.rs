@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::ValueEnum;
 use cop_bytecode::limits;
+use cop_gateway::tls::CertificateFiles;
 use toml::de::DeValue;
 
 use super::{Given, Settings};
@@ -66,9 +67,45 @@ pub const KEYS: &[Key] = &[
         shown: |settings| listen(settings.http, "2517"),
     },
     Key {
+        name: "https",
+        variable: Some("COP_HTTPS"),
+        about: "where programs are served over TLS, with the certificates of `tls`: a port, or \"ADDRESS:PORT\"",
+        set: |settings, given| {
+            settings.https = Some(given.listen()?);
+            Ok(())
+        },
+        shown: |settings| listen(settings.https, "443"),
+    },
+    Key {
+        name: "tls",
+        variable: None,
+        about: "certificates, each a table [[tls]] with the files `certificate` and `key` in PEM; whom they are for stands in them",
+        set: |settings, given| {
+            settings.tls = certificates(given)?;
+            Ok(())
+        },
+        shown: |settings| {
+            let rows = settings.tls.iter().map(|files| {
+                let (certificate, key) = (&files.certificate, &files.key);
+                format!("{{ certificate = {certificate:?}, key = {key:?} }}")
+            });
+            format!("[{}]", rows.collect::<Vec<_>>().join(", "))
+        },
+    },
+    Key {
+        name: "redirect_to_https",
+        variable: Some("COP_REDIRECT_TO_HTTPS"),
+        about: "requests without TLS for a host that a certificate is for are sent to it over TLS",
+        set: |settings, given| {
+            settings.redirect_to_https = given.truth()?;
+            Ok(())
+        },
+        shown: |settings| settings.redirect_to_https.to_string(),
+    },
+    Key {
         name: "management",
         variable: Some("COP_MANAGEMENT"),
-        about: "where the owner's tools reach the node, on loopback only",
+        about: "where the owner's tools reach the node; beyond loopback only with a certificate in `tls`",
         set: |settings, given| {
             settings.management = Some(given.listen()?);
             Ok(())
@@ -260,6 +297,14 @@ impl Given<'_> {
         }
     }
 
+    fn truth(self) -> Result<bool, String> {
+        match self {
+            Given::Text("true") | Given::Toml(DeValue::Boolean(true)) => Ok(true),
+            Given::Text("false") | Given::Toml(DeValue::Boolean(false)) => Ok(false),
+            _ => Err("`true` or `false` is meant".to_owned()),
+        }
+    }
+
     fn number(self, least: u64, most: u64) -> Result<u64, String> {
         let number = match self {
             Given::Text(text) => text.replace('_', "").parse().ok(),
@@ -292,6 +337,42 @@ fn listen(listen: Option<Listen>, usual: &str) -> String {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is not an address with a port, such as 10.0.0.7:8080"))
+}
+
+fn certificates(given: Given<'_>) -> Result<Vec<CertificateFiles>, String> {
+    let meant = || "tables [[tls]] with `certificate` and `key` are meant".to_owned();
+    let Given::Toml(DeValue::Array(tables)) = given else {
+        return Err(meant());
+    };
+    let read = |value: &DeValue<'_>| {
+        let DeValue::Table(table) = value else {
+            return Err(meant());
+        };
+        let (mut certificate, mut key) = (None, None);
+        for (name, value) in table.iter() {
+            let file = match name.get_ref().as_ref() {
+                "certificate" => &mut certificate,
+                "key" => &mut key,
+                other => {
+                    return Err(format!(
+                        "there is no `{other}` there, only `certificate` and `key`"
+                    ));
+                }
+            };
+            let text = Given::Toml(value.get_ref()).text();
+            *file = Some(text.map_err(|why| format!("`{}`: {why}", name.get_ref()))?);
+        }
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Ok(CertificateFiles {
+                certificate: certificate.into(),
+                key: key.into(),
+            }),
+            (Some(certificate), None) => Err(format!("the certificate {certificate} has no `key`")),
+            (None, Some(key)) => Err(format!("the key {key} has no `certificate`")),
+            (None, None) => Err(meant()),
+        }
+    };
+    tables.iter().map(|table| read(table.get_ref())).collect()
 }
 
 fn domains(settings: &mut Settings, given: Given<'_>) -> Result<(), String> {

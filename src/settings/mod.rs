@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cop_gateway::Domains;
+use cop_gateway::tls::CertificateFiles;
 use cop_runtime::ExecutionConfig;
 use toml::de::{DeTable, DeValue};
 
@@ -30,6 +31,12 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 pub struct Settings {
     /// Where programs are served; the usual port on all addresses if it is not said.
     pub http: Option<Listen>,
+    /// Where they are served over TLS; port 443 of all addresses if it is not said.
+    pub https: Option<Listen>,
+    /// The certificates of that, as the settings name their files.
+    pub tls: Vec<CertificateFiles>,
+    /// Requests without TLS for a host that a certificate is for are sent there.
+    pub redirect_to_https: bool,
     /// Where the owner's tools reach the node; the usual port on loopback if it is not said.
     pub management: Option<Listen>,
     /// Private addresses that programs may ask by `host/http`.
@@ -77,6 +84,9 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             http: None,
+            https: None,
+            tls: Vec::new(),
+            redirect_to_https: false,
             management: None,
             reach: Vec::new(),
             domains: Domains::new(),
@@ -286,6 +296,26 @@ mod tests {
                 "`domains`: `shop.example.org` shows `ADDRESS/NAME`",
             ),
             ("http = ", "node.toml:1:8: this is not TOML"),
+            (
+                "redirect_to_https = 1",
+                "node.toml:1:21: `redirect_to_https`: `true` or `false` is meant",
+            ),
+            (
+                "tls = \"cert.pem\"",
+                "node.toml:1:7: `tls`: tables [[tls]] with `certificate` and `key` are meant",
+            ),
+            (
+                "[[tls]]\ncertificate = \"a\"",
+                "`tls`: the certificate a has no `key`",
+            ),
+            (
+                "[[tls]]\nkey = 1",
+                "`tls`: `key`: a text in quotes is meant",
+            ),
+            (
+                "[[tls]]\ncert = \"a\"",
+                "`tls`: there is no `cert` there, only `certificate` and `key`",
+            ),
         ] {
             let wrong = of(text, &[]).expect_err(text);
             assert!(wrong.contains(expected), "{text}: {wrong}");
@@ -297,7 +327,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_what_is_read() {
         let settings =
-            of("http = \"127.0.0.1:80\"\ncache_mib = 8\n[domains]\n", &[]).expect("settings");
+            of("http = \"127.0.0.1:80\"\ncache_mib = 8\ntls = [{ certificate = \"a b\", key = \"c\" }]\n[domains]\n", &[]).expect("settings");
         let shown: String = KEYS
             .iter()
             .map(|key| format!("{} = {}\n", key.name, (key.shown)(&settings)))

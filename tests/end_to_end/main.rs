@@ -31,3 +31,4 @@ mod skip;
 mod stepping;
 mod stored;
 mod testing;
+mod tls;

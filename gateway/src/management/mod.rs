@@ -15,8 +15,9 @@
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
 //! | `GET /ui/` | the owner's page, a client of all this |
 //!
-//! It listens on loopback only and wants a bearer token, which stands in a file of the data folder that only the owner may
-//! read. The host of a request must be this machine by name too, so that a web page cannot reach it through a name of its own.
+//! It wants a bearer token, which stands in a file of the data folder that only the owner may read. It listens on loopback; at
+//! another address only with TLS, and then clients on this machine may still do without. The host of a request must be this
+//! machine by name, or over TLS one that a certificate is for, so that a web page cannot reach it through a name of its own.
 
 mod cache;
 mod messages;
@@ -34,13 +35,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cop_net::Executor;
 
+use crate::asked::{Asked, is_local_host};
 use crate::limits::Limits;
-use crate::serve::Server;
+use crate::serve::{self, Door, Entry, Server};
+use crate::tls::Certificates;
 
 pub use token::Token;
 
 /// Most bytes of a publication: the largest bundle, its release, and room to spare.
 const PUBLICATION_BYTES: usize = 33 << 20;
+
+/// Bytes of bodies in memory: three of the largest files with a program's state.
+const HELD_BYTES: usize = 1 << 30;
 
 /// The management side of a node.
 pub struct Management {
@@ -49,29 +55,41 @@ pub struct Management {
     pub(crate) limits: Limits,
     pub(crate) node: String,
     pub(crate) public: String,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl Management {
     /// Listens on `address`. `node` is how the node calls itself, `public` the host and port of its gateway, for links.
     ///
     /// # Errors
-    /// `InvalidInput` for an address that is not loopback, and the errors of binding, such as a port in use.
+    /// `InvalidInput` for an address that is not loopback where there are no certificates, and the errors of binding, such as
+    /// a port in use.
     pub async fn start(
         address: SocketAddr,
         token: Token,
         node: &str,
         public: &str,
         executor: Arc<dyn Executor>,
+        certificates: Option<Arc<Certificates>>,
     ) -> io::Result<Server> {
-        if !address.ip().to_canonical().is_loopback() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is for this machine only, so its address must be a loopback one such as 127.0.0.1",
-            ));
-        }
+        let entry = match certificates.clone() {
+            _ if address.ip().to_canonical().is_loopback() => Entry::default(),
+            Some(certificates) => Entry {
+                certificates: Some(certificates),
+                plain_here: true,
+            },
+            None => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "without TLS it is for this machine only: its address must be a loopback one such as 127.0.0.1, or node.toml must have a certificate ([[tls]])",
+                ));
+            }
+        };
         let limits = Limits {
             connections: 256,
             body_bytes: PUBLICATION_BYTES,
+            held_bytes: HELD_BYTES,
+            held_bytes_per_client: HELD_BYTES,
             ..Limits::default()
         };
         let management = Arc::new(Management {
@@ -80,8 +98,22 @@ impl Management {
             limits: limits.clone(),
             node: node.to_owned(),
             public: public.to_owned(),
+            certificates,
         });
-        Server::start(address, limits, warp::service(routes::routes(management))).await
+        let listener = serve::bind(address).await?;
+        let door = Door { listener, entry };
+        Server::start(
+            vec![door],
+            limits,
+            warp::service(routes::routes(management)),
+        )
+    }
+
+    /// Whether a request names a host under which it is meant for this node, and by nobody else's will.
+    fn is_meant(&self, asked: &Asked) -> bool {
+        let is_certain = |certificates: &Arc<Certificates>| certificates.are_for(&asked.host);
+        is_local_host(&asked.host)
+            || asked.secure && self.certificates.as_ref().is_some_and(is_certain)
     }
 }
 

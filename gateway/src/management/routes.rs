@@ -12,7 +12,7 @@ use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
 use super::{Management, cache, messages, runs, split_publication, state, states, ui};
-use crate::asked::{Asked, is_local_host};
+use crate::asked::Asked;
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
 use crate::reply::{Reader, Refused};
@@ -193,7 +193,7 @@ pub(super) fn routes(
         .unify()
         .or(publish)
         .unify()
-        .or(ui::routes(management.limits.clone()))
+        .or(ui::routes(management.clone()))
         .unify()
         .recover(reply::recover)
 }
@@ -209,7 +209,7 @@ fn allowed(
                 .headers
                 .get(header::AUTHORIZATION)
                 .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-            if !is_local_host(&asked.host) {
+            if !management.is_meant(&asked) {
                 Err(refused(refusal::foreign_host(&asked.host)))
             } else if !given.is_some_and(|given| management.token.is(given)) {
                 Err(refused(refusal::no_token()))
@@ -481,11 +481,11 @@ async fn publish<B: Buf>(
     stream: impl Stream<Item = Result<B, warp::Error>> + Send,
     management: Arc<Management>,
 ) -> Answer {
-    let body = body::read(&asked, &management.limits, stream)
+    let received = body::read(&asked, &management.limits, stream)
         .await
         .map_err(refused)?;
     let (release, bundle) =
-        split_publication(&body).map_err(|why| refused(refusal::cut_publication(why)))?;
+        split_publication(&received.bytes).map_err(|why| refused(refusal::cut_publication(why)))?;
     let published = management
         .executor
         .publish(&release, &bundle)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use cop_net::StateKeeper;
 use cop_runtime::export::EXPORT_BYTES_MAX;
 use cop_runtime::{Failure, RunId, ShownDifference, Span};
@@ -146,10 +146,10 @@ pub(super) async fn import<B: Buf>(
         body_bytes: EXPORT_BYTES_MAX,
         ..management.limits.clone()
     };
-    let file: Bytes = body::read(&asked, &limits, body).await.map_err(refused)?;
+    let file = body::read(&asked, &limits, body).await.map_err(refused)?;
     let replaces = asked.parameter("replace").as_deref() == Some("1");
     let keeper = keeper(&management).map_err(refused)?;
-    let imported = keeper.import(&namespace, &file, replaces).await;
+    let imported = keeper.import(&namespace, &file.bytes, replaces).await;
     let imported = imported.map_err(refused)?;
     Ok(own::json(&ImportedJson {
         line: imported.line.to_string(),

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use warp::http::{HeaderValue, Response, header};
 use warp::{Filter, Rejection};
 
+use super::Management;
 use super::routes::{Answer, refused};
-use crate::asked::{Asked, is_local_host};
-use crate::limits::Limits;
+use crate::asked::Asked;
 use crate::{head, own, refusal};
 
 /// Everything is from here, nothing is framed, and no form leads anywhere.
@@ -38,15 +38,16 @@ const FILES: [(&str, &str, &str); 3] = [
 
 /// The page, for whoever asks this machine by name; no token is needed for it, and it tells nothing of the node.
 pub(super) fn routes(
-    limits: Limits,
+    management: Arc<Management>,
 ) -> impl Filter<Extract = (Response<Bytes>,), Error = Rejection> + Clone + Send + Sync + 'static {
     warp::get()
-        .and(head::asked(Arc::new(limits)))
+        .and(head::asked(Arc::new(management.limits.clone())))
+        .and(warp::any().map(move || management.clone()))
         .and_then(show)
 }
 
-async fn show(asked: Asked) -> Answer {
-    if !is_local_host(&asked.host) {
+async fn show(asked: Asked, management: Arc<Management>) -> Answer {
+    if !management.is_meant(&asked) {
         return Err(refused(refusal::foreign_host(&asked.host)));
     }
     if matches!(asked.path.as_str(), "/" | "/ui") {

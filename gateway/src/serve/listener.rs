@@ -1,96 +1,135 @@
-//! Listening, counting connections, and stopping without cutting anyone off.
+//! Listening, and stopping without cutting anyone off.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
-use hyper::{Request, Response};
+use cop_runtime::Failure;
+use hyper::body::Body;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tower_service::Service;
+use tokio::time::Instant;
 
-use super::connection;
+use super::clients::Clients;
+use super::close::say_and_close;
+use super::connection::{self, Connection, Web};
+use super::stream::Stream;
 use crate::limits::Limits;
-use crate::refusal;
+use crate::tls::Certificates;
 
 /// Connections that may be told at once that there is no room. Beyond it they are closed without a word.
 const REFUSALS: usize = 64;
 
 /// A server that is listening. Dropping it stops it as [`Server::stop`] does, but nobody waits for that.
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     drain: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// A place where a server listens, and how its connections begin.
+pub(crate) struct Door {
+    pub(crate) listener: TcpListener,
+    pub(crate) entry: Entry,
+}
+
+/// How connections begin.
+#[derive(Clone, Default)]
+pub(crate) struct Entry {
+    /// TLS with these.
+    pub(crate) certificates: Option<Arc<Certificates>>,
+    /// Clients on this machine may do without TLS.
+    pub(crate) plain_here: bool,
+}
+
+/// Binds an address. Where a machine has no IPv6, all addresses are those of IPv4.
+///
+/// # Errors
+/// Those of binding, such as a port in use.
+pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error)
+            if address.ip().is_unspecified()
+                && address.is_ipv6()
+                && error.kind() != io::ErrorKind::AddrInUse =>
+        {
+            TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())).await
+        }
+        bound => bound,
+    }
 }
 
 impl Server {
-    /// Listens on `address` and answers with `service`.
+    /// Answers with `service` at these doors.
     ///
     /// # Errors
-    /// Those of binding, such as a port in use.
-    pub(crate) async fn start<S, B>(
-        address: SocketAddr,
-        limits: Limits,
-        service: S,
-    ) -> io::Result<Server>
+    /// Those of asking a socket for its address.
+    pub(crate) fn start<S, B>(doors: Vec<Door>, limits: Limits, service: S) -> io::Result<Server>
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Unpin
-            + 'static,
-        S::Future: Send,
+        S: Web<B>,
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let addresses = doors.iter().map(|door| door.listener.local_addr());
+        let addresses = addresses.collect::<io::Result<_>>()?;
         let (drain, told) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, Arc::new(limits), service, told));
+        let room = Room {
+            clients: Arc::new(Clients::new(&limits)),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            limits: Arc::new(limits),
+            drain: told,
+        };
+        let tasks = doors.into_iter().map(|door| {
+            let entry = Arc::new(door.entry);
+            tokio::spawn(accept(door.listener, entry, room.clone(), service.clone()))
+        });
         Ok(Server {
-            address,
+            addresses,
             drain,
-            task,
+            tasks: tasks.collect(),
         })
     }
 
     /// Where it listens; the port is the real one, also if 0 was asked for.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// Where it listens with TLS as well, if it does.
+    pub fn secure_address(&self) -> Option<SocketAddr> {
+        self.addresses.get(1).copied()
     }
 
     /// Stops accepting, lets requests that are under way finish for at most the limits' `drain_time`, then closes.
     pub async fn stop(self) {
         self.drain.send_replace(true);
-        // Only a panic in the accept loop makes this an error, and then everything is closed already.
-        let _ = self.task.await;
+        for task in self.tasks {
+            // Only a panic in the accept loop makes this an error, and then everything is closed already.
+            let _ = task.await;
+        }
     }
 }
 
-async fn accept<S, B>(
-    listener: TcpListener,
+/// What all doors of a server share.
+#[derive(Clone)]
+struct Room {
+    clients: Arc<Clients>,
+    refusals: Arc<Semaphore>,
     limits: Arc<Limits>,
-    service: S,
-    mut drain: watch::Receiver<bool>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + Unpin
-        + 'static,
-    S::Future: Send,
+    drain: watch::Receiver<bool>,
+}
+
+async fn accept<S, B>(listener: TcpListener, entry: Arc<Entry>, room: Room, service: S)
+where
+    S: Web<B>,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let clients = Arc::new(Clients::new(&limits));
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let mut drain = room.drain.clone();
     let mut connections = JoinSet::new();
     loop {
         // Finished connections are taken out as they end, so the set stays as large as what is open.
@@ -108,21 +147,28 @@ async fn accept<S, B>(
         };
         // Answers are written whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        match clients.enter(address.ip()) {
+        match room.clients.enter(address.ip()) {
             Ok(seat) => {
-                let (limits, service, drain) = (limits.clone(), service.clone(), drain.clone());
-                connections.spawn(async move {
-                    connection::serve(stream, address, service, &limits, drain).await;
-                    drop(seat);
-                });
+                let connection = Connection {
+                    address,
+                    secure: false,
+                    since: Instant::now(),
+                    seat: Arc::new(seat),
+                    limits: room.limits.clone(),
+                    drain: room.drain.clone(),
+                };
+                let serving = connection::serve(stream, entry.clone(), service.clone(), connection);
+                connections.spawn(serving);
             }
-            Err(full) => refuse(stream, full, &limits, &refusals, &mut connections),
+            // Who expects TLS cannot read what is said without it, and shaking hands is work.
+            Err(_) if entry.certificates.is_some() => {}
+            Err(full) => refuse(stream, full, &room.refusals, &mut connections),
         }
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
     // Past the time, dropping the set aborts what is left.
-    let _ = tokio::time::timeout(limits.drain_time, finished).await;
+    let _ = tokio::time::timeout(room.limits.drain_time, finished).await;
 }
 
 /// Accepting fails for one connection (it went away) or for all (no file descriptors). The second needs a pause, or the loop
@@ -141,134 +187,15 @@ async fn pause_after(error: &io::Error) {
 
 fn refuse(
     stream: TcpStream,
-    full: Full,
-    limits: &Limits,
+    full: Failure,
     refusals: &Arc<Semaphore>,
     connections: &mut JoinSet<()>,
 ) {
     let Ok(permit) = refusals.clone().try_acquire_owned() else {
         return;
     };
-    let failure = match full {
-        Full::Client => refusal::many_connections(limits),
-        Full::Server => refusal::no_room(limits),
-    };
     connections.spawn(async move {
-        connection::say_and_close(stream, &failure).await;
+        say_and_close(Stream::plain(stream), &full).await;
         drop(permit);
     });
-}
-
-/// Which bound is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Full {
-    Client,
-    Server,
-}
-
-/// Who is connected, counted by network, since one client easily has many addresses of its own network.
-#[derive(Debug)]
-struct Clients {
-    total: usize,
-    per_client: usize,
-    open: Mutex<Open>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    all: usize,
-    by_network: BTreeMap<[u8; 6], usize>,
-}
-
-/// A place among the connections; given back when dropped.
-struct Seat {
-    clients: Arc<Clients>,
-    network: [u8; 6],
-}
-
-impl Clients {
-    fn new(limits: &Limits) -> Clients {
-        Clients {
-            total: limits.connections,
-            per_client: limits.connections_per_client,
-            open: Mutex::default(),
-        }
-    }
-
-    fn enter(self: &Arc<Clients>, address: IpAddr) -> Result<Seat, Full> {
-        let network = network(address);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.all >= self.total {
-            return Err(Full::Server);
-        }
-        let count = open.by_network.get(&network).copied().unwrap_or(0);
-        if count >= self.per_client {
-            return Err(Full::Client);
-        }
-        open.by_network.insert(network, count + 1);
-        open.all += 1;
-        Ok(Seat {
-            clients: self.clone(),
-            network,
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut open = self
-            .clients
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        open.all -= 1;
-        if let Some(count) = open.by_network.get_mut(&self.network) {
-            *count -= 1;
-            if *count == 0 {
-                open.by_network.remove(&self.network);
-            }
-        }
-    }
-}
-
-/// The first 24 bits of an IPv4 address, the first 48 of an IPv6 one. An IPv4 address inside IPv6 counts as what it is; the two
-/// kinds cannot meet, since no IPv6 network in use begins with four zero bytes.
-fn network(address: IpAddr) -> [u8; 6] {
-    let mut network = [0; 6];
-    match address.to_canonical() {
-        IpAddr::V4(address) => network[3..].copy_from_slice(&address.octets()[..3]),
-        IpAddr::V6(address) => network.copy_from_slice(&address.octets()[..6]),
-    }
-    network
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_are_counted_by_network_and_seats_come_back() {
-        let limits = Limits {
-            connections: 3,
-            connections_per_client: 2,
-            ..Limits::default()
-        };
-        let clients = Arc::new(Clients::new(&limits));
-        let address = |text: &str| text.parse::<IpAddr>().expect("a test's address");
-        let first = clients.enter(address("192.0.2.1"));
-        let second = clients.enter(address("192.0.2.77"));
-        assert!(first.is_ok() && second.is_ok());
-        assert_eq!(
-            clients.enter(address("::ffff:192.0.2.9")).err(),
-            Some(Full::Client)
-        );
-        let third = clients.enter(address("198.51.100.1"));
-        assert!(third.is_ok());
-        assert_eq!(
-            clients.enter(address("2001:db8::1")).err(),
-            Some(Full::Server)
-        );
-        drop(first);
-        assert!(clients.enter(address("192.0.2.1")).is_ok());
-    }
 }

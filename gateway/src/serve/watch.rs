@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::watched::Observer;
 use crate::limits::Limits;
 
 /// The phase a connection is in.
@@ -46,17 +47,23 @@ struct State {
     request_time: Duration,
     keep_alive: Duration,
     head: HeadScan,
+    answer_stall: Duration,
+    /// Since when writes find no room: the client takes nothing.
+    blocked: Option<Instant>,
 }
 
 impl Watch {
-    pub(crate) fn new(limits: &Limits) -> Watch {
+    /// A watch of a connection on which a request could have come since then.
+    pub(crate) fn new(limits: &Limits, since: Instant) -> Watch {
         Watch(Mutex::new(State {
             phase: Phase::Head { started: false },
-            deadline: Instant::now() + limits.header_time,
+            deadline: since + limits.header_time,
             header_time: limits.header_time,
             request_time: limits.request_time,
             keep_alive: limits.keep_alive,
             head: HeadScan::default(),
+            answer_stall: limits.answer_stall,
+            blocked: None,
         }))
     }
 
@@ -69,11 +76,15 @@ impl Watch {
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.state().deadline
+        let state = self.state();
+        match state.blocked {
+            Some(since) => state.deadline.min(since + state.answer_stall),
+            None => state.deadline,
+        }
     }
 
     /// The stream read these bytes.
-    pub(crate) fn read(&self, bytes: &[u8]) {
+    fn saw(&self, bytes: &[u8]) {
         let mut state = self.state();
         match state.phase {
             _ if bytes.is_empty() => return,
@@ -109,6 +120,39 @@ impl Watch {
     pub(crate) fn in_request_line(&self) -> bool {
         self.state().head.in_request_line()
     }
+}
+
+impl Observer for Watch {
+    fn read(&self, bytes: &[u8]) -> Result<(), Vec<u8>> {
+        self.saw(bytes);
+        Ok(())
+    }
+
+    /// hyper answers an unreadable head by itself, with a bare status line and no body. Such an answer is swallowed, and the
+    /// driver of the connection, which is told the reason, sends a proper one.
+    fn swallows(&self, bytes: &[u8]) -> bool {
+        is_bare_error(bytes) && self.phase() != Phase::Busy
+    }
+
+    fn wrote(&self, count: Option<usize>) {
+        let blocked = &mut self.state().blocked;
+        match count {
+            Some(_) => *blocked = None,
+            None => {
+                blocked.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+}
+
+/// True for the answer that hyper makes to an unreadable head: a whole head of a few lines without the header that all of our
+/// own answers carry.
+fn is_bare_error(bytes: &[u8]) -> bool {
+    const OURS: &[u8] = b"x-content-type-options";
+    bytes.len() < 256
+        && bytes.starts_with(b"HTTP/1.1 4")
+        && bytes.ends_with(b"\r\n\r\n")
+        && !bytes.windows(OURS.len()).any(|window| window == OURS)
 }
 
 /// Follows the lines of one head as its bytes arrive. It judges nothing but the names of two headers: hyper is the parser.
@@ -171,25 +215,25 @@ mod tests {
     fn two_body_lengths_are_seen_however_the_bytes_arrive() {
         let head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nhost: a\r\ncontent-LENGTH: 5\r\n\r\ncontent-length: 1\r\n";
         for size in [1, 2, 7, head.len()] {
-            let watch = Watch::new(&Limits::default());
+            let watch = Watch::new(&Limits::default(), Instant::now());
             for chunk in head.chunks(size) {
-                watch.read(chunk);
+                watch.saw(chunk);
             }
             assert!(watch.called(), "in chunks of {size}");
             assert_eq!(watch.phase(), Phase::Busy);
         }
-        let watch = Watch::new(&Limits::default());
-        watch.read(b"POST / HTTP/1.1\r\ncontent-length: 30\r\n\r\n");
-        watch.read(b"transfer-encoding: chunked\r\n\r\n");
+        let watch = Watch::new(&Limits::default(), Instant::now());
+        watch.saw(b"POST / HTTP/1.1\r\ncontent-length: 30\r\n\r\n");
+        watch.saw(b"transfer-encoding: chunked\r\n\r\n");
         assert!(!watch.called(), "a body is not part of the head");
     }
 
     #[test]
     fn a_request_line_without_end_is_known() {
-        let watch = Watch::new(&Limits::default());
-        watch.read(b"GET /aaaaaaaa");
+        let watch = Watch::new(&Limits::default(), Instant::now());
+        watch.saw(b"GET /aaaaaaaa");
         assert!(watch.in_request_line());
-        watch.read(b" HTTP/1.1\r\nhost");
+        watch.saw(b" HTTP/1.1\r\nhost");
         assert!(!watch.in_request_line());
     }
 }

@@ -149,6 +149,11 @@ impl Client {
         Some(reply)
     }
 
+    /// Reads away what comes until the other side closes.
+    pub async fn ends(&mut self) {
+        while self.more().await {}
+    }
+
     /// True if the other side closes without another byte within the time.
     pub async fn closes_within(&mut self, time: Duration) -> bool {
         let mut byte = [0; 1];

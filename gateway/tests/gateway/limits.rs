@@ -204,10 +204,21 @@ async fn large_bodies_are_refused_with_words() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
-    let limits = Limits {
-        request_time: SHORT,
-        ..Limits::default()
-    };
+    for limits in [
+        Limits {
+            request_time: SHORT,
+            ..Limits::default()
+        },
+        Limits {
+            answer_stall: SHORT,
+            ..Limits::default()
+        },
+    ] {
+        does_not_read(limits).await;
+    }
+}
+
+async fn does_not_read(limits: Limits) {
     let config = GatewayConfig {
         limits,
         ..GatewayConfig::default()

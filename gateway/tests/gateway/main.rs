@@ -5,6 +5,8 @@ mod assets;
 mod client;
 mod double;
 mod forms;
+mod http2;
 mod limits;
 mod management;
 mod refusals;
+mod tls;

@@ -13,9 +13,16 @@ async fn start() -> (Server, String) {
     let token = Token::load_or_create(&folder.path().join("token")).expect("a token");
     let line = format!("authorization: Bearer {}", token.as_str());
     let any_port = "127.0.0.1:0".parse().expect("an address");
-    let server = Management::start(any_port, token, "copd/test", "localhost:2517", double())
-        .await
-        .expect("a free port");
+    let server = Management::start(
+        any_port,
+        token,
+        "copd/test",
+        "localhost:2517",
+        double(),
+        None,
+    )
+    .await
+    .expect("a free port");
     (server, line)
 }
 
@@ -159,8 +166,15 @@ async fn it_listens_on_this_machine_only() {
     let token = Token::load_or_create(&folder.path().join("token")).expect("a token");
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let address = address.parse().expect("an address");
-        let started =
-            Management::start(address, token.clone(), "copd/test", "localhost", double()).await;
+        let started = Management::start(
+            address,
+            token.clone(),
+            "copd/test",
+            "localhost",
+            double(),
+            None,
+        )
+        .await;
         assert_eq!(
             started.err().map(|error| error.kind()),
             Some(std::io::ErrorKind::InvalidInput),

@@ -206,7 +206,7 @@ async fn what_is_not_http_is_told_so() {
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\r\n\r\n"[..],
         b"hello\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
     ] {
         let reply = exchange(running.at(), bytes).await;
         assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"));

@@ -135,7 +135,11 @@ pub struct Options {
     /// Where programs are served: PORT, ADDRESS:PORT, or port 0 for a free one [default: 2517; demo: this machine only]
     #[arg(long, value_name = "ADDR", env = "COP_HTTP")]
     pub http: Option<Listen>,
-    /// Where the owner's tools reach the node, on this machine only [default: 127.0.0.1:2508]
+    /// Where programs are served over TLS, with the certificates in node.toml: PORT or ADDRESS:PORT [default: 443, if there are
+    /// certificates]
+    #[arg(long, value_name = "ADDR", env = "COP_HTTPS")]
+    pub https: Option<Listen>,
+    /// Where the owner's tools reach the node; beyond this machine only with a certificate in node.toml [default: 127.0.0.1:2508]
     #[arg(long, value_name = "ADDR", env = "COP_MANAGEMENT")]
     pub management: Option<Listen>,
     /// A private address with its port that programs may ask by `host/http`, such as 10.0.0.7:8080; may stand several times. What
@@ -167,6 +171,7 @@ impl Options {
     /// What the command line says goes over what the settings say.
     pub fn over(&self, mut settings: Settings) -> Settings {
         settings.http = self.http.or(settings.http);
+        settings.https = self.https.or(settings.https);
         settings.management = self.management.or(settings.management);
         if !self.reach.is_empty() {
             settings.reach.clone_from(&self.reach);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use coputer::node_file::default_data_dir;
 use coputer::settings::{FILE, KEYS, Key, Settings, unknown};
+use coputer::tls;
 use serde_json::{Value, json};
 
 use crate::arguments::ConfigCommand;
@@ -18,7 +19,12 @@ pub fn config(command: &ConfigCommand) -> Result<(), String> {
         ConfigCommand::Show { data, origin, json } => show(data.clone(), *origin, *json),
         ConfigCommand::Check { data } => {
             let folder = folder(data.clone())?;
-            of(&folder)?;
+            let settings = of(&folder)?;
+            if let Some((_, doubts)) = tls::load(&settings, &folder)?
+                && !doubts.is_empty()
+            {
+                return Err(doubts.join("\n"));
+            }
             match folder.join(FILE).exists() {
                 true => say!("{} is in order", folder.join(FILE).display()),
                 false => say!(

@@ -11,6 +11,7 @@ use coputer::packages;
 use coputer::project::Project;
 use coputer::publish::{self, Place};
 use coputer::settings::Settings;
+use coputer::tls;
 
 use crate::arguments::Options;
 use crate::say::say;
@@ -35,6 +36,7 @@ pub async fn demo(options: &Options) -> Result<(), String> {
     let folder = Folder::new(options.data.as_deref())?;
     // The examples run with the settings that everybody has, unless the command line says otherwise.
     let settings = options.over(Settings::default());
+    tls::load(&settings, folder.path())?;
     let execution = Node::open(folder.path(), settings.execution, &settings.reach)?;
     let key =
         SecretKey::generate().map_err(|error| format!("cannot make a publisher's key: {error}"))?;

@@ -9,3 +9,9 @@ macro_rules! say {
 }
 
 pub(crate) use say;
+
+/// Prints what is doubtful, beside what is said.
+pub fn warn(doubt: &str) {
+    use std::io::Write;
+    let _ = writeln!(anstream::stderr(), "warning: {doubt}");
+}

@@ -2,12 +2,13 @@
 
 use crate::arguments::Options;
 use crate::config;
-use crate::say::say;
+use crate::say::{say, warn};
 use cop_gateway::GatewayConfig;
 use coputer::listen::{HTTP_PORT, Listen};
 use coputer::node::{MANAGEMENT_PORT, Node};
 use coputer::node_file::default_data_dir;
 use coputer::stop::asked_to_stop;
+use coputer::tls;
 
 /// Runs a node until it is asked to stop.
 ///
@@ -25,13 +26,31 @@ pub async fn start(options: &Options) -> Result<(), String> {
         .management
         .unwrap_or(Listen::port(MANAGEMENT_PORT))
         .or_loopback();
+    let certificates = match tls::load(&settings, &data_dir)? {
+        Some((certificates, doubts)) => {
+            for doubt in doubts {
+                warn(&doubt);
+            }
+            Some(certificates)
+        }
+        None => None,
+    };
+    let secure = match &certificates {
+        Some(certificates) => Some(tls::listen(&settings, certificates.clone()).await?),
+        None => None,
+    };
     let execution = Node::open(&data_dir, settings.execution, &settings.reach)?;
     let config = GatewayConfig {
         domains: settings.domains,
+        secure,
         ..GatewayConfig::default()
     };
     let node = Node::start(&data_dir, execution, http, management, config).await?;
     say!("Node        {}", node.url());
+    if let (Some(address), Some(certificates)) = (node.secure(), &certificates) {
+        let hosts = certificates.hosts();
+        say!("TLS         {}, port {}", hosts.join(", "), address.port());
+    }
     say!(
         "Management  http://{0}   (copd ui prints the link to the page there)",
         node.management()
@@ -46,7 +65,13 @@ pub async fn start(options: &Options) -> Result<(), String> {
         ),
     }
     say!("Ctrl-C stops it.");
-    run(node).await
+    let renewing = certificates
+        .map(|certificates| tokio::spawn(tls::keep_renewed(certificates, |told| say!("{told}"))));
+    let ended = run(node).await;
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
+    ended
 }
 
 /// Waits for the signal to stop, and stops; a second signal cuts the drain short.
