@@ -16,6 +16,7 @@ use cop_bytecode::{Hash, TrapKind};
 
 use crate::cache::{OutcomeCache, TreeKey};
 use crate::failure::FailureCode;
+use crate::keys::PublicKey;
 use crate::library::{Library, ReadyProgram};
 use crate::recorded::RecordedRun;
 use crate::run::RunEnd;
@@ -85,6 +86,8 @@ struct Shared {
 struct Chosen {
     ready: Arc<ReadyProgram>,
     run: KeptRun,
+    /// Who published the program; `None` for one that was run by its hash alone.
+    publisher: Option<PublicKey>,
 }
 
 /// What came of a check.
@@ -142,8 +145,13 @@ impl SelfCheck {
         }
     }
 
-    /// Tells of a run that has come to its end. One in so many is chosen.
-    pub fn consider(&self, ready: &Arc<ReadyProgram>, run: &KeptRun) {
+    /// Tells of a run of this publisher's program that has come to its end. One in so many is chosen.
+    pub fn consider(
+        &self,
+        ready: &Arc<ReadyProgram>,
+        run: &KeptRun,
+        publisher: Option<&PublicKey>,
+    ) {
         if self.every == 0 {
             return;
         }
@@ -160,6 +168,7 @@ impl SelfCheck {
         queue.push_back(Chosen {
             ready: ready.clone(),
             run: run.clone(),
+            publisher: publisher.copied(),
         });
         drop(queue);
         self.shared.changed.notify_one();
@@ -295,7 +304,7 @@ impl Shared {
             program,
             entry: "handle",
         });
-        let kept = match self.keep(program, &chosen.run) {
+        let kept = match self.keep(program, chosen) {
             Ok(Some(path)) => format!("the run is kept in {}", path.display()),
             Ok(None) => format!("the run is not kept, there are {FILES_MAX} already"),
             Err(error) => format!("the run could not be kept: {error}"),
@@ -307,8 +316,10 @@ impl Shared {
         );
     }
 
-    /// Writes the run down, with the answers that are private: readable by the node's owner only.
-    fn keep(&self, program: Hash, run: &KeptRun) -> std::io::Result<Option<PathBuf>> {
+    /// Writes the run down, readable by the node's owner only. What is the asker's own is sealed for the program's publisher, or left
+    /// out where there is none.
+    fn keep(&self, program: Hash, chosen: &Chosen) -> std::io::Result<Option<PathBuf>> {
+        let run = &chosen.run;
         std::fs::create_dir_all(&self.folder)?;
         if std::fs::read_dir(&self.folder)?.count() >= FILES_MAX {
             return Ok(None);
@@ -320,7 +331,8 @@ impl Shared {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path)?;
-        file.write_all(&RecordedRun::of(run, true).encode())?;
+        let record = RecordedRun::of(run, true).sealed_for(chosen.publisher.as_ref());
+        file.write_all(&record.encode())?;
         file.sync_all()?;
         Ok(Some(path))
     }

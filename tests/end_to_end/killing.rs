@@ -6,11 +6,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cop_runtime::{Bundle, Namespace, SecretKey, local_network};
+use cop_runtime::receipt::asked::from_base64url;
+use cop_runtime::receipt::{SignedReceipt, node_key};
+use cop_runtime::{Bundle, Namespace, PublicKey, SecretKey, local_network};
 use coputer::client::NodeClient;
 use coputer::packages::Options;
 use coputer::project::Project;
@@ -48,11 +50,20 @@ struct Acknowledged {
     release: AtomicU64,
     writes: AtomicU64,
     reads: AtomicU64,
+    /// Receipts of writes, with the count that each is of.
+    receipts: Mutex<Vec<(u64, Vec<u8>)>>,
     is_over: AtomicBool,
 }
 
 /// A connection to the node.
 struct Connection(BufReader<TcpStream>);
+
+/// What a node answers: status, body, and a receipt where one was asked for.
+struct Answer {
+    status: u16,
+    body: String,
+    receipt: Option<Vec<u8>>,
+}
 
 impl Connection {
     fn to(address: SocketAddr) -> std::io::Result<Connection> {
@@ -62,20 +73,31 @@ impl Connection {
         Ok(Connection(BufReader::new(stream)))
     }
 
-    /// Status and body of an answer.
     fn ask(&mut self, method: &str, path: &str) -> std::io::Result<(u16, String)> {
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+        let answer = self.ask_with(method, path, "")?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// The same with further lines in the head of the request.
+    fn ask_with(&mut self, method: &str, path: &str, lines: &str) -> std::io::Result<Answer> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n{lines}\r\n"
+        );
         self.0.get_mut().write_all(request.as_bytes())?;
-        let (mut status, mut length) = (0, 0);
+        let (mut status, mut length, mut receipt) = (0, 0, None);
         for at in 0.. {
             let mut line = String::new();
             if self.0.read_line(&mut line)? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
-            let line = line.trim_end().to_ascii_lowercase();
+            let exact = line.trim_end();
+            let line = exact.to_ascii_lowercase();
             if line.is_empty() {
                 break;
+            }
+            if line.starts_with("cop-receipt:") {
+                let value = exact.split_once(':').map(|(_, value)| value.trim());
+                receipt = value.and_then(from_base64url);
             }
             if at == 0 {
                 let code = line.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -87,7 +109,11 @@ impl Connection {
         }
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok(Answer {
+            status,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            receipt,
+        })
     }
 }
 
@@ -104,13 +130,23 @@ fn write(address: SocketAddr, path: &str, acknowledged: &Acknowledged) {
     let Ok(mut connection) = Connection::to(address) else {
         return;
     };
-    while !acknowledged.is_over.load(Ordering::Relaxed) {
-        match connection.ask("POST", path) {
-            Ok((200, body)) => {
-                acknowledged
-                    .count
-                    .fetch_max(count(&body), Ordering::Relaxed);
+    for at in 0_u64.. {
+        if acknowledged.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        // One answer in four comes with a receipt.
+        let lines = match at % 4 {
+            0 => "cop-verify: receipt\r\n",
+            _ => "",
+        };
+        match connection.ask_with("POST", path, lines) {
+            Ok(answer) if answer.status == 200 => {
+                let counted = count(&answer.body);
+                acknowledged.count.fetch_max(counted, Ordering::Relaxed);
                 acknowledged.writes.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(answer.receipt.is_some(), at % 4 == 0);
+                let mut receipts = acknowledged.receipts.lock().expect("nobody panicked");
+                receipts.extend(answer.receipt.map(|receipt| (counted, receipt)));
             }
             // Refused: nothing was acknowledged.
             Ok(_) => {}
@@ -174,6 +210,25 @@ fn publish(folder: &Path, key: &SecretKey, bundles: &[Bundle], acknowledged: &Ac
     });
 }
 
+/// Receipts of a node that was killed are those of the node that is there now: of its key, and of commits that it has.
+fn receipts_verify(node: &PublicKey, acknowledged: &Acknowledged) -> u64 {
+    let receipts = std::mem::take(&mut *acknowledged.receipts.lock().expect("nobody panicked"));
+    let newest = acknowledged.count.load(Ordering::Relaxed);
+    for (counted, bytes) in &receipts {
+        let signed = SignedReceipt::decode(bytes).expect("its signature verifies");
+        let receipt = signed.receipt();
+        assert_eq!(receipt.node, *node, "the node keeps its key");
+        let state = receipt.state.expect("it wrote");
+        // Each count is one commit, and nothing else writes.
+        assert_eq!((state.read, state.made), (counted - 1, Some(*counted)));
+        assert!(
+            *counted <= newest,
+            "a receipt of commit {counted}, {newest} is there"
+        );
+    }
+    receipts.len() as u64
+}
+
 fn namespace(key: &SecretKey) -> Namespace {
     Namespace {
         address: key.public().address(),
@@ -204,7 +259,8 @@ fn nothing_acknowledged_is_lost_when_a_node_is_killed() {
     let acknowledged = Arc::new(Acknowledged::default());
     let begun = Instant::now();
     let mut seed: u64 = 1;
-    let mut ahead = 0;
+    let (mut ahead, mut receipts) = (0, 0);
+    let mut node_key: Option<PublicKey> = None;
     for kill in 0..=kills {
         let mut node = Daemon::start(data.path());
         let address = node.http();
@@ -229,6 +285,11 @@ fn nothing_acknowledged_is_lost_when_a_node_is_killed() {
             );
             ahead += u64::from(found > floor);
             acknowledged.count.fetch_max(found, Ordering::Relaxed);
+            let key = node_key.get_or_insert_with(|| {
+                let key = node_key::load_or_create(data.path());
+                key.expect("the node's key").public()
+            });
+            receipts += receipts_verify(key, &acknowledged);
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             let client = NodeClient::of_folder(data.path(), None).expect("it runs");
             let next = runtime.block_on(client.next_release(&namespace.address, &namespace.name));
@@ -262,7 +323,7 @@ fn nothing_acknowledged_is_lost_when_a_node_is_killed() {
     sound(data.path());
     let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
     eprintln!(
-        "{kills} kills in {} s: {} writes, {} reads and {} releases were acknowledged, none is lost; {ahead} times one that was not acknowledged yet was there, too",
+        "{kills} kills in {} s: {} writes, {} reads and {} releases were acknowledged, none is lost, and {receipts} receipts verify; {ahead} times one that was not acknowledged yet was there, too",
         begun.elapsed().as_secs(),
         of(&acknowledged.writes),
         of(&acknowledged.reads),

@@ -24,6 +24,7 @@ mod proving;
 mod publishing;
 mod rehearsing;
 mod releases;
+mod remembering;
 mod replaying;
 mod running;
 mod settings;

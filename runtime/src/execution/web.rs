@@ -639,7 +639,8 @@ fn finish(
         at_ms: request.begun_ms,
     };
     if cache == Cache::Miss {
-        shared.self_check.consider(&target.ready, &kept);
+        let publisher = target.publisher.as_ref();
+        shared.self_check.consider(&target.ready, &kept, publisher);
     }
     // Those that somebody will ask about tomorrow.
     if kept.info.wrote || matches!(record.end, RunEnd::Trapped(_)) {

@@ -9,6 +9,7 @@ use cop_bytecode::TrapKind;
 use cop_runtime::self_check::{EVIDENCE_FOLDER, SelfCheckFigures};
 use cop_runtime::{ExecutionConfig, ProgramRef, RecordedRun, WebRequest};
 
+use crate::samples;
 use crate::scripted::{Node, config, response, trap};
 
 fn node(every: u64) -> Node {
@@ -118,6 +119,7 @@ async fn a_difference_ends_machine_code_for_the_program_and_is_kept() {
     };
     let recorded = RecordedRun::decode(&std::fs::read(file).unwrap()).unwrap();
     assert_eq!(recorded.request, "GET /3");
+    assert_eq!(recorded.sealed, None, "nothing of it is private");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -226,4 +228,33 @@ async fn no_run_is_checked_where_none_is_to_be() {
         node.execution.health().self_check,
         SelfCheckFigures::default()
     );
+}
+
+#[tokio::test]
+async fn evidence_holds_what_is_private_for_the_publisher_alone() {
+    let node = node(1);
+    let page = node
+        .publish("page", &[], |ask| {
+            let body = ask.call("request", "text", b"")?;
+            Ok(response(200, &format!("{}", body.len())))
+        })
+        .await;
+    node.engine.know_other("page", |ask| {
+        ask.call("request", "text", b"")?;
+        Ok(response(200, "wrong"))
+    });
+    let mut request = WebRequest::get("/");
+    request.method = b"POST".to_vec();
+    request.body = b"a secret of the asker".to_vec().into();
+    node.execution.run_web(&page, request).await.unwrap();
+    settled(&node, 1).await;
+    let file = std::fs::read(&evidence(&node)[0]).unwrap();
+    assert!(!file.windows(8).any(|part| part == b"a secret"));
+    let mut recorded = RecordedRun::decode(&file).unwrap();
+    assert!(!recorded.clone().open_sealed(&samples::key(2)));
+    assert!(recorded.open_sealed(&samples::key(1)));
+    let private = recorded.answers.iter().any(|(_, answer)| {
+        answer.is_some_and(|answer| answer.windows(8).any(|part| part == b"a secret"))
+    });
+    assert!(private);
 }
