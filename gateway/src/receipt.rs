@@ -1,7 +1,7 @@
 //! Receipts: the headers that ask for one and bring it, and the page on which its run is opened for whoever was given it.
 //!
 //! ```text
-//!  Cop-Verify: receipt                 asks for one
+//!  Cop-Verify: receipt                 asks for one; with `receipt, root` it names the root of the state that was read
 //!  Cop-Nonce, Cop-Salt: base64url      what the asker wants in it; a salt that he does not send is drawn
 //!  Cop-Receipt, Cop-Salt: base64url    the answer's receipt, and what opens it
 //! ```
@@ -27,17 +27,22 @@ const RECEIPT: &str = "cop-receipt";
 /// It asks for something else, or its nonce or salt is malformed.
 pub(crate) fn wanted(asked: &Asked) -> Result<Option<ReceiptWanted>, Failure> {
     let mut wishes = asked.headers.get_all(VERIFY).iter();
-    match (wishes.next(), wishes.next()) {
+    let with_root = match (wishes.next(), wishes.next()) {
         (None, _) => return Ok(None),
-        (Some(wish), None) if wish.as_bytes().trim_ascii() == b"receipt" => {}
+        (Some(wish), None) if wish.as_bytes().trim_ascii() == b"receipt" => false,
+        (Some(wish), None) if wish.as_bytes().trim_ascii() == b"receipt, root" => true,
         (Some(wish), _) => {
             return Err(refusal::unknown_wish(&String::from_utf8_lossy(
                 wish.as_bytes(),
             )));
         }
-    }
+    };
     let wanted = ReceiptWanted::from_headers(text(asked, NONCE)?, text(asked, SALT)?);
-    wanted.map(Some).map_err(bad_wish)
+    let wanted = wanted.map_err(bad_wish)?;
+    Ok(Some(ReceiptWanted {
+        with_root,
+        ..wanted
+    }))
 }
 
 /// The one value of a header, if it is there.

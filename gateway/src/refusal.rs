@@ -147,7 +147,7 @@ pub(crate) fn unknown_wish(wish: &str) -> Failure {
         "this node cannot verify like that",
         format!("`Cop-Verify: {}`", shown(wish)),
     )
-    .hint("`Cop-Verify: receipt` is what it knows")
+    .hint("`Cop-Verify: receipt` is what it knows, and `receipt, root` with the root of the state; several nodes are asked by whoever wants to compare them")
 }
 
 pub(crate) fn no_salt() -> Failure {

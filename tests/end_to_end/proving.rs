@@ -124,6 +124,13 @@ async fn an_answer_is_verified_and_what_is_not_proven_is_told() {
         assert!(owner.well().contains(part), "{part}: {owner:?}");
     }
 
+    // The root that a receipt names is the one that the owner is told.
+    let rooted = run(&["verify", url, "--root", "--json"]).json();
+    let root = run(&["state", "root", "visits", "--json"]).json();
+    assert_eq!(rooted["receipt"]["state_root"], root["root"], "{rooted}");
+    assert_eq!(rooted["receipt"]["commit_read"], 1, "{rooted}");
+    assert_eq!(rooted["receipt"]["line"], "0", "{rooted}");
+
     // The file says the same without the node, and nothing that is changed in it is believed.
     node.interrupt();
     let again = run(&["verify", &path, "--json"]).json();

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use super::Shared;
 use crate::answer::RunId;
 use crate::execution::target::Target;
+use crate::execution::web::broken;
 use crate::failure::{Failure, FailureCode};
 use crate::host::world::store_failure;
 use crate::receipt::asked::{GivenReceipt, ReceiptWanted};
 use crate::receipt::leaves::{Salt, leaf_hashes, root};
 use crate::receipt::opened::{OpenedReceipt, is_the_askers};
-use crate::receipt::{REVISION, Receipt, ReleaseName, StateSeen};
+use crate::receipt::{CommitName, REVISION, Receipt, ReleaseName, StateSeen};
 use crate::recorded::is_private;
 use crate::run::RunRecord;
 use crate::state::{Sequence, Snapshot};
+use crate::store::StoreError;
+use crate::store::state::Namespace;
 
 /// Who wants to see what a receipt is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,15 @@ pub enum Opener {
 pub(super) struct Seen {
     /// The last commit of all that it rests on.
     pub(super) sequence: Sequence,
-    /// The last commit of its program's state, if that was asked for.
-    pub(super) commit: Option<u64>,
+    /// The number of the last commit of its program's state, if that was asked for.
+    commit: Option<u64>,
+}
+
+/// The numbers of the commits that a run saw last, and made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Commits {
+    read: u64,
+    made: Option<u64>,
 }
 
 impl Seen {
@@ -42,21 +52,63 @@ impl Seen {
         let Some(snapshot) = snapshot else {
             return Ok(Seen::default());
         };
-        let head = with_commit.then(|| snapshot.head());
-        let head = head.transpose().map_err(|error| store_failure(&error))?;
+        if !with_commit {
+            return Ok(Seen {
+                sequence: snapshot.seen(),
+                commit: None,
+            });
+        }
+        let head = snapshot.head().map_err(|error| store_failure(&error))?;
         Ok(Seen {
-            sequence: snapshot.seen(),
-            commit: head.map(|head| head.number),
+            // Whoever names a commit rests on it, also where nothing that it changed was read.
+            sequence: snapshot.newest(),
+            commit: Some(head.number),
         })
     }
 
     /// The same for a receipt, with the commit that was made.
-    pub(super) fn state(&self, made: Option<u64>) -> Option<StateSeen> {
-        self.commit.map(|read| StateSeen { read, made })
+    pub(super) fn commits(&self, made: Option<u64>) -> Option<Commits> {
+        self.commit.map(|read| Commits { read, made })
     }
 }
 
+/// Most keys that are added up for the root in a receipt. Whoever can ask for a page can ask for one.
+const ROOT_KEYS_MAX: usize = 4_096;
+
 impl Shared {
+    /// What a receipt says of commits that are durable. The root is left out where too many keys would have to be added up.
+    pub(super) async fn state_seen(
+        &self,
+        namespace: &Namespace,
+        commits: Commits,
+        with_root: bool,
+    ) -> Result<StateSeen, Failure> {
+        let (states, namespace) = (self.states.clone(), namespace.clone());
+        let look = move || {
+            let name = |number| -> Result<CommitName, StoreError> {
+                let line = states.line(&namespace, number)?;
+                Ok(CommitName { line, number })
+            };
+            let then = match with_root {
+                true => states.as_of(&namespace, Some(commits.read))?,
+                false => None,
+            };
+            let root = then.map(|then| then.root_of_at_most(ROOT_KEYS_MAX));
+            Ok(StateSeen {
+                read: name(commits.read)?,
+                root: root.transpose()?.flatten(),
+                made: commits.made.map(name).transpose()?,
+            })
+        };
+        let seen = match with_root {
+            true => tokio::task::spawn_blocking(look)
+                .await
+                .map_err(|_| broken())?,
+            false => look(),
+        };
+        seen.map_err(|error: StoreError| store_failure(&error))
+    }
+
     /// Signs what came of a run for someone who asked for it.
     pub(super) fn receipt(
         &self,

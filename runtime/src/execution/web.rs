@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::receipts::Seen;
+use super::receipts::{Commits, Seen};
 use super::target::{Target, resolve, snapshot};
 use super::waiting::{Budget, Progress, forgotten};
 use super::{Shared, count, outbox};
@@ -155,7 +155,14 @@ pub(super) async fn run_for(
     };
     let durable = shared.states.durable(known.rests_on).await;
     durable.map_err(|error| store_failure(&error))?;
-    finish(shared, &request, known, cache)
+    let state = match (&request.target.namespace, known.commits, &request.receipt) {
+        (Some(namespace), Some(commits), Some(wanted)) => {
+            let seen = shared.state_seen(namespace, commits, wanted.with_root);
+            Some(seen.await?)
+        }
+        _ => None,
+    };
+    finish(shared, &request, known.record, state, cache)
 }
 
 /// An outcome that may be told when all it rests on is durable.
@@ -163,7 +170,7 @@ struct Known {
     record: Arc<RunRecord>,
     rests_on: Sequence,
     /// What it saw and made of its program's state, if a receipt is wanted.
-    state: Option<StateSeen>,
+    commits: Option<Commits>,
 }
 
 /// What is known before a run.
@@ -411,7 +418,7 @@ fn accepted(
         return Ok(Ok(Known {
             record,
             rests_on: seen.sequence,
-            state: seen.state(None),
+            commits: seen.commits(None),
         }));
     };
     let addressed = outbox::addressed(shared, request, namespace, &record.writes, request.run)?;
@@ -431,7 +438,7 @@ fn accepted(
             Ok(Ok(Known {
                 record,
                 rests_on: sequence,
-                state: seen.state(Some(number)),
+                commits: seen.commits(Some(number)),
             }))
         }
         Ok(Changed::Conflict) => Ok(Err(record)),
@@ -601,11 +608,11 @@ fn disagreed(shared: &Shared, key: &TreeKey) {
 fn finish(
     shared: &Shared,
     request: &Request,
-    known: Known,
+    record: Arc<RunRecord>,
+    state: Option<StateSeen>,
     cache: Cache,
 ) -> Result<WebAnswer, Failure> {
     let target = &request.target;
-    let Known { record, state, .. } = known;
     let receipt = request.receipt.as_ref().map(|wanted| {
         let now_ms = system_now_ms();
         shared.receipt(wanted, target, ENTRY, &record, state, now_ms)

@@ -15,6 +15,8 @@ pub struct ReceiptWanted {
     pub nonce: Vec<u8>,
     /// What salts the transcript.
     pub salt: Salt,
+    /// Whether it is to name the root of the state that was read.
+    pub with_root: bool,
 }
 
 /// A receipt that was made for a run, with what opens it.
@@ -55,7 +57,7 @@ impl fmt::Display for BadWish {
 }
 
 impl ReceiptWanted {
-    /// Reads the values of `Cop-Nonce` and `Cop-Salt`; a salt that was not sent is drawn.
+    /// Reads the values of `Cop-Nonce` and `Cop-Salt`; a salt that was not sent is drawn. No root is wanted.
     ///
     /// # Errors
     /// One of them is malformed, or cannot be drawn.
@@ -65,6 +67,7 @@ impl ReceiptWanted {
         Ok(ReceiptWanted {
             nonce: nonce.ok_or(BadWish::Nonce)?,
             salt: salt.map_or_else(drawn, salt_of)?,
+            with_root: false,
         })
     }
 }

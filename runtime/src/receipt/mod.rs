@@ -39,10 +39,11 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::engine::Limits;
 use crate::keys::{PublicKey, SecretKey};
 use crate::manifest::limits_are_allowed;
+use crate::store::lines::Line;
 
 const MAGIC: &[u8; 4] = b"copv";
-const VERSION: u8 = 1;
-const TAG: &str = "cop receipt 1";
+const VERSION: u8 = 2;
+const TAG: &str = "cop receipt 2";
 /// Most bytes of an encoded receipt.
 pub const RECEIPT_BYTES_MAX: usize = 1 << 10;
 /// Most bytes of a nonce.
@@ -109,13 +110,24 @@ impl fmt::Display for ReleaseName {
     }
 }
 
+/// A commit of a state. Its number alone may come again where the state was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitName {
+    /// The line that it is of.
+    pub line: Line,
+    /// Its number; 0 before the first.
+    pub number: u64,
+}
+
 /// Which commits of its program's state a run saw and made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateSeen {
-    /// The last commit of what it read; 0 before the first.
-    pub read: u64,
+    /// The last commit of what it read.
+    pub read: CommitName,
+    /// The root of the state behind that commit, if it was asked for.
+    pub root: Option<Hash>,
     /// The commit that it made.
-    pub made: Option<u64>,
+    pub made: Option<CommitName>,
 }
 
 /// A receipt whose signature was checked.
@@ -181,6 +193,17 @@ impl From<CodecError> for ReceiptError {
     }
 }
 
+fn write_commit(writer: &mut Writer, commit: CommitName) {
+    writer.raw(&commit.line.0).count(commit.number);
+}
+
+fn read_commit(reader: &mut Reader<'_>) -> Result<CommitName, CodecError> {
+    Ok(CommitName {
+        line: Line(reader.array()?),
+        number: reader.count()?,
+    })
+}
+
 impl Receipt {
     /// The bytes under the signature.
     fn body(&self) -> Vec<u8> {
@@ -209,9 +232,14 @@ impl Receipt {
             .count(self.peak_memory_bytes)
             .flag(self.state.is_some());
         if let Some(state) = &self.state {
-            writer.count(state.read).flag(state.made.is_some());
+            write_commit(&mut writer, state.read);
+            writer.flag(state.root.is_some());
+            if let Some(root) = &state.root {
+                writer.raw(&root.0);
+            }
+            writer.flag(state.made.is_some());
             if let Some(made) = state.made {
-                writer.count(made);
+                write_commit(&mut writer, made);
             }
         }
         writer
@@ -225,7 +253,10 @@ impl Receipt {
         let is_used_within = self.fuel_used <= self.limits.fuel
             && self.peak_memory_bytes <= self.limits.memory_bytes;
         let names_zero = self.release.as_ref().is_some_and(|r| r.number == 0)
-            || self.state.is_some_and(|state| state.made == Some(0));
+            || self
+                .state
+                .and_then(|state| state.made)
+                .is_some_and(|made| made.number == 0);
         let is_right = limits_are_allowed(self.limits.fuel, self.limits.memory_bytes)
             && is_used_within
             && !names_zero
@@ -289,9 +320,13 @@ impl SignedReceipt {
             peak_memory_bytes: reader.count()?,
             state: match reader.flag()? {
                 true => Some(StateSeen {
-                    read: reader.count()?,
+                    read: read_commit(&mut reader)?,
+                    root: match reader.flag()? {
+                        true => Some(Hash(reader.array()?)),
+                        false => None,
+                    },
                     made: match reader.flag()? {
-                        true => Some(reader.count()?),
+                        true => Some(read_commit(&mut reader)?),
                         false => None,
                     },
                 }),

@@ -29,6 +29,14 @@ pub struct AsOf {
 }
 
 impl States {
+    /// The line of a durable commit.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn line(&self, namespace: &Namespace, number: u64) -> Result<Line, StoreError> {
+        self.accepted().base.clone().line(namespace, number)
+    }
+
     /// The durable state behind a commit, or behind the last; `None` if there is no such commit, or too little is kept of what
     /// was changed since.
     ///
@@ -117,11 +125,23 @@ impl AsOf {
     /// # Errors
     /// The store cannot be read.
     pub fn root(&self) -> Result<Hash, StoreError> {
+        let root = self.root_of_at_most(usize::MAX)?;
+        root.ok_or_else(|| StoreError::Failed("a state has more keys than can be".to_owned()))
+    }
+
+    /// The same where it is kept, or no more than so many keys are to be added up.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn root_of_at_most(&self, keys_max: usize) -> Result<Option<Hash>, StoreError> {
         if let Some(root) = self.base.kept_root(&self.namespace, self.number)? {
-            return Ok(root);
+            return Ok(Some(root));
         }
         let mut root = Root::default();
-        for key in self.keys("", None)? {
+        for (count, key) in self.keys("", None)?.enumerate() {
+            if count == keys_max {
+                return Ok(None);
+            }
             let key = key?;
             let identity = match self.changed.get(&key) {
                 Some(stored) => Row::identity(stored.row.as_ref()),
@@ -129,7 +149,7 @@ impl AsOf {
             };
             root.add(&key, identity);
         }
-        Ok(root.finish())
+        Ok(Some(root.finish()))
     }
 }
 

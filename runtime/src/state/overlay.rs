@@ -71,6 +71,11 @@ impl Snapshot {
         self.seen.load(Ordering::Relaxed)
     }
 
+    /// The last commit of the namespace, whether or not anything of it was read.
+    pub fn newest(&self) -> Sequence {
+        self.overlay.as_ref().map_or(0, |overlay| overlay.last)
+    }
+
     /// What the namespace has come to.
     pub fn head(&self) -> Result<Head, StoreError> {
         match &self.overlay {

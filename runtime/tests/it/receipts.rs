@@ -9,9 +9,10 @@ use cop_runtime::receipt::check::{self, AnswerFits, Rerun};
 use cop_runtime::receipt::fraud::{self, FraudProof, NoFraud};
 use cop_runtime::receipt::leaves::Salt;
 use cop_runtime::receipt::opened::{OpenEnd, OpenedReceipt};
-use cop_runtime::receipt::{Receipt, SignedReceipt, StateSeen};
+use cop_runtime::receipt::{CommitName, Receipt, SignedReceipt, StateSeen};
+use cop_runtime::store::lines::Line;
 use cop_runtime::{
-    Bundle, Cache, Failure, Hash, Opener, ProgramRef, RunInfo, WebAnswer, WebRequest,
+    Bundle, Cache, Failure, Hash, Namespace, Opener, ProgramRef, RunInfo, WebAnswer, WebRequest,
 };
 use serde_json::json;
 
@@ -27,6 +28,7 @@ fn wanting(target: &str, nonce: &[u8]) -> WebRequest {
         receipt: Some(ReceiptWanted {
             nonce: nonce.to_vec(),
             salt: SALT,
+            with_root: false,
         }),
         headers: vec![(b"cookie".to_vec(), b"sid=secret".to_vec())],
         ..WebRequest::get(target)
@@ -115,7 +117,8 @@ async fn a_run_and_a_hit_are_signed_alike() {
     assert_eq!(
         one.state,
         Some(StateSeen {
-            read: 0,
+            read: commit(0),
+            root: None,
             made: None
         })
     );
@@ -141,8 +144,9 @@ async fn commits_that_were_read_and_made_are_named() {
     for number in 1..=2 {
         let made = ask(&node, &program, "/write", b"").await;
         let seen = StateSeen {
-            read: number - 1,
-            made: Some(number),
+            read: commit(number - 1),
+            root: None,
+            made: Some(commit(number)),
         };
         assert_eq!(state(&made), Some(seen));
     }
@@ -150,10 +154,54 @@ async fn commits_that_were_read_and_made_are_named() {
     assert_eq!(
         state(&read),
         Some(StateSeen {
-            read: 2,
+            read: commit(2),
+            root: None,
             made: None
         })
     );
+}
+
+/// A commit of the first line.
+fn commit(number: u64) -> CommitName {
+    CommitName {
+        line: Line::default(),
+        number,
+    }
+}
+
+#[tokio::test]
+async fn the_root_is_named_where_it_is_wanted_and_the_line_always() {
+    let (node, program) = guestbook().await;
+    let namespace = Namespace {
+        address: samples::key(1).public().address(),
+        name: "guestbook".parse().unwrap(),
+    };
+    let with_root = |target: &str| {
+        let mut request = wanting(target, b"");
+        request.receipt.as_mut().unwrap().with_root = true;
+        request
+    };
+    let state = |answer: WebAnswer| answer.info.receipt.unwrap().signed.receipt().state.unwrap();
+    let execution = &node.execution;
+    for number in 0..3 {
+        let root = execution
+            .state_root(&namespace, Some(number))
+            .await
+            .unwrap();
+        let made = execution.run_web(&program, with_root("/write")).await;
+        let seen = state(made.unwrap());
+        assert_eq!((seen.read, seen.root), (commit(number), Some(root.root)));
+        assert_eq!(seen.made, Some(commit(number + 1)));
+    }
+    // Another line begins, and the next commit is of it.
+    let export = execution.export_state(&namespace, Some(1)).await.unwrap();
+    let imported = execution.import_state(&namespace, &export, true).await;
+    let line = imported.unwrap().line;
+    let made = execution.run_web(&program, wanting("/write", b"")).await;
+    let seen = state(made.unwrap());
+    assert_eq!(seen.read, CommitName { line, number: 4 });
+    assert_eq!(seen.made, Some(CommitName { line, number: 5 }));
+    assert_eq!(seen.root, None);
 }
 
 #[tokio::test]
@@ -361,8 +409,15 @@ fn receipts_have_these_bytes() {
         fuel_used: record.fuel_used,
         peak_memory_bytes: record.peak_memory_bytes,
         state: (!bundle_only).then_some(StateSeen {
-            read: 300,
-            made: Some(301),
+            read: CommitName {
+                line: Line([3; 8]),
+                number: 300,
+            },
+            root: Some(samples::hash("root")),
+            made: Some(CommitName {
+                line: Line([3; 8]),
+                number: 301,
+            }),
         }),
         node: key.public(),
         time_ms: 1_800_000_000_000,

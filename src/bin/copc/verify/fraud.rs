@@ -158,6 +158,7 @@ fn verify_options(options: &FraudOptions) -> VerifyOptions {
         key: None,
         bundle: options.bundle.clone(),
         save: None,
+        root: false,
         owner: false,
         data: options.data.clone(),
         answers: false,

@@ -63,8 +63,12 @@ pub fn ask(options: &VerifyOptions) -> Result<Asked, Complaint> {
         options.parts.headers()?.into_iter().map(owned).collect();
     let own = headers.clone();
     let (nonce, salt) = (random()?, base64url(&random()?));
+    let wish = match options.root {
+        true => "receipt, root",
+        false => "receipt",
+    };
     for (name, value) in [
-        ("cop-verify", "receipt".to_owned()),
+        ("cop-verify", wish.to_owned()),
         ("cop-nonce", base64url(&nonce)),
         ("cop-salt", salt.clone()),
     ] {

@@ -78,6 +78,9 @@ pub struct VerifyOptions {
     /// Data folder of the node on this machine [default: ~/.coputer]
     #[arg(long, value_name = "DIR", env = "COP_DATA")]
     pub data: Option<PathBuf>,
+    /// Ask for the root of the state that was read, too: of states of at most 4,096 keys
+    #[arg(long)]
+    pub root: bool,
     /// Show the questions and answers that can be seen
     #[arg(long)]
     pub answers: bool,

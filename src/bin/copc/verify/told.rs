@@ -1,10 +1,11 @@
 //! What came of verifying, told to people and to tools.
 
-use cop_runtime::receipt::Receipt;
 use cop_runtime::receipt::asked::base64url;
 use cop_runtime::receipt::opened::OpenedReceipt;
+use cop_runtime::receipt::{CommitName, Receipt};
 use cop_runtime::run::{RunEnd, RunRecord};
 use cop_runtime::shown::shown_answer;
+use cop_runtime::store::lines::Line;
 use serde_json::{Value, json};
 
 use crate::ended::Ended;
@@ -112,8 +113,11 @@ impl Report {
         if let Some(state) = &receipt.state {
             let made = state
                 .made
-                .map_or(String::new(), |made| format!(", made commit {made}"));
-            lines.push(format!("state    read at commit {}{made}", state.read));
+                .map_or(String::new(), |made| format!(", made {}", commit(made)));
+            lines.push(format!("state    read at {}{made}", commit(state.read)));
+            if let Some(root) = &state.root {
+                lines.push(format!("root     {root}"));
+            }
         }
         lines.push(format!("signed   {}", say::utc(receipt.time_ms)));
         if let Some(opened) = opened {
@@ -195,11 +199,21 @@ impl Report {
                 "peak_memory_bytes": receipt.peak_memory_bytes,
                 "transcript": receipt.transcript.to_string(),
                 "outcome": receipt.outcome.to_string(),
-                "commit_read": receipt.state.map(|state| state.read),
-                "commit_made": receipt.state.and_then(|state| state.made),
+                "line": receipt.state.map(|state| state.read.line.to_string()),
+                "commit_read": receipt.state.map(|state| state.read.number),
+                "state_root": receipt.state.and_then(|state| state.root).map(|root| root.to_string()),
+                "commit_made": receipt.state.and_then(|state| state.made).map(|made| made.number),
             },
             "answers": answers,
         })
+    }
+}
+
+/// A commit, with its line where it is not of the first.
+fn commit(commit: CommitName) -> String {
+    match commit.line == Line::default() {
+        true => format!("commit {}", commit.number),
+        false => format!("commit {} of line {}", commit.number, commit.line),
     }
 }
 
