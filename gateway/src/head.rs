@@ -12,7 +12,7 @@ use crate::asked::{Asked, prefers_page};
 use crate::limits::Limits;
 use crate::refusal;
 use crate::reply::{Reader, Refused};
-use crate::serve::Peer;
+use crate::serve::{Doubt, Peer};
 
 /// Reads and checks the head of a request.
 pub(crate) fn asked(
@@ -83,8 +83,10 @@ impl Head {
         if bytes > limits.header_bytes || self.headers.len() > limits.header_lines {
             return Err(refusal::large_headers(limits));
         }
-        if self.peer.ambiguous_length {
-            return Err(refusal::ambiguous_length());
+        match self.peer.doubt {
+            Some(Doubt::TwoLengths) => return Err(refusal::ambiguous_length()),
+            Some(Doubt::BareLine) => return Err(refusal::malformed_head()),
+            None => {}
         }
         // `CONNECT` would make a tunnel of the connection, `TRACE` would show headers that scripts must not see.
         if !self.path.starts_with('/') || matches!(self.method, Method::CONNECT | Method::TRACE) {

@@ -1,6 +1,7 @@
 //! The executables as a user runs them, with real sockets, folders and signals.
 
 mod assets;
+mod attack;
 mod authoring;
 mod browser;
 mod copc;
@@ -18,6 +19,7 @@ mod keys;
 mod killing;
 mod measuring;
 mod node;
+mod origins;
 mod packages;
 mod page;
 mod proving;

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cop_runtime::Failure;
+use tokio::sync::watch;
 
 use crate::limits::Limits;
 use crate::refusal;
@@ -17,7 +19,14 @@ use crate::refusal;
 pub(crate) struct Clients {
     limits: Limits,
     open: Mutex<Open>,
+    /// Changes when idle connections should make room for others.
+    crowded: watch::Sender<Option<Instant>>,
 }
+
+/// The connections at which idle ones are closed: so many eighths of all.
+const CROWDED: usize = 7;
+/// How often they are told at most.
+const TOLD_AGAIN: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 struct Open {
@@ -83,7 +92,13 @@ impl Clients {
         Clients {
             limits: limits.clone(),
             open: Mutex::default(),
+            crowded: watch::channel(None).0,
         }
+    }
+
+    /// Waits until connections on which nothing is asked should make room for others.
+    pub(crate) fn crowded(&self) -> watch::Receiver<Option<Instant>> {
+        self.crowded.subscribe()
     }
 
     /// A place for another connection.
@@ -102,7 +117,17 @@ impl Clients {
             return Err(refusal::many_connections(limits));
         }
         open.add(network, Held::CONNECTION);
+        let is_crowded = open.all.connections * 8 > limits.connections * CROWDED;
         drop(open);
+        if is_crowded {
+            self.crowded.send_if_modified(|told| {
+                let again = told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN);
+                if again {
+                    *told = Some(Instant::now());
+                }
+                again
+            });
+        }
         Ok(Seat(self.hold(network, Held::CONNECTION)))
     }
 

@@ -17,7 +17,7 @@ use super::clients::Seat;
 use super::close::say_and_close;
 use super::listener::Entry;
 use super::stream::Stream;
-use super::{Peer, http1, http2};
+use super::{Doubt, Peer, http1, http2};
 use crate::limits::Limits;
 use crate::refusal;
 
@@ -49,6 +49,25 @@ pub(crate) struct Connection {
     pub(crate) seat: Arc<Seat>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) drain: watch::Receiver<bool>,
+    pub(crate) crowded: watch::Receiver<Option<std::time::Instant>>,
+}
+
+impl Connection {
+    /// Waits until others need the connection more than its client, on which nothing is asked as `is_idle` has it.
+    pub(crate) fn unwanted<F: Fn() -> bool>(
+        &self,
+        is_idle: F,
+    ) -> impl Future<Output = ()> + use<F> {
+        let mut crowded = self.crowded.clone();
+        async move {
+            while crowded.changed().await.is_ok() {
+                if is_idle() {
+                    return;
+                }
+            }
+            std::future::pending().await
+        }
+    }
 }
 
 /// Serves one connection until it ends.
@@ -122,14 +141,14 @@ async fn open(
 pub(crate) fn prepare(
     request: &mut Request<Incoming>,
     connection: &Connection,
-    ambiguous_length: bool,
+    doubt: Option<Doubt>,
 ) {
     let authority = request.uri().authority();
     let peer = Peer {
         address: connection.address,
         secure: connection.secure,
         seat: connection.seat.clone(),
-        ambiguous_length,
+        doubt,
         authority: authority.map(|authority| authority.to_string()),
         must_name_host: request.version() >= Version::HTTP_11,
     };

@@ -153,6 +153,12 @@ impl Frames {
             .unwrap_or((state.idle_since + self.limits.request_time, Late::Slow))
     }
 
+    /// Whether nothing is asked any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.begun && state.open.is_empty()
+    }
+
     /// A request is about to be answered; it is until [`Frames::answered`].
     pub(crate) fn called(&self) -> u64 {
         let mut state = self.state();

@@ -16,6 +16,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use cop_runtime::Failure;
 use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::Service as HyperService;
 use hyper::{Request, Response};
@@ -48,6 +49,10 @@ where
     let limits = connection.limits.clone();
     let mut drain = connection.drain.clone();
     let watch = Arc::new(Watch::new(&limits, connection.since));
+    let unwanted = connection.unwanted({
+        let watch = watch.clone();
+        move || watch.phase() == Phase::Idle
+    });
     let service = Watched {
         inner: service,
         body: PhantomData,
@@ -68,6 +73,7 @@ where
             // An error means that the listener is gone, which is as good a reason to stop.
             let _ = drain.wait_for(|told| *told).await;
         });
+        let mut unwanted = pin!(unwanted);
         let mut told = false;
         poll_fn(|context| {
             if !told && draining.as_mut().poll(context).is_ready() {
@@ -76,6 +82,9 @@ where
             }
             if let Poll::Ready(result) = connection.poll_without_shutdown(context) {
                 return Poll::Ready(End::Finished(result));
+            }
+            if unwanted.as_mut().poll(context).is_ready() {
+                return Poll::Ready(End::TooLate(Phase::Idle));
             }
             loop {
                 let deadline = watch.deadline();
@@ -145,13 +154,18 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let ambiguous_length = self.watch.called();
-        prepare(&mut request, &self.connection, ambiguous_length);
+        let doubt = self.watch.called();
+        prepare(&mut request, &self.connection, doubt);
         let mut inner = self.inner.clone();
         let seat = self.connection.seat.clone();
         let taken = Answering(self.watch.clone());
         Box::pin(async move {
-            let Ok(answer) = inner.call(request).await;
+            let Ok(mut answer) = inner.call(request).await;
+            if doubt.is_some() {
+                // What comes next may be part of what was meant.
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
             Ok(Pieces::of(answer, &seat, false, taken))
         })
     }

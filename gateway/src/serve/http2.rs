@@ -38,6 +38,10 @@ where
     let limits = connection.limits.clone();
     let mut drain = connection.drain.clone();
     let frames = Arc::new(Frames::new(&limits));
+    let unwanted = connection.unwanted({
+        let frames = frames.clone();
+        move || frames.is_idle()
+    });
     let service = Watched {
         inner: service,
         body: PhantomData,
@@ -65,9 +69,14 @@ where
         // An error means that the listener is gone, which is as good a reason to stop.
         let _ = drain.wait_for(|told| *told).await;
     });
+    let mut unwanted = pin!(unwanted);
     let mut told = false;
     poll_fn(|context| {
         if !told && draining.as_mut().poll(context).is_ready() {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if !told && unwanted.as_mut().poll(context).is_ready() {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
@@ -117,7 +126,7 @@ where
             is_answered: false,
         };
         let is_head = request.method() == Method::HEAD;
-        prepare(&mut request, &self.connection, false);
+        prepare(&mut request, &self.connection, None);
         let mut inner = self.inner.clone();
         let seat = self.connection.seat.clone();
         Box::pin(async move {

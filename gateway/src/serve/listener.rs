@@ -156,6 +156,7 @@ where
                     seat: Arc::new(seat),
                     limits: room.limits.clone(),
                     drain: room.drain.clone(),
+                    crowded: room.clients.crowded(),
                 };
                 let serving = connection::serve(stream, entry.clone(), service.clone(), connection);
                 connections.spawn(serving);

@@ -28,10 +28,20 @@ pub(crate) struct Peer {
     pub(crate) secure: bool,
     /// The client's place, by which what it holds is counted.
     pub(crate) seat: Arc<Seat>,
-    /// The head named its body's length in two ways.
-    pub(crate) ambiguous_length: bool,
+    /// Why someone else might have read the head otherwise.
+    pub(crate) doubt: Option<Doubt>,
     /// The host of an absolute-form request target.
     pub(crate) authority: Option<String>,
     /// The request is of HTTP/1.1 or later and must say which host it is for.
     pub(crate) must_name_host: bool,
+}
+
+/// Why a head that hyper takes may mean something else to whoever stands before us. Such a request is refused, and its connection
+/// closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It names its body's length in two ways.
+    TwoLengths,
+    /// One of its lines ends with a line feed alone.
+    BareLine,
 }

@@ -12,14 +12,15 @@
 //! ```
 //!
 //! A new connection starts in `Head`. The same reports show two things that hyper keeps to itself: that the request line alone
-//! outgrew the buffer (414, not 431), and that a head carries both `content-length` and `transfer-encoding` (refused, since
-//! whoever stands before us may have read the other one).
+//! outgrew the buffer (414, not 431), and that whoever stands before us may have read a head otherwise ([`Doubt`]): it carries both
+//! `content-length` and `transfer-encoding`, or a line of it ends with a line feed alone.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Doubt;
 use super::watched::Observer;
 use crate::limits::Limits;
 
@@ -99,14 +100,14 @@ impl Watch {
         state.head.scan(bytes);
     }
 
-    /// A whole head was parsed and its request goes to the service. Answers whether the head names two body lengths.
-    pub(crate) fn called(&self) -> bool {
+    /// A whole head was parsed and its request goes to the service. Answers why someone else might have read it otherwise.
+    pub(crate) fn called(&self) -> Option<Doubt> {
         let mut state = self.state();
         state.phase = Phase::Busy;
         state.deadline = Instant::now() + state.request_time;
-        let ambiguous = state.head.ambiguous();
+        let doubt = state.head.doubt();
         state.head = HeadScan::default();
-        ambiguous
+        doubt
     }
 
     /// The whole answer was handed to hyper.
@@ -162,6 +163,10 @@ struct HeadScan {
     line: [u8; LINE],
     line_length: usize,
     done: bool,
+    /// The latest byte was a carriage return.
+    returned: bool,
+    /// A line ended without one.
+    bare: bool,
     content_length: bool,
     transfer_encoding: bool,
 }
@@ -176,6 +181,7 @@ impl HeadScan {
                 return;
             }
             if byte == b'\n' {
+                self.bare |= !self.returned;
                 self.end_line();
             } else if byte != b'\r' {
                 if self.line_length < LINE {
@@ -183,6 +189,7 @@ impl HeadScan {
                 }
                 self.line_length += 1;
             }
+            self.returned = byte == b'\r';
         }
     }
 
@@ -198,8 +205,12 @@ impl HeadScan {
         self.line_length = 0;
     }
 
-    fn ambiguous(&self) -> bool {
-        self.content_length && self.transfer_encoding
+    fn doubt(&self) -> Option<Doubt> {
+        if self.content_length && self.transfer_encoding {
+            Some(Doubt::TwoLengths)
+        } else {
+            self.bare.then_some(Doubt::BareLine)
+        }
     }
 
     fn in_request_line(&self) -> bool {
@@ -219,13 +230,38 @@ mod tests {
             for chunk in head.chunks(size) {
                 watch.saw(chunk);
             }
-            assert!(watch.called(), "in chunks of {size}");
+            assert_eq!(
+                watch.called(),
+                Some(Doubt::TwoLengths),
+                "in chunks of {size}"
+            );
             assert_eq!(watch.phase(), Phase::Busy);
         }
         let watch = Watch::new(&Limits::default(), Instant::now());
         watch.saw(b"POST / HTTP/1.1\r\ncontent-length: 30\r\n\r\n");
         watch.saw(b"transfer-encoding: chunked\r\n\r\n");
-        assert!(!watch.called(), "a body is not part of the head");
+        assert_eq!(watch.called(), None, "a body is not part of the head");
+    }
+
+    #[test]
+    fn a_line_that_ends_alone_is_seen() {
+        for (head, expected) in [
+            ("GET / HTTP/1.1\nhost: a\n\n", Some(Doubt::BareLine)),
+            (
+                "GET / HTTP/1.1\r\nhost: a\nx: y\r\n\r\n",
+                Some(Doubt::BareLine),
+            ),
+            ("GET / HTTP/1.1\r\nhost: a\r\n\n", Some(Doubt::BareLine)),
+            ("\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", None),
+        ] {
+            for size in [1, 3, head.len()] {
+                let watch = Watch::new(&Limits::default(), Instant::now());
+                for chunk in head.as_bytes().chunks(size) {
+                    watch.saw(chunk);
+                }
+                assert_eq!(watch.called(), expected, "{head:?} in chunks of {size}");
+            }
+        }
     }
 
     #[test]

@@ -289,6 +289,39 @@ async fn crowds_are_told_to_wait() {
 }
 
 #[tokio::test]
+async fn who_asks_for_nothing_makes_room() {
+    let running = start_limited(Limits {
+        connections: 32,
+        ..Limits::default()
+    })
+    .await;
+    let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", running.own_host());
+    let mut clients = Vec::new();
+    let mut refused = 0;
+    while clients.len() < 100 {
+        let mut client = Client::connect(running.at()).await;
+        client.send(&request).await;
+        match client.reply(false).await.expect("a reply").status {
+            200 => clients.push(client),
+            // It takes a moment until those that were told are gone.
+            503 if refused < 200 => refused += 1,
+            status => panic!("{status} after {} clients", clients.len()),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(clients[0].closes_within(Duration::from_secs(5)).await);
+    // Who is being answered stays.
+    drop(clients);
+    let mut busy = Client::connect(running.at()).await;
+    busy.send(request.replace("GET /", "GET /slow")).await;
+    let _others = [
+        Client::connect(running.at()).await,
+        Client::connect(running.at()).await,
+    ];
+    assert_eq!(busy.reply(false).await.expect("a reply").status, 200);
+}
+
+#[tokio::test]
 async fn a_full_gateway_says_so() {
     let running = start_limited(Limits {
         connections: 1,
