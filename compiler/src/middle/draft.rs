@@ -389,6 +389,8 @@ pub struct Known {
     pub layouts: Layouts,
     /// What [`super::unique`] keeps from function to function.
     pub(super) unique: super::unique::Room,
+    /// What [`super::fold`] does.
+    pub(super) found: super::fold::Found,
     /// Likewise; of the function at hand while a pass looks at it.
     pub(super) flow: super::flow::Flow,
     /// The constant `""`, if the program has it.
@@ -404,6 +406,7 @@ impl Known {
             facts: vec![None; layouts.len()],
             layouts,
             unique: Default::default(),
+            found: Default::default(),
             flow: Default::default(),
             empty_text: None,
             params: vec![],

@@ -6,6 +6,7 @@
 
 pub mod draft;
 mod flow;
+mod fold;
 mod hoist;
 mod inline;
 mod inplace;
@@ -13,6 +14,7 @@ mod lambdas;
 mod modes;
 pub mod names;
 mod owners;
+mod remove;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -41,6 +43,11 @@ const PASSES: &[(&str, &str, Pass)] = &[
         "inline",
         "small functions, and those called from one place, are put where they are called",
         Pass::All(inline::run),
+    ),
+    (
+        "fold",
+        "what is known already is not found out when the program runs; what is only taken apart is not made",
+        Pass::Each(fold::run),
     ),
     (
         "dups",

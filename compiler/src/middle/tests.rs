@@ -285,3 +285,60 @@ fn what_is_read_changed_and_written_back_is_changed_in_place() {
     let sets = |i: &Instr| matches!(i, Instr::Set { .. });
     assert_eq!(count(&functions(text), sets), 0);
 }
+
+/// What the first function does, but for constants and ways out.
+fn operations(text: &'static str) -> Vec<String> {
+    let all = functions(text);
+    let (_, main) = &all[0];
+    let shown = main.body.iter().filter_map(|instr| match instr {
+        Instr::Op { op, .. } => Some(op.row().name.to_owned()),
+        Instr::New { .. } => Some("new".into()),
+        Instr::If { .. } => Some("if".into()),
+        Instr::Switch { .. } => Some("switch".into()),
+        Instr::Get { .. } => Some("get".into()),
+        Instr::Call { .. } => Some("call".into()),
+        Instr::Trap { .. } => Some("trap".into()),
+        _ => None,
+    });
+    shown.collect()
+}
+
+#[test]
+fn what_is_known_is_not_found_out() {
+    let plain = operations("fn main() { print(1) }");
+    for text in [
+        "fn main() { print(60 * 60 * 24 - 1) }",
+        "fn main() { print(if 2 + 2 == 4 { 1 } else { 2 }) }",
+        "fn main() { let (a, b) = (1, 2)\n print(b - a) }",
+        "struct P { x: Int, y: Int }\nfn main() { let p = P(x: 1, y: 2)\n print(p.y) }",
+        "fn main() { print(Some(1).map(|n| n + 1) ?? 0) }",
+        "enum E { A(Int), B(String) }\nfn main() { print(match A(3) { A(n) => n, B(_) => 0 }) }",
+        "fn main() { let same = !(1 < 2)\n print(if same { 2 } else { 3 }) }",
+    ] {
+        assert_eq!(operations(text), plain, "{text}");
+    }
+}
+
+#[test]
+fn inclusive_ranges_of_lengths_ask_nothing() {
+    let text = "fn main(args: List[String]) {
+        let mut sum = 0
+        for i in 0..=args.len() { sum += i }
+        print(sum)
+    }";
+    let all = functions(text);
+    let asked = |i: &Instr| matches!(i, Instr::ConstI64(i64::MAX));
+    assert_eq!(count(&all, asked), 0);
+}
+
+#[test]
+fn what_would_trap_is_left() {
+    for (text, op) in [
+        ("fn main() { print(9223372036854775807 + 1) }", "i64.add"),
+        ("fn main() { print(1 / 0) }", "i64.div"),
+        ("fn main() { print(1 << 64) }", "i64.shl"),
+        ("fn main() { let _ = [1][1] / 0 }", "i64.div"),
+    ] {
+        assert!(operations(text).iter().any(|found| found == op), "{text}");
+    }
+}

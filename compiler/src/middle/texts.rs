@@ -9,6 +9,7 @@
 
 use super::draft::{Draft, Known, Node, Use};
 use super::flow::{BODY, Flow};
+use super::remove::{GONE, sweep};
 use cop_bytecode::{Instr, Op, Own, Step, UpdateOp, Value};
 
 /// How often a function is gone over: texts inside texts are put together from the inside out.
@@ -35,7 +36,7 @@ pub fn run(draft: &mut Draft, known: &mut Known) {
     flow.fill(draft, known);
     let mut changed = views(draft, &flow) | slices(draft, &flow);
     if changed {
-        sweep(draft);
+        sweep(&mut draft.code);
     }
     for _ in 0..ROUNDS {
         flow.current &= !changed;
@@ -47,13 +48,6 @@ pub fn run(draft: &mut Draft, known: &mut Known) {
     }
     flow.current &= !changed;
     known.flow = flow;
-}
-
-/// An instruction that is taken out by [`sweep`]: no lowering makes it.
-const GONE: Instr = Instr::Drop(Value(u32::MAX));
-
-fn sweep(draft: &mut Draft) {
-    draft.code.retain(|node| node.instr != GONE);
 }
 
 /// A value and what it was borrowed from, the owner last. None if that is not plain to see.
