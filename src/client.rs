@@ -612,7 +612,8 @@ impl NodeClient {
         Err(refused(&url, status, &body))
     }
 
-    async fn ask<T: for<'a> Deserialize<'a>>(
+    /// Asks, and reads the JSON of the answer.
+    pub(crate) async fn ask<T: for<'a> Deserialize<'a>>(
         &self,
         method: Method,
         path: &str,

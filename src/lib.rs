@@ -15,9 +15,11 @@
 //! | [`stop`] | the signals that end a process |
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
+//! | [`operate`] | the same, as its operator uses it: backups, runs |
 //! | [`http`] | one request to a node |
 //! | [`tls`] | its certificates |
 //! | [`listen`] | addresses to listen on, as people write them |
+//! | [`shell`] | completions and manual pages of an executable |
 //! | [`files`] | files that are there whole or not at all |
 
 pub mod client;
@@ -29,11 +31,13 @@ pub mod http;
 pub mod listen;
 pub mod node;
 pub mod node_file;
+pub mod operate;
 pub mod packages;
 pub mod project;
 pub mod publish;
 pub mod report;
 pub mod settings;
+pub mod shell;
 pub mod stamp;
 pub mod stop;
 pub mod tls;

@@ -26,6 +26,13 @@ pub fn minute(time_ms: u64) -> String {
     format!("{} {:02}:{:02}", day(time_ms), minutes / 60, minutes % 60)
 }
 
+/// A second as `2026-11-20T16:32:05Z` (RFC 3339), from milliseconds since 1970.
+pub fn second(time_ms: u64) -> String {
+    let seconds = time_ms / 1000 % 86_400;
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", day(time_ms))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +47,7 @@ mod tests {
         ] {
             assert_eq!(day(time_ms), expected);
         }
+        assert_eq!(second(1_795_192_379_999), "2026-11-20T16:32:59Z");
         assert_eq!(minute(1_795_192_379_999), "2026-11-20 16:32");
     }
 }

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use bytes::Bytes;
 use cop_runtime::receipt::opened::OpenedReceipt;
 use cop_runtime::{
-    Address, Asset, Execution, Failure, Hash, Health, KeptRun, Namespace, Opener, ProgramListing,
-    ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo, Remembered, RunId,
-    ShownCommit, ShownMessage, ShownState, WebAnswer, WebRequest,
+    Address, Asset, Execution, Failure, Hash, Health, KeptRun, MadeBackup, Namespace, Opener,
+    ProgramListing, ProgramName, ProgramRef, PublicKey, Published, RecordedRun, ReleaseInfo,
+    Remembered, RunId, ShownCommit, ShownMessage, ShownState, WebAnswer, WebRequest,
 };
 
 use crate::states::StateKeeper;
@@ -125,6 +125,12 @@ pub trait Executor: Send + Sync {
         None
     }
 
+    /// Writes a backup of the store into the node's folder. Where nothing is kept on disk there is none.
+    fn back_up<'a>(&'a self, with_key: bool) -> Pending<'a, Option<MadeBackup>> {
+        let _ = with_key;
+        Box::pin(async { Ok(None) })
+    }
+
     /// The key that receipts are signed with.
     fn node_key(&self) -> Option<PublicKey> {
         None
@@ -226,6 +232,10 @@ impl Executor for Execution {
 
     fn opened_receipt(&self, run: &RunId, opener: Opener) -> Option<OpenedReceipt> {
         Execution::opened_receipt(self, run, opener)
+    }
+
+    fn back_up<'a>(&'a self, with_key: bool) -> Pending<'a, Option<MadeBackup>> {
+        Box::pin(async move { Execution::back_up(self, with_key).await.map(Some) })
     }
 
     fn node_key(&self) -> Option<PublicKey> {

@@ -78,9 +78,9 @@ pub use assets::Asset;
 pub use bundle::{Bundle, BundleParts};
 pub use cop_bytecode::Hash;
 pub use execution::{
-    Execution, ExecutionConfig, Health, ImportedState, OpenError, Opener, ProgramListing,
-    Published, ReleaseInfo, Remembered, ShownChange, ShownCommit, ShownDifference, ShownKey,
-    ShownMessage, ShownState, Span, StateRoot, local_network,
+    Execution, ExecutionConfig, Health, ImportedState, MadeBackup, OpenError, Opener,
+    ProgramListing, Published, ReleaseInfo, Remembered, ShownChange, ShownCommit, ShownDifference,
+    ShownKey, ShownMessage, ShownState, Span, StateRoot, local_network,
 };
 pub use export::Export;
 pub use failure::{AskPeers, Cached, Failure, FailureCode, FailureReport, TrapReport};

@@ -19,6 +19,7 @@ mod keys;
 mod killing;
 mod measuring;
 mod node;
+mod operating;
 mod origins;
 mod packages;
 mod page;

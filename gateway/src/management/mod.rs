@@ -12,6 +12,7 @@
 //! | `GET /v1/state/ADDRESS/NAME` | what a program keeps; `?prefix=…&after=…` |
 //! | `GET /v1/state/ADDRESS/NAME/history` | the commits that changed it, newest first; `?before=NUMBER` |
 //! | `POST /v1/state/ADDRESS/NAME/undo/NUMBER` | undoes one of them |
+//! | `POST /v1/backup` | a backup of what is on disk, in the node's folder; `?without_key=1` |
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
 //! | `GET /ui/` | the owner's page, a client of all this |
 //!
@@ -19,6 +20,7 @@
 //! another address only with TLS, and then clients on this machine may still do without. The host of a request must be this
 //! machine by name, or over TLS one that a certificate is for, so that a web page cannot reach it through a name of its own.
 
+mod backup;
 mod cache;
 mod messages;
 mod routes;

@@ -11,7 +11,7 @@ use warp::http::{HeaderValue, Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
-use super::{Management, cache, messages, runs, split_publication, state, states, ui};
+use super::{Management, backup, cache, messages, runs, split_publication, state, states, ui};
 use crate::asked::Asked;
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -146,6 +146,12 @@ pub(super) fn routes(
         .and(with.clone())
         .and_then(messages::retry)
         .boxed();
+    let backup = warp::path!("v1" / "backup")
+        .and(warp::post())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(backup::make)
+        .boxed();
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
@@ -192,6 +198,8 @@ pub(super) fn routes(
         .or(retry)
         .unify()
         .or(publish)
+        .unify()
+        .or(backup)
         .unify()
         .or(ui::routes(management.clone()))
         .unify()

@@ -12,6 +12,7 @@
 //!          ─► when all it rests on is durable, answer       (state, runs)
 //! ```
 
+mod backup;
 mod config;
 mod elsewhere;
 mod listing;
@@ -28,7 +29,7 @@ mod web;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,6 +63,7 @@ use outbox::Outbox;
 pub use outbox::ShownMessage;
 use waiting::Waiting;
 
+pub use backup::MadeBackup;
 pub use config::{ExecutionConfig, OpenError, local_network};
 pub use listing::{Health, ProgramListing, Published, ReleaseInfo};
 pub use past::{ShownCommit, ShownKey, ShownState};
@@ -102,6 +104,8 @@ struct Shared {
     key: SecretKey,
     figures: Figures,
     is_stopping: AtomicBool,
+    /// Held while a backup is made.
+    backing_up: Mutex<()>,
 }
 
 /// Counts since the start.
@@ -201,6 +205,7 @@ impl Execution {
                 key,
                 figures: Figures::default(),
                 is_stopping: AtomicBool::new(false),
+                backing_up: Mutex::new(()),
                 store,
                 config,
             }),

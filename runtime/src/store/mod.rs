@@ -28,6 +28,7 @@
 //!
 //! The `lock` file beside it keeps a second node out and says who is in.
 
+pub mod backup;
 pub mod code;
 pub mod fsck;
 pub mod gc;
@@ -37,6 +38,7 @@ mod lock;
 pub mod outcomes;
 pub mod programs;
 mod read_only;
+pub mod restore;
 pub mod state;
 pub mod writes;
 
@@ -356,6 +358,11 @@ impl Store {
     /// False once a write has failed for good.
     pub fn is_writable(&self) -> bool {
         self.failure.get().is_none()
+    }
+
+    /// The data folder; `None` for stores in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.path.as_deref()?.parent()
     }
 
     /// Size of the file, in bytes.

@@ -78,7 +78,8 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use coputer::shell;
 use ended::{Complaint, Ended};
 
 /// The compiler makes and drops millions of small tree nodes on a thread of its own; the system's allocator spends a third of
@@ -137,6 +138,11 @@ fn run(command: Command) -> ExitCode {
         Command::ProveFraud(options) => verify::fraud::prove(&options),
         Command::Cache(options) => cache::cache(&options),
         Command::State(command) => state::state(&command),
+        Command::Completions { shell } => {
+            say::out_raw(&shell::completions(Arguments::command(), shell));
+            Ok(Ended::Well)
+        }
+        Command::Man { to } => man(to.as_deref()),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
@@ -151,6 +157,16 @@ fn run(command: Command) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn man(to: Option<&std::path::Path>) -> Result<Ended, Complaint> {
+    let written = match to {
+        None => shell::man_page(Arguments::command()).map(|page| say::out_raw(&page)),
+        Some(folder) => shell::man_pages(Arguments::command(), folder),
+    };
+    let at = to.map_or(String::new(), |folder| folder.display().to_string());
+    written.map_err(|error| Complaint::Failed(format!("cannot write {at}: {error}")))?;
+    Ok(Ended::Well)
 }
 
 /// Told instead of Rust's own message when `copc` itself is at fault.

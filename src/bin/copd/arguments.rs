@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use coputer::engine::EngineOption;
 use coputer::listen::Listen;
 use coputer::settings::Settings;
+use coputer::shell::Shell;
 
 const AFTER: &str = "\
 Try it:
@@ -15,6 +16,7 @@ Try it:
   copc publish ./hello              build and sign a program and store it on the running node
   copd ui                           the link to the node's page
   copd status                       whether it works, in the terminal
+  copd backup node.copbackup        everything that must not be lost, in one file, while the node runs
   curl http://localhost:2517/       what the node serves
 
 Ports: 2517 serves programs to everyone, 2508 is the management interface of this machine's owner.
@@ -40,10 +42,14 @@ pub enum Command {
     Demo(Options),
     /// Run a lasting node: what is published stays.
     Start(Options),
+    /// Make a data folder with commented settings and keys, and say what to do next.
+    Init(InitOptions),
     /// Say whether the node that runs here works, and its figures.
     Status(LookOptions),
     /// List what is published on the node that runs here.
     Programs(LookOptions),
+    /// List the last runs of the node that runs here.
+    Runs(RunsOptions),
     /// Print the link to the page of the node that runs here: programs, requests, what each answer was told.
     Ui(LookOptions),
     /// Show, check and explain what the node is set to.
@@ -53,6 +59,98 @@ pub enum Command {
     Fsck(FsckOptions),
     /// Take away what a stopped node has stored and nothing names any more: bundles without a release, files without a bundle.
     Gc(GcOptions),
+    /// Make a backup of a node, whether it runs or not.
+    Backup(BackupOptions),
+    /// Restore a backup into a data folder, all of it or nothing.
+    Restore(RestoreOptions),
+    /// Print the script that completes copd's command line in a shell.
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print copd's manual page, or write those of all its commands into a folder.
+    Man {
+        /// Folder to write them into
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+}
+
+const BACKUP_AFTER: &str = "\
+What is in it: programs, releases, state and its history as they are on disk at one moment; node.toml; the node's secret key, unless
+--without-key. What is not: remembered answers and machine code (made again), records of runs, the management token (made anew),
+publishers' keys (copc key), certificates. The file is readable by you only.
+
+Exit status: 0 it is made and was read back whole, 1 it is not, 2 wrong usage.";
+
+/// What is backed up, and where to.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = BACKUP_AFTER)]
+pub struct BackupOptions {
+    /// The file to make; it must not be there yet
+    pub file: PathBuf,
+    /// Folder of the node [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// Leave out the node's secret key, with which it signs receipts
+    #[arg(long)]
+    pub without_key: bool,
+    /// Tell what was made as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const RESTORE_AFTER: &str = "\
+The backup is read whole and its hash checked, a store is made of it and checked as `copd fsck` does, and only then it takes its
+place, in one step. Whatever goes wrong before, the folder is as it was. Stop the node first.
+
+Exit status: 0 restored, 1 not restored and nothing changed, 2 wrong usage.";
+
+/// What is restored, and where to.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RESTORE_AFTER)]
+pub struct RestoreOptions {
+    /// The backup
+    pub file: PathBuf,
+    /// Folder of the node [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// A node that is there already is kept aside, in replaced-1
+    #[arg(long)]
+    pub replace: bool,
+    /// Only read the backup, and say whether it is whole
+    #[arg(long)]
+    pub check: bool,
+    /// Tell what was restored as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a node is made.
+#[derive(Clone, Debug, Args)]
+pub struct InitOptions {
+    /// Folder of the node [default: ~/.coputer]
+    #[arg(long, value_name = "DIR", env = "COP_DATA")]
+    pub data: Option<PathBuf>,
+    /// Only print a unit by which systemd starts the node; no root is needed
+    #[arg(long)]
+    pub systemd: bool,
+}
+
+/// Which runs are listed, and how.
+#[derive(Clone, Debug, Args)]
+pub struct RunsOptions {
+    #[command(flatten)]
+    pub look: LookOptions,
+    /// Only those of programs of this name
+    #[arg(long, value_name = "NAME")]
+    pub program: Option<String>,
+    /// Only those that trapped or were answered with a status from 500 on
+    #[arg(long)]
+    pub failed: bool,
+    /// At most so many, the newest
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub count: u32,
 }
 
 /// Where it is taken away.

@@ -1,12 +1,13 @@
-//! `copd status`, `copd programs` and `copd ui`: a node that runs, looked at from this machine.
+//! `copd status`, `copd programs`, `copd runs` and `copd ui`: a node that runs, looked at from this machine.
 
 use std::path::PathBuf;
 
-use coputer::client::{ClientError, NodeClient};
+use cop_gateway::calendar;
+use coputer::client::{ClientError, ListedRun, NodeClient};
 use coputer::node_file::{NodeFile, TOKEN_FILE, default_data_dir};
 use serde_json::{Value, json};
 
-use crate::arguments::LookOptions;
+use crate::arguments::{LookOptions, RunsOptions};
 use crate::say::say;
 
 fn folder(options: &LookOptions) -> Result<PathBuf, String> {
@@ -109,6 +110,55 @@ pub async fn programs(options: &LookOptions) -> Result<(), String> {
             program.kind,
             program.state_bytes,
             program.address
+        );
+    }
+    Ok(())
+}
+
+/// The last runs, newest first.
+///
+/// # Errors
+/// As [`status`].
+pub async fn runs(options: &RunsOptions) -> Result<(), String> {
+    // The node is asked for as many as it lists at most: what is filtered out must not count.
+    let all = match (&options.program, options.failed) {
+        (None, false) => options.count,
+        _ => 1024,
+    };
+    let runs = client(&options.look)?.last_runs(all).await.map_err(told)?;
+    let is_meant = |run: &&ListedRun| {
+        let is_failed = run.trap.is_some() || run.status.is_some_and(|status| status >= 500);
+        (options.program.is_none() || options.program == run.name) && (!options.failed || is_failed)
+    };
+    let runs: Vec<_> = runs
+        .iter()
+        .filter(is_meant)
+        .take(options.count as usize)
+        .collect();
+    if options.look.json {
+        say!("{:#}", json!({ "runs": runs }));
+        return Ok(());
+    }
+    if runs.is_empty() {
+        say!("no run of this kind is remembered");
+    }
+    for run in runs {
+        let came_out = match (&run.trap, run.status) {
+            (Some(trap), _) => trap.clone(),
+            (None, Some(status)) => status.to_string(),
+            (None, None) => "-".to_owned(),
+        };
+        let program = match (&run.name, run.release) {
+            (Some(name), Some(release)) => format!("{name}@{release}"),
+            _ => format!("b3/{}", run.bundle),
+        };
+        say!(
+            "{}  {}  {came_out:<5} {:<4} {:>12} fuel  {program}  {}",
+            calendar::second(u64::try_from(run.at_ms).unwrap_or_default()),
+            run.run,
+            run.cache,
+            run.fuel_used,
+            run.request
         );
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use coputer::packages::{self, FetchOptions};
+use coputer::shell::Shell;
 
 pub use node::*;
 pub use project::*;
@@ -99,6 +100,17 @@ pub enum Command {
     State(StateCommand),
     /// Tell what the node on this machine remembers of a program, and what keeps it from remembering more.
     Cache(CacheOptions),
+    /// Print the script that completes copc's command line in a shell.
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print copc's manual page, or write those of all its commands into a folder.
+    Man {
+        /// Folder to write them into
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
 }
 
 impl Command {
@@ -127,7 +139,9 @@ impl Command {
             | Command::Disasm(_)
             | Command::Fmt(_)
             | Command::Explain(_)
-            | Command::Key(_) => false,
+            | Command::Key(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => false,
         }
     }
 }
