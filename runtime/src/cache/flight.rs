@@ -106,6 +106,12 @@ impl Leader {
         });
     }
 
+    /// Whether others wait for the run.
+    pub fn is_awaited(&self) -> bool {
+        // One is for those who come.
+        self.phase.receiver_count() > 1
+    }
+
     /// Says that the run is over, and what came of it remembered.
     pub fn land(&self) {
         // Whoever is woken finds no run under way here any more.

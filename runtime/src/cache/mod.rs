@@ -14,13 +14,16 @@
 //! | file | what |
 //! |---|---|
 //! | `tree` | one tree: walking, growing, closing, forgetting |
+//! | `door` | who is let in where hardly anybody comes twice |
 //! | `place` | a place in it: question, branches, leaves, counts |
 //! | `flight` | one run for many that ask the same at once |
 //! | `record` | an outcome on disk |
 //!
 //! Nothing is kept below a question that never has the same answer twice, such as the exact time. Traps are outcomes like any
-//! other, and so are runs that wrote: whoever reaches such a leaf commits its writes anew. Refusals are never in the tree.
+//! other, and so are runs that wrote: whoever reaches such a leaf commits its writes anew. Refusals are never in the tree. Where
+//! hardly anybody asks twice for a path, an outcome is kept the second time only.
 
+mod door;
 mod flight;
 mod place;
 pub(crate) mod record;
@@ -43,7 +46,7 @@ use crate::store::{Store, StoreError};
 use flight::Flights;
 pub use flight::{Leader, Turn, WAIT_MAX};
 pub use tree::ClosedQuestion;
-use tree::{Found, Tree};
+use tree::{Found, Origin, Tree};
 
 /// A program may always use this much, however small the cache.
 const SHARE_MIN_BYTES: usize = 4 << 20;
@@ -84,9 +87,10 @@ struct Unwritten {
     forgotten: BTreeSet<(Hash, &'static str)>,
 }
 
-/// A tree, and the runs under way that will make it grow.
-#[derive(Debug, Default)]
-struct Planted {
+/// A tree, and the runs under way that will make it grow. Found once for each request, with [`OutcomeCache::tree`].
+#[derive(Debug)]
+pub struct Planted {
+    key: TreeKey,
     tree: RwLock<Tree>,
     flights: Flights,
     hits: AtomicU64,
@@ -95,6 +99,25 @@ struct Planted {
     insertions: AtomicU64,
     /// Filled when what is on disk has been read, or nothing of it is wanted.
     restored: OnceCell<()>,
+}
+
+impl Planted {
+    fn new(key: TreeKey) -> Planted {
+        Planted {
+            key,
+            tree: RwLock::default(),
+            flights: Flights::default(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            insertions: AtomicU64::new(0),
+            restored: OnceCell::new(),
+        }
+    }
+
+    /// Which tree it is.
+    pub fn key(&self) -> &TreeKey {
+        &self.key
+    }
 }
 
 /// What is remembered of one entry point of a program.
@@ -176,14 +199,13 @@ impl OutcomeCache {
     /// The world does not answer a question.
     pub fn walk(
         &self,
-        key: &TreeKey,
+        planted: &Arc<Planted>,
         limits: Limits,
         world: &mut World<'_>,
     ) -> Result<Walk, NoAnswer> {
         if self.budget_bytes == 0 {
             return Ok(Walk::Closed);
         }
-        let planted = self.planted(key);
         let tree = read(&planted.tree);
         let insertions = planted.insertions.load(Ordering::Relaxed);
         let found = tree.walk(limits, world, self.tick())?;
@@ -197,30 +219,38 @@ impl OutcomeCache {
             Found::Leaf(record) => Walk::Hit(record),
             Found::Closed => Walk::Closed,
             Found::Unknown(at) => Walk::Unknown(Edge {
-                planted,
+                planted: planted.clone(),
                 at,
                 insertions,
             }),
         })
     }
 
-    /// Remembers the outcome of a run that finished on this node under these limits.
+    /// Remembers the outcome of a run that finished on this node under these limits. Where first answers hardly ever come again it
+    /// is left out the first time, unless somebody waits for it.
     ///
     /// # Errors
     /// It is not what another run did that was told the same. All that was remembered of the program is dropped.
     pub fn insert(
         &self,
-        key: &TreeKey,
+        planted: &Arc<Planted>,
         limits: Limits,
         record: &Arc<RunRecord>,
+        is_awaited: bool,
     ) -> Result<(), Disagreement> {
-        if self.add(key, limits, record, false)? {
+        let origin = match is_awaited {
+            true => Origin::Awaited,
+            false => Origin::Run,
+        };
+        if self.add(planted, limits, record, origin)? {
             let mut unwritten = self.unwritten();
             let bytes = record.memory_bytes();
             // When the disk is slower than runs are, the rest is run again after a restart.
             if unwritten.bytes + bytes <= UNWRITTEN_MAX_BYTES {
                 unwritten.bytes += bytes;
-                unwritten.outcomes.push((*key, limits, record.clone()));
+                unwritten
+                    .outcomes
+                    .push((planted.key, limits, record.clone()));
             }
         }
         Ok(())
@@ -229,25 +259,24 @@ impl OutcomeCache {
     /// Whether it is remembered now and was not before.
     fn add(
         &self,
-        key: &TreeKey,
+        planted: &Planted,
         limits: Limits,
         record: &Arc<RunRecord>,
-        is_from_disk: bool,
+        origin: Origin,
     ) -> Result<bool, Disagreement> {
         let share = self.share_bytes();
         if record.memory_bytes() > share / 2 {
             return Ok(false);
         }
-        let planted = self.planted(key);
         let now = self.tick();
         let mut tree = write(&planted.tree);
         let before = tree.bytes();
-        let result = tree.insert(record, limits, now, is_from_disk);
+        let result = tree.insert(record, limits, now, origin);
         planted.insertions.fetch_add(1, Ordering::Relaxed);
         if result.is_err() {
             *tree = Tree::default();
             self.disagreements.fetch_add(1, Ordering::Relaxed);
-            self.forget_on_disk(key);
+            self.forget_on_disk(&planted.key);
         } else if tree.bytes() > share {
             tree.drop_older_half();
         }
@@ -272,14 +301,13 @@ impl OutcomeCache {
     }
 
     /// Reads what is on disk of a program, the first time that it is asked for. Whoever asks meanwhile waits.
-    pub async fn restore(self: &Arc<OutcomeCache>, key: &TreeKey, store: &Arc<Store>) {
+    pub async fn restore(self: &Arc<OutcomeCache>, planted: &Arc<Planted>, store: &Arc<Store>) {
         if self.budget_bytes == 0 {
             return;
         }
-        let planted = self.planted(key);
         let read = || async {
-            let (cache, store, key) = (self.clone(), store.clone(), *key);
-            let work = move || cache.read_from(&store, &key);
+            let (cache, store, planted) = (self.clone(), store.clone(), planted.clone());
+            let work = move || cache.read_from(&store, &planted);
             // A panic there was reported by its own message; without what is on disk the program is run.
             let _ = tokio::task::spawn_blocking(work).await;
         };
@@ -287,18 +315,20 @@ impl OutcomeCache {
     }
 
     /// Whether what is on disk of a program has been read already.
-    pub fn is_restored(&self, key: &TreeKey) -> bool {
-        self.budget_bytes == 0 || self.planted(key).restored.initialized()
+    pub fn is_restored(&self, planted: &Planted) -> bool {
+        self.budget_bytes == 0 || planted.restored.initialized()
     }
 
-    fn read_from(&self, store: &Store, key: &TreeKey) {
+    fn read_from(&self, store: &Store, planted: &Planted) {
+        let key = &planted.key;
         // A store that cannot be read says so to those who need it.
         let records = store.outcomes(&key.program, key.entry).unwrap_or_default();
         for bytes in records {
             let Some((limits, record)) = record::decode(&bytes) else {
                 continue;
             };
-            if self.add(key, limits, &Arc::new(record), true).is_err() {
+            let added = self.add(planted, limits, &Arc::new(record), Origin::Disk);
+            if added.is_err() {
                 return;
             }
         }
@@ -366,11 +396,14 @@ impl OutcomeCache {
     }
 
     /// The tree of a program, perhaps an empty one.
-    fn planted(&self, key: &TreeKey) -> Arc<Planted> {
+    pub fn tree(&self, key: &TreeKey) -> Arc<Planted> {
         if let Some(planted) = read(&self.trees).get(key) {
             return planted.clone();
         }
-        write(&self.trees).entry(*key).or_default().clone()
+        let mut trees = write(&self.trees);
+        let planted = trees.entry(*key);
+        let planted = planted.or_insert_with(|| Arc::new(Planted::new(*key)));
+        planted.clone()
     }
 
     /// Drops whole trees, least recently used first, until three quarters of the budget are in use.

@@ -100,6 +100,11 @@ impl Place {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many went on from here and found an outcome.
+    pub fn hits_mut(&mut self) -> &mut u32 {
+        self.hits.get_mut()
+    }
+
     /// How many went on from here.
     pub fn visits(&self) -> u64 {
         self.visits.load(Ordering::Relaxed)

@@ -257,13 +257,21 @@ fn the_cache_is_never_wrong() {
                 &mut world(&input, &state, now_ms, &mut randomness),
             );
             let mut asked = world(&input, &state, now_ms, &mut randomness);
-            match cache.walk(&key(program), limits, &mut asked).unwrap() {
+            match cache
+                .walk(&cache.tree(&key(program)), limits, &mut asked)
+                .unwrap()
+            {
                 Walk::Hit(known) => {
                     hits += 1;
                     assert_eq!(known.outcome_hash(), record.outcome_hash());
                 }
                 _ => cache
-                    .insert(&key(program), limits, &Arc::new(record.clone()))
+                    .insert(
+                        &cache.tree(&key(program)),
+                        limits,
+                        &Arc::new(record.clone()),
+                        false,
+                    )
                     .unwrap(),
             }
             for (key, write) in &record.writes {
@@ -282,7 +290,7 @@ fn the_cache_is_never_wrong() {
 
 /// What the places of a program take, added up anew.
 fn bytes_of(cache: &OutcomeCache, program: u64) -> usize {
-    let planted = cache.planted(&key(program));
+    let planted = cache.tree(&key(program));
     let tree = super::read(&planted.tree);
     assert_eq!(tree.bytes(), tree.counted_bytes());
     tree.bytes()
@@ -303,13 +311,20 @@ fn runs_of_one_program_that_disagree_are_noticed() {
     let mut live = world(&input, &state, 0, &mut randomness);
     let record = run_program(3, limits, &mut live);
     cache
-        .insert(&key(3), limits, &Arc::new(record.clone()))
+        .insert(
+            &cache.tree(&key(3)),
+            limits,
+            &Arc::new(record.clone()),
+            false,
+        )
         .unwrap();
     let other = RunRecord {
         fuel_used: record.fuel_used + 1,
         ..record.clone()
     };
-    let disagreement = cache.insert(&key(3), limits, &Arc::new(other)).unwrap_err();
+    let disagreement = cache
+        .insert(&cache.tree(&key(3)), limits, &Arc::new(other), false)
+        .unwrap_err();
     assert_eq!(
         disagreement.known.unwrap().outcome_hash(),
         record.outcome_hash()
@@ -330,7 +345,7 @@ async fn one_run_for_many() {
     let mut randomness = SystemRandomness;
     let mut edge = |input: &Input| {
         let mut live = world(input, &state, 0, &mut randomness);
-        match cache.walk(&key(0), limits, &mut live).unwrap() {
+        match cache.walk(&cache.tree(&key(0)), limits, &mut live).unwrap() {
             Walk::Unknown(edge) => edge,
             found => panic!("{found:?}"),
         }
@@ -371,7 +386,9 @@ async fn one_run_for_many() {
     let mut randomness = SystemRandomness;
     let mut live = world(&one, &state, 0, &mut randomness);
     let record = Arc::new(run_program(0, limits, &mut live));
-    cache.insert(&key(0), limits, &record).unwrap();
+    cache
+        .insert(&cache.tree(&key(0)), limits, &record, true)
+        .unwrap();
     assert!(early.is_outgrown());
     drop(next);
 }

@@ -4,11 +4,14 @@
 //! stack, however many questions a run asks.
 //!
 //! **Closing.** A place whose answers never repeat is closed: after 64 insertions with fewer than 8 hits what lies below is
-//! dropped, and a trial of 16 more begins whenever its visits have doubled. The first question of a run is never closed.
+//! dropped, and a trial of 16 more begins whenever its visits have doubled. The first question of a run is never closed, but has a
+//! door.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use super::Disagreement;
+use super::door::Door;
 use super::flight::At;
 use super::place::{BranchKey, Number, Place, key_of_record, key_of_world};
 use crate::engine::Limits;
@@ -32,6 +35,17 @@ pub enum Found {
     Closed,
 }
 
+/// Where an outcome comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A run that nobody else waits for.
+    Run,
+    /// A run that others wait for.
+    Awaited,
+    /// The disk. It says nothing about whether what is remembered is found again.
+    Disk,
+}
+
 /// A question whose answers hardly ever repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedQuestion {
@@ -49,6 +63,7 @@ pub struct Tree {
     free: Vec<Number>,
     serials: u64,
     bytes: usize,
+    door: Door,
 }
 
 impl Default for Tree {
@@ -58,6 +73,7 @@ impl Default for Tree {
             free: Vec::new(),
             serials: 1,
             bytes: 0,
+            door: Door::default(),
         }
     }
 }
@@ -76,7 +92,7 @@ impl Tree {
             .iter()
             .map(|(n, key)| self.place(*n).own_bytes(key))
             .sum();
-        all - Place::new(0, ROOT).own_bytes(&[])
+        all + self.door.bytes() - Place::new(0, ROOT).own_bytes(&[])
     }
 
     /// How many places it has, and how many of them have an outcome.
@@ -129,14 +145,13 @@ impl Tree {
         }
     }
 
-    /// Adds the outcome of a run, and the places on its way; whether it is there now and was not before. One that comes from disk
-    /// says nothing about whether what is remembered here is found again.
+    /// Adds the outcome of a run, and the places on its way; whether it is there now and was not before.
     pub fn insert(
         &mut self,
         record: &Arc<RunRecord>,
         limits: Limits,
         now: u64,
-        is_from_disk: bool,
+        origin: Origin,
     ) -> Result<bool, Disagreement> {
         let mut key = Vec::new();
         let mut number = ROOT;
@@ -159,7 +174,7 @@ impl Tree {
             if place.is_closed() {
                 return Ok(false);
             }
-            if number != ROOT && !is_from_disk {
+            if number != ROOT && origin != Origin::Disk {
                 place.count_insert();
                 if place.is_closed() {
                     self.drop_below(number);
@@ -167,8 +182,10 @@ impl Tree {
                 }
             }
             key_of_record(question, answered, &mut key);
-            number = match self.place(number).branches.get(key.as_slice()) {
-                Some(next) => *next,
+            let known = self.place(number).branches.get(key.as_slice()).copied();
+            number = match known {
+                Some(next) => next,
+                None if number == ROOT && !self.opens(&key, origin) => return Ok(false),
                 None => self.grow(number, &key, now),
             };
         }
@@ -182,6 +199,20 @@ impl Tree {
         let after = self.place(number).own_bytes(&[]);
         self.bytes = self.bytes + after - before;
         Ok(is_new)
+    }
+
+    /// Whether a new branch may grow from the root.
+    fn opens(&mut self, key: &[u8], origin: Origin) -> bool {
+        if origin == Origin::Disk {
+            return true;
+        }
+        let before = self.door.bytes();
+        let root = &mut self.places[ROOT as usize];
+        let hash = root.branches.hasher().hash_one(key);
+        let is_awaited = origin == Origin::Awaited;
+        let opens = self.door.admits(hash, root.hits_mut(), is_awaited);
+        self.bytes = self.bytes + self.door.bytes() - before;
+        opens
     }
 
     /// The questions below which nothing is remembered.

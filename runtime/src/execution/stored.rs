@@ -306,7 +306,7 @@ impl super::Execution {
         self.shared.state_difference(namespace, span)
     }
 
-    /// The root of a program's durable state behind a commit, or behind the last. It is kept for each thousandth commit, and
+    /// The root of a program's durable state behind a commit, or behind the last. It is kept for each thousandth commit where these are not too many, and
     /// added up for any other, which takes time with the number of keys.
     ///
     /// # Errors

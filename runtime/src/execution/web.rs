@@ -12,7 +12,7 @@ use cop_bytecode::limits::ATTEMPTS_FUEL;
 
 use crate::address::Address;
 use crate::answer::{Cache, Dependence, ProgramRef, RunId, RunInfo, WebAnswer, WebRequest};
-use crate::cache::{self, Leader, TreeKey, Turn, Walk};
+use crate::cache::{self, Leader, Planted, TreeKey, Turn, Walk};
 use crate::failure::{Failure, FailureCode};
 use crate::host::clock::system_now_ms;
 use crate::host::request::RequestView;
@@ -137,19 +137,23 @@ pub(super) async fn run_for(
         begun_ms: system_now_ms(),
         target,
     };
-    let key = TreeKey {
+    let tree = shared.cache.tree(&TreeKey {
         program: request.target.ready.manifest.package,
         entry: ENTRY,
-    };
+    });
     let mut progress = Progress::default();
-    let (known, cache) = match remembered(shared, &request, &key, &mut progress).await? {
+    let (known, cache) = match remembered(shared, &request, &tree, &mut progress).await? {
         Remembered::Outcome(known) => {
             count(&shared.figures.cache_hits);
             (known, Cache::Hit)
         }
-        Remembered::Nothing(leader) => {
+        Remembered::Nothing(way) => {
             count(&shared.figures.cache_misses);
-            let known = run_and_commit(shared, &request, &key, leader, progress).await?;
+            let run = Run {
+                tree: &tree,
+                way: Arc::new(way),
+            };
+            let known = run_and_commit(shared, &request, run, progress).await?;
             (known, Cache::Miss)
         }
     };
@@ -177,24 +181,41 @@ struct Known {
 enum Remembered {
     /// The outcome that a run would have. What it writes is accepted.
     Outcome(Known),
-    /// A run is needed. Whoever asks the same meanwhile waits for it, if this one leads.
-    Nothing(Option<Leader>),
+    /// A run is needed.
+    Nothing(Way),
+}
+
+/// How a run comes to be.
+enum Way {
+    /// Whoever asks the same meanwhile waits for it.
+    Leads(Leader),
+    /// Nobody waits for it; what comes of it is remembered.
+    Alone,
+    /// Nothing is remembered where it leads to.
+    Closed,
+}
+
+/// A run that is needed, and where what comes of it is remembered.
+#[derive(Clone)]
+struct Run<'a> {
+    tree: &'a Arc<Planted>,
+    way: Arc<Way>,
 }
 
 /// Walks through the cache, and again when somebody else's run has made it grow where the first walk ended.
 async fn remembered(
     shared: &Arc<Shared>,
     request: &Request,
-    key: &TreeKey,
+    tree: &Arc<Planted>,
     progress: &mut Progress,
 ) -> Result<Remembered, Failure> {
-    if !shared.cache.is_restored(key) {
-        shared.cache.restore(key, &shared.store).await;
+    if !shared.cache.is_restored(tree) {
+        shared.cache.restore(tree, &shared.store).await;
     }
     let until = request.begun + cache::WAIT_MAX;
     let mut waited_at = None;
     loop {
-        let (walk, seen) = match walk(shared, request, key, progress)? {
+        let (walk, seen) = match walk(shared, request, tree, progress)? {
             Walked::To(walk, seen) => (walk, seen),
             // What a run would ask elsewhere the walk asks there; a run that follows keeps the answer.
             Walked::Waits(question) => {
@@ -206,10 +227,10 @@ async fn remembered(
             Walk::Hit(record) => {
                 return Ok(match committed(shared, request, record, seen).await? {
                     Ok(known) => Remembered::Outcome(known),
-                    Err(_) => Remembered::Nothing(None),
+                    Err(_) => Remembered::Nothing(Way::Alone),
                 });
             }
-            Walk::Closed => return Ok(Remembered::Nothing(None)),
+            Walk::Closed => return Ok(Remembered::Nothing(Way::Closed)),
             Walk::Unknown(edge) => edge,
         };
         // A run of somebody else led to another place than mine does: so will the next.
@@ -217,15 +238,15 @@ async fn remembered(
             .as_ref()
             .is_some_and(|waited_at| *waited_at != edge)
         {
-            return Ok(Remembered::Nothing(None));
+            return Ok(Remembered::Nothing(Way::Alone));
         }
         match edge.join() {
             // Another run may have landed between the walk and this.
             Turn::Lead(_) if edge.is_outgrown() => {}
-            Turn::Lead(leader) => return Ok(Remembered::Nothing(Some(leader))),
+            Turn::Lead(leader) => return Ok(Remembered::Nothing(Way::Leads(leader))),
             Turn::Wait(other) => {
                 if !other.wait(until).await {
-                    return Ok(Remembered::Nothing(None));
+                    return Ok(Remembered::Nothing(Way::Alone));
                 }
                 waited_at = Some(edge);
             }
@@ -253,7 +274,7 @@ enum Walked {
 fn walk(
     shared: &Shared,
     request: &Request,
-    key: &TreeKey,
+    tree: &Arc<Planted>,
     progress: &Progress,
 ) -> Result<Walked, Failure> {
     let snapshot = snapshot(&shared.states, &request.target);
@@ -268,7 +289,7 @@ fn walk(
         on_snapshot: None,
         choices: None,
     };
-    let walk = match shared.cache.walk(key, request.target.limits, &mut world) {
+    let walk = match shared.cache.walk(tree, request.target.limits, &mut world) {
         Ok(walk) => walk,
         // A question that cannot be asked like this is answered by the run, which traps there.
         Err(NoAnswer::Argument(_)) => Walk::Closed,
@@ -282,18 +303,15 @@ fn walk(
 async fn run_and_commit(
     shared: &Arc<Shared>,
     request: &Request,
-    key: &TreeKey,
-    leader: Option<Leader>,
+    run: Run<'_>,
     mut progress: Progress,
 ) -> Result<Known, Failure> {
-    let leader = leader.map(Arc::new);
     let mut fuel_lost = None;
     let namespace = request.target.namespace.as_ref();
     let takes_turns = |namespace| shared.turns.is_contended(namespace, &request.description);
     if !namespace.is_some_and(takes_turns) {
         for _ in 0..ATTEMPTS_AMONG_OTHERS {
-            let run = run_once(shared, request, key, leader.as_ref(), &mut progress);
-            let (record, seen) = run.await?;
+            let (record, seen) = run_once(shared, request, &run, &mut progress).await?;
             let lost = match committed(shared, request, record, seen).await? {
                 Ok(known) => return Ok(known),
                 Err(record) => record,
@@ -312,8 +330,11 @@ async fn run_and_commit(
         }
     }
     // Who waits for its turn is not waited for by others.
-    drop(leader);
-    run_alone(shared, request, key, fuel_lost, progress).await
+    let run = Run {
+        way: Arc::new(Way::Alone),
+        ..run
+    };
+    run_alone(shared, request, run, fuel_lost, progress).await
 }
 
 /// A run that has its namespace for itself: nobody else changes it meanwhile. Only for short runs, since all others that write
@@ -321,7 +342,7 @@ async fn run_and_commit(
 async fn run_alone(
     shared: &Arc<Shared>,
     request: &Request,
-    key: &TreeKey,
+    run: Run<'_>,
     fuel_lost: Option<u64>,
     mut progress: Progress,
 ) -> Result<Known, Failure> {
@@ -347,7 +368,7 @@ async fn run_alone(
                 .await
                 .map_err(|_| too_late())?,
         };
-        match attempt_once(shared, request, key, None, &progress).await? {
+        match attempt_once(shared, request, &run, &progress).await? {
             Attempt::Done(record, seen) => {
                 return accepted(shared, request, record, seen)?.map_err(|_| {
                     conflict("it changed even while the program had it for itself".to_owned())
@@ -486,12 +507,11 @@ pub(super) fn too_late() -> Failure {
 async fn run_once(
     shared: &Arc<Shared>,
     request: &Request,
-    key: &TreeKey,
-    leader: Option<&Arc<Leader>>,
+    run: &Run<'_>,
     progress: &mut Progress,
 ) -> Result<(Arc<RunRecord>, Seen), Failure> {
     loop {
-        match attempt_once(shared, request, key, leader, progress).await? {
+        match attempt_once(shared, request, run, progress).await? {
             Attempt::Done(record, seen) => return Ok((record, seen)),
             Attempt::Waits(wait) => progress.wait_for(shared, request, *wait).await?,
         }
@@ -511,8 +531,7 @@ enum Attempt {
 async fn attempt_once(
     shared: &Arc<Shared>,
     request: &Request,
-    key: &TreeKey,
-    leader: Option<&Arc<Leader>>,
+    run: &Run<'_>,
     progress: &Progress,
 ) -> Result<Attempt, Failure> {
     if request.asker.depth > 0 && request.budget.is_spent() {
@@ -532,9 +551,13 @@ async fn attempt_once(
         program: request.program(),
         publisher: request.publisher(),
     };
-    let (cache, key, leader) = (shared.cache.clone(), *key, leader.cloned());
+    let (cache, tree, way) = (shared.cache.clone(), run.tree.clone(), run.way.clone());
     let work = move |cancelled: &Cancelled| {
-        if let Some(leader) = &leader {
+        let leader = match &*way {
+            Way::Leads(leader) => Some(leader),
+            Way::Alone | Way::Closed => None,
+        };
+        if let Some(leader) = leader {
             leader.begin();
         }
         let snapshot = snapshot(&states, &own.target);
@@ -561,8 +584,13 @@ async fn attempt_once(
             Seen::of(snapshot.as_ref(), own.receipt.is_some()).map_err(Unfinished::Refused)?;
         let record = Arc::new(record);
         let is_whole = forgotten(&kept, &record.transcript).is_none();
-        let agrees = !is_whole || cache.insert(&key, own.target.limits, &record).is_ok();
-        if let Some(leader) = &leader {
+        let is_awaited = leader.is_some_and(Leader::is_awaited);
+        let agrees = !is_whole
+            || matches!(*way, Way::Closed)
+            || cache
+                .insert(&tree, own.target.limits, &record, is_awaited)
+                .is_ok();
+        if let Some(leader) = leader {
             leader.land();
         }
         Ok((record, seen, agrees))
@@ -580,7 +608,7 @@ async fn attempt_once(
                 return Err(not_again(question));
             }
             if !agrees {
-                disagreed(shared, &key);
+                disagreed(shared, run.tree.key());
             }
             Ok(Attempt::Done(record, seen))
         }

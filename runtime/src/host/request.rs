@@ -54,6 +54,8 @@ pub struct BadRequest(pub String);
 pub struct RequestView {
     method: String,
     path: String,
+    /// The answer of `request.start`, with which every run begins.
+    start: Vec<u8>,
     query: Vec<u8>,
     /// Names in lower case, values as sent, without the hidden ones.
     headers: Vec<(String, Vec<u8>)>,
@@ -71,9 +73,13 @@ impl RequestView {
         };
         let path = canonical_path(path)?;
         check_segments(&path)?;
+        let method = canonical_method(&request.method)?;
+        let mut start = Writer::new();
+        start.text(&method).text(&path);
         Ok(RequestView {
-            method: canonical_method(&request.method)?,
+            method,
             path,
+            start: start.finish(),
             query: query.to_vec(),
             headers: visible_headers(&request.headers),
             body: request.body.clone(),
@@ -93,6 +99,9 @@ impl RequestView {
 
     /// The canonical answer of a question of this interface; `None` if its argument is not one.
     pub fn answer(&self, call: HostCall, argument: &[u8]) -> Option<Vec<u8>> {
+        if call == HostCall::RequestStart {
+            return Some(self.start.clone());
+        }
         let mut reader = Reader::new(argument);
         let mut name = || {
             let name = reader.text().ok()?;
@@ -101,7 +110,6 @@ impl RequestView {
         };
         let mut answer = Writer::new();
         match call {
-            HostCall::RequestStart => answer.text(&self.method).text(&self.path),
             HostCall::RequestHeader => answer.optional_text(self.header(name()?).as_deref()),
             HostCall::RequestCookie => answer.optional_text(self.cookie(name()?).as_deref()),
             HostCall::RequestQuery => answer.optional_text(self.query(name()?).as_deref()),

@@ -193,11 +193,16 @@ impl States {
             .filter(|commit| commit.head.number.is_multiple_of(ROOT_EVERY))
             .map(|commit| (commit.namespace.clone(), commit.head.number));
         let mut roots = locked(&self.roots_due);
-        let room = ROOTS_WAITING_MAX.saturating_sub(roots.len());
-        roots.extend(due.take(room));
+        for (namespace, number) in due {
+            // A later one of the same namespace takes the place of an earlier one.
+            if roots.len() < ROOTS_WAITING_MAX || roots.contains_key(&namespace) {
+                roots.insert(namespace, number);
+            }
+        }
     }
 
-    /// Adds up and keeps the roots that are due. A thread that nobody waits for does this.
+    /// Adds up and keeps the newest root that is due of each namespace. A thread that nobody waits for does this; where so much is
+    /// written that several are due, it would not keep up with all of them.
     pub fn keep_roots(&self) {
         let due = std::mem::take(&mut *locked(&self.roots_due));
         for (namespace, number) in due {

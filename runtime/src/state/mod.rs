@@ -124,8 +124,8 @@ pub struct States {
     /// Told when there is something to write.
     wake: Condvar,
     progress: watch::Sender<Progress>,
-    /// Commits of whose states the root is to be kept.
-    roots_due: Mutex<Vec<(Namespace, u64)>>,
+    /// The newest commit of each namespace of whose state the root is to be kept.
+    roots_due: Mutex<BTreeMap<Namespace, u64>>,
 }
 
 /// What runs that begin now see, and what is to be written.

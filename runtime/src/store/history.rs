@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::state::{Base, Commit, Namespace, Row, Stored};
-use super::{HISTORY, KEPT, StoreError};
+use super::{Address20, Bytes, HISTORY, KEPT, Name, StoreError};
 use crate::answer::RunId;
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -35,23 +35,14 @@ pub struct PastCommit {
 
 impl PastCommit {
     /// The record of a commit that is made.
-    fn of(commit: &Commit) -> PastCommit {
-        PastCommit {
-            number: commit.head.number,
-            time_ms: commit.head.time_ms,
-            run: commit.run,
-            keys: commit.keys.clone(),
-        }
-    }
-
-    fn encode(&self) -> Vec<u8> {
+    fn encode(commit: &Commit) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.int(self.time_ms).flag(self.run.is_some());
-        if let Some(run) = &self.run {
+        writer.int(commit.head.time_ms).flag(commit.run.is_some());
+        if let Some(run) = &commit.run {
             writer.raw(&run.0);
         }
-        writer.count(self.keys.len() as u64);
-        for (key, KeyChange { before, after }) in &self.keys {
+        writer.count(commit.keys.len() as u64);
+        for (key, KeyChange { before, after }) in &commit.keys {
             writer.text(key);
             for stored in [before, after] {
                 writer.flag(stored.row.is_some());
@@ -99,27 +90,38 @@ impl PastCommit {
     }
 }
 
-/// Keeps a commit that is made, and lets go of the oldest ones beyond `limit_bytes`.
+/// Keeps commits that are made, and lets go of the oldest ones of each namespace beyond `limit_bytes`.
 pub(super) fn keep(
     write: &WriteTransaction,
-    commit: &Commit,
+    commits: &[Commit],
     limit_bytes: u64,
 ) -> Result<(), StoreError> {
-    let namespace = &commit.namespace;
-    let at = (namespace.address.as_bytes(), namespace.name.as_str());
     let mut history = write.open_table(HISTORY)?;
     let mut kept = write.open_table(KEPT)?;
-    let number = commit.head.number;
-    let (mut oldest, mut bytes) = kept.get(at)?.map_or((number, 0), |found| found.value());
-    let record = PastCommit::of(commit).encode();
-    bytes += record.len() as u64;
-    history.insert((at.0, at.1, number), record.as_slice())?;
-    while bytes > limit_bytes && oldest <= number {
-        let gone = history.remove((at.0, at.1, oldest))?;
-        bytes = bytes.saturating_sub(gone.map_or(0, |gone| gone.value().len() as u64));
-        oldest += 1;
+    // The oldest one of each namespace, and the bytes of all.
+    let mut spans: BTreeMap<&Namespace, (u64, u64)> = BTreeMap::new();
+    for commit in commits {
+        let namespace = &commit.namespace;
+        let at = (namespace.address.as_bytes(), namespace.name.as_str());
+        let number = commit.head.number;
+        let (mut oldest, mut bytes) = match spans.get(namespace) {
+            Some(span) => *span,
+            None => kept.get(at)?.map_or((number, 0), |found| found.value()),
+        };
+        let record = PastCommit::encode(commit);
+        bytes += record.len() as u64;
+        history.insert((at.0, at.1, number), record.as_slice())?;
+        while bytes > limit_bytes && oldest <= number {
+            let gone = history.remove((at.0, at.1, oldest))?;
+            bytes = bytes.saturating_sub(gone.map_or(0, |gone| gone.value().len() as u64));
+            oldest += 1;
+        }
+        spans.insert(namespace, (oldest, bytes));
     }
-    kept.insert(at, (oldest, bytes))?;
+    for (namespace, span) in spans {
+        let at = (namespace.address.as_bytes(), namespace.name.as_str());
+        kept.insert(at, span)?;
+    }
     Ok(())
 }
 
@@ -131,21 +133,18 @@ impl Base {
         before: u64,
         limit: usize,
     ) -> Result<Vec<PastCommit>, StoreError> {
+        let rows = self.history_rows(namespace, 0..before)?;
+        rows.rev().take(limit).map(read).collect()
+    }
+
+    fn history_rows(
+        &self,
+        namespace: &Namespace,
+        numbers: std::ops::Range<u64>,
+    ) -> Result<HistoryRows, StoreError> {
         let (address, name) = (namespace.address.as_bytes(), namespace.name.as_str());
-        let range = (address, name, 0)..(address, name, before);
-        let rows = self
-            .history
-            .range::<(&[u8; 20], &str, u64)>(range)?
-            .rev()
-            .take(limit);
-        rows.map(|row| {
-            let (key, record) = row?;
-            let (_, _, number) = key.value();
-            PastCommit::decode(number, record.value()).map_err(|error| {
-                StoreError::Failed(format!("the history of the state is damaged: {error}"))
-            })
-        })
-        .collect()
+        let range = (address, name, numbers.start)..(address, name, numbers.end);
+        Ok(self.history.range::<(&[u8; 20], &str, u64)>(range)?)
     }
 
     /// The commits of a namespace behind this one, oldest first, as far as they are kept.
@@ -154,9 +153,22 @@ impl Base {
         namespace: &Namespace,
         number: u64,
     ) -> Result<Vec<PastCommit>, StoreError> {
-        let mut since = self.history(namespace, u64::MAX, usize::MAX)?;
-        since.retain(|past| past.number > number);
-        since.reverse();
-        Ok(since)
+        let rows = self.history_rows(namespace, number.saturating_add(1)..u64::MAX)?;
+        rows.map(read).collect()
     }
 }
+
+type HistoryRows = redb::Range<'static, (Address20, Name, u64), Bytes>;
+
+fn read(
+    row: Result<(HistoryKey<'_>, HistoryRecord<'_>), redb::StorageError>,
+) -> Result<PastCommit, StoreError> {
+    let (key, record) = row?;
+    let (_, _, number) = key.value();
+    PastCommit::decode(number, record.value()).map_err(|error| {
+        StoreError::Failed(format!("the history of the state is damaged: {error}"))
+    })
+}
+
+type HistoryKey<'a> = redb::AccessGuard<'a, (Address20, Name, u64)>;
+type HistoryRecord<'a> = redb::AccessGuard<'a, Bytes>;

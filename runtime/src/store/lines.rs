@@ -13,9 +13,9 @@ use super::{LINES, ROOTS, Store, StoreError};
 use crate::codec::Writer;
 use crate::transcript::Identity;
 
-/// The root of a state is kept for every so-manieth commit.
+/// The root of a state is kept for every so-manieth commit, or the newest such one where more than one a second would be.
 pub const ROOT_EVERY: u64 = 1_000;
-/// Most roots that are kept of one namespace.
+/// Most roots that are kept of one namespace: of its last `ROOT_EVERY` times as many commits.
 const ROOTS_KEPT: u64 = 1_000;
 /// Pairs of key and identity that are hashed together.
 const PART_PAIRS: u64 = 1_024;
@@ -134,9 +134,10 @@ impl Store {
         self.write_soon(|write| {
             let mut roots = write.open_table(ROOTS)?;
             roots.insert((address, name, number), &root.0)?;
-            if let Some(old) = number.checked_sub(ROOT_EVERY * ROOTS_KEPT) {
-                roots.remove((address, name, old))?;
-            }
+            // Not each thousandth is kept while much is written, so those that are too old are looked for.
+            let old = number.saturating_sub(ROOT_EVERY * ROOTS_KEPT);
+            let range = (address, name, 0)..=(address, name, old);
+            roots.retain_in::<(&[u8; 20], &str, u64), _>(range, |_, _| false)?;
             Ok(())
         })
     }

@@ -18,7 +18,7 @@
 //! | `history` | address, name, number of the commit | what that commit changed ([`history`]) |
 //! | `kept` | address, name | the oldest commit in `history`, bytes of them all |
 //! | `lines` | address, name, number of the commit | the line that begins with it ([`lines`]) |
-//! | `roots` | address, name, number of the commit | root of the state behind it, of each thousandth |
+//! | `roots` | address, name, number of the commit | root of the state behind it, of each thousandth at most |
 //! | `outcomes` | program, entry point, number | a remembered outcome ([`outcomes`]) |
 //! | `outcome-sizes` | program, entry point | how many those are, their bytes, number of the last |
 //!

@@ -391,21 +391,29 @@ impl Store {
         let bytes: usize = commits.iter().map(Commit::size_bytes).sum();
         self.check_room(bytes as u64)?;
         self.write(|write| {
-            commits.iter().try_for_each(|commit| {
-                apply(write, commit)?;
-                history::keep(write, commit, history_bytes)
-            })
+            apply(write, commits)?;
+            history::keep(write, commits, history_bytes)
         })
     }
 }
 
-fn apply(write: &WriteTransaction, commit: &Commit) -> Result<(), StoreError> {
-    let namespace = &commit.namespace;
+/// Writes what the commits come to together: a key that several of them change is written once.
+fn apply(write: &WriteTransaction, commits: &[Commit]) -> Result<(), StoreError> {
+    let mut keys: BTreeMap<(&Namespace, &str), &Stored> = BTreeMap::new();
+    let mut heads: BTreeMap<&Namespace, &Head> = BTreeMap::new();
+    for commit in commits {
+        let namespace = &commit.namespace;
+        heads.insert(namespace, &commit.head);
+        let changes = commit.keys.iter();
+        keys.extend(changes.map(|(key, change)| ((namespace, key.as_str()), &change.after)));
+        if let Some(line) = commit.line {
+            lines::begin(write, namespace, commit.head.number, line)?;
+        }
+    }
     let mut state = write.open_table(STATE)?;
-    let mut shapes = write.open_table(SHAPES)?;
     let mut expiries = write.open_table(EXPIRIES)?;
     let mut due = write.open_table(DUE)?;
-    for (key, KeyChange { after: stored, .. }) in &commit.keys {
+    for ((namespace, key), stored) in keys {
         let at = place(namespace, key);
         match &stored.row {
             Some(row) => state.insert(at, &*row.0)?,
@@ -421,17 +429,19 @@ fn apply(write: &WriteTransaction, commit: &Commit) -> Result<(), StoreError> {
             due.insert((address, name, due_ms, key), ())?;
         }
     }
-    for (fingerprint, shape) in &commit.shapes {
-        shapes.insert(shape_place(namespace, fingerprint), shape.as_str())?;
+    let mut shapes = write.open_table(SHAPES)?;
+    for commit in commits {
+        for (fingerprint, shape) in &commit.shapes {
+            let at = shape_place(&commit.namespace, fingerprint);
+            shapes.insert(at, shape.as_str())?;
+        }
     }
-    let at = (namespace.address.as_bytes(), namespace.name.as_str());
-    let head = commit.head;
-    write
-        .open_table(NAMESPACES)?
-        .insert(at, (head.number, head.bytes))?;
-    write.open_table(TIMES)?.insert(at, head.time_ms)?;
-    if let Some(line) = commit.line {
-        lines::begin(write, namespace, head.number, line)?;
+    let mut namespaces = write.open_table(NAMESPACES)?;
+    let mut times = write.open_table(TIMES)?;
+    for (namespace, head) in heads {
+        let at = (namespace.address.as_bytes(), namespace.name.as_str());
+        namespaces.insert(at, (head.number, head.bytes))?;
+        times.insert(at, head.time_ms)?;
     }
     Ok(())
 }

@@ -693,10 +693,11 @@ async fn a_page_that_never_repeats_does_not_fill_the_cache() {
         "{} bytes",
         health.cache_bytes
     );
-    assert_eq!(
-        get(&node, &p, "/999?sid=1").await.unwrap().info.cache,
-        Cache::Hit
-    );
+    // Where nobody asks twice, a page is remembered the second time, and found the third.
+    for expected in [Cache::Miss, Cache::Hit, Cache::Hit] {
+        let answer = get(&node, &p, "/999?sid=1").await.unwrap();
+        assert_eq!(answer.info.cache, expected);
+    }
 }
 
 #[test]
