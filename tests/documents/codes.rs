@@ -57,3 +57,48 @@ fn the_operator_page_has_every_failure() {
         );
     }
 }
+
+/// What can only come of a peer. There are none yet.
+const OF_PEERS: [FailureCode; 1] = [FailureCode::WrongNetwork];
+
+/// The text of all tests outside of the sources.
+fn tests() -> String {
+    let mut text = String::new();
+    let mut folders = vec![
+        root().join("runtime/tests"),
+        root().join("gateway/tests"),
+        root().join("tests/end_to_end"),
+        root().join("tests/attack"),
+    ];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).expect("the folder can be read");
+        for entry in entries {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                text += &std::fs::read_to_string(&path).unwrap_or_default();
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_failure_is_met_by_a_test() {
+    let tests = tests();
+    for code in FailureCode::ALL {
+        let names = [
+            format!("FailureCode::{code:?}"),
+            format!("\"{}\"", code.code()),
+            format!("({})", code.code()),
+        ];
+        let is_met = names.iter().any(|name| tests.contains(name));
+        assert_eq!(
+            is_met,
+            !OF_PEERS.contains(code),
+            "`{}` is met by no test, or there are peers now",
+            code.code()
+        );
+    }
+}

@@ -3,6 +3,7 @@
 mod assets;
 mod attack;
 mod authoring;
+mod bombs;
 mod browser;
 mod copc;
 mod daemon;
