@@ -15,13 +15,14 @@ use crate::answer::RunId;
 use crate::codec::{CodecError, Problem, Reader, Writer};
 use crate::engine::{Limits, Loaded};
 use crate::failure::{Failure, FailureCode};
-use crate::host::HostCall;
 use crate::host::world::{Input, Randomness, World};
+use crate::host::{HostCall, kv};
 use crate::keys::{PublicKey, SecretKey};
 use crate::receipt::leaves::{read_question, write_question};
 use crate::run::{EntryKind, RunRecord, run};
 use crate::runs::KeptRun;
 use crate::sealed::{open, seal};
+use crate::store::state::Shapes;
 use crate::transcript::Question;
 
 const MAGIC: &[u8; 4] = b"copq";
@@ -172,6 +173,24 @@ impl RecordedRun {
             true => recorded,
             false => recorded.without_private(),
         }
+    }
+
+    /// The same, able to tell a program that reads stored values as other types what these shapes are. A run that read them as the
+    /// types that they were stored as did not ask.
+    pub fn with_shapes(mut self, shapes: &Shapes) -> RecordedRun {
+        let answers = Arc::make_mut(&mut self.answers.0);
+        for (fingerprint, shape) in shapes {
+            let mut argument = Writer::new();
+            argument.bytes(fingerprint);
+            let question = Question {
+                kind: HostCall::KvShape,
+                occurrence: 0,
+                argument: argument.finish(),
+            };
+            let answer = kv::shape_answer(Some(shape));
+            answers.entry(question).or_insert(Some(answer));
+        }
+        self
     }
 
     /// The same without the answers that are the asker's own.

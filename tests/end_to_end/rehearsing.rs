@@ -83,6 +83,43 @@ async fn a_release_is_rehearsed_on_what_was_asked_before() {
     );
 }
 
+/// What is stored under a type that has grown is read; what cannot be read is told before anything is published.
+#[tokio::test]
+async fn a_release_that_reads_what_is_stored_as_another_type_is_rehearsed() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let (home, data) = (home.path(), data.path());
+    let source = home.join("note.cop");
+    let code = "import { Kv } from \"host/kv\"\nimport { Request, Response } from \"std/web\"\n\n\
+        struct Note { text: String }\n\n\
+        fn handle(req: Request, mut kv: Kv) -> Response {\n    \
+        if req.method == Post { kv.set(\"note\", Note(text: \"tea\")).expect(\"it is stored\") }\n    \
+        let note: Note? = kv.get(\"note\").expect(\"it is read\")\n    \
+        Response.text(note.map(|note| note.text) ?? \"nothing\")\n}\n";
+    std::fs::write(&source, code).expect("it is written");
+    let node = Daemon::start(data);
+    let url = text(&published(home, data, &["note.cop"]), "/urls/host").to_owned();
+    send(node.http(), "POST", &url, &[], "").await;
+    assert_eq!(get(node.http(), &url).await.body(), "tea");
+
+    let rehearse = |fields: &str| {
+        let changed = code.replace("{ text: String }", fields);
+        let changed = changed.replace("text: \"tea\"", "text: \"tea\", cups: 1");
+        std::fs::write(&source, changed).expect("it is written");
+        publish(home, data, &["note.cop", "--rehearse", "9", "--json"])
+    };
+    let grown = rehearse("{ text: String, cups: Int = 1 }").json();
+    assert_eq!(grown["question"]["runs"], 0, "{grown}");
+    assert_eq!(grown["trap"]["runs"], 0, "{grown}");
+    let other = rehearse("{ text: String, cups: Int }");
+    assert_eq!(other.status, Some(1), "{other:?}");
+    let told = other.json();
+    assert_eq!(told["trap"]["runs"], 1, "{told}");
+    let what = text(&told, "/trap/examples/0/what");
+    for part in ["it reads `note` as another type", "text:String"] {
+        assert!(what.contains(part), "{what}");
+    }
+}
+
 #[tokio::test]
 async fn an_older_release_is_published_again() {
     let (home, data) = (home(), tempfile::tempdir().expect("a folder"));

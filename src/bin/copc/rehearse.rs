@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cop_runtime::engine::{Engine, of_vm};
+use cop_runtime::host::HostCall;
+use cop_runtime::host::kv::key_argument;
 use cop_runtime::library::ReadyProgram;
 use cop_runtime::run::{RunEnd, RunRecord};
-use cop_runtime::{Failure, Hash, Namespace, RecordedRun};
+use cop_runtime::shown::shown_answer;
+use cop_runtime::store::state::Shapes;
+use cop_runtime::{Export, Failure, Hash, Namespace, RecordedRun};
 use coputer::packages::fetch::Fetcher;
 use coputer::publish::Built;
 use serde_json::{Value, json};
@@ -29,7 +33,10 @@ pub fn rehearse(options: &PublishOptions, built: &Built, count: u32) -> Result<E
         address: entry.public.address(),
         name: options.name_of(built).clone(),
     };
-    let runs = node::block_on(recorded(options, &program, count))?;
+    let (runs, shapes) = node::block_on(async {
+        let runs = recorded(options, &program, count).await?;
+        Ok::<_, Complaint>((runs, shapes(options, &program).await?))
+    })?;
     let engine = of_vm(cop_vm::Engine::Auto);
     let mut before = Before {
         engine: &*engine,
@@ -46,7 +53,7 @@ pub fn rehearse(options: &PublishOptions, built: &Built, count: u32) -> Result<E
     for (recorded, times) in &runs {
         let came = match before.run(recorded) {
             None => Came::Unknown,
-            Some(before) => came(&before, recorded, &after),
+            Some(before) => came(&before, recorded.clone().with_shapes(&shapes), &after),
         };
         rehearsal.enter(recorded, *times, came);
     }
@@ -97,6 +104,14 @@ async fn recorded(
     Ok(found)
 }
 
+/// The shapes of what the program keeps. A release that reads it as other types asks for them, and the runs of then did not.
+async fn shapes(options: &PublishOptions, program: &Namespace) -> Result<Shapes, Complaint> {
+    let file = node::of(&options.node)?.export_state(program, None).await?;
+    let export = Export::decode(&file);
+    let unreadable = |error| Complaint::Failed(format!("the node's state of it: {error}"));
+    Ok(export.map_err(unreadable)?.shapes)
+}
+
 fn refused(failure: Failure) -> Complaint {
     Complaint::Failed(format!("{}: {}", failure.title, failure.detail))
 }
@@ -136,7 +151,7 @@ enum Came {
     Unknown,
 }
 
-fn came(before: &RunRecord, recorded: &RecordedRun, after: &ReadyProgram) -> Came {
+fn came(before: &RunRecord, recorded: RecordedRun, after: &ReadyProgram) -> Came {
     let after = match recorded.replay(&*after.program) {
         Ok(after) => after,
         Err(failure) => return Came::Question(failure.detail.clone()),
@@ -146,11 +161,36 @@ fn came(before: &RunRecord, recorded: &RecordedRun, after: &ReadyProgram) -> Cam
         (RunEnd::Trapped(old), RunEnd::Trapped(new)) if old.kind == new.kind => {
             Came::Same(fuel.0, fuel.1)
         }
-        (_, RunEnd::Trapped(trap)) => Came::Trap(trap.kind.name().to_owned()),
-        (old, new) if end(old) != end(new) => Came::Status(format!("{} → {}", end(old), end(new))),
+        (_, RunEnd::Trapped(trap)) => {
+            let message = trap.message.iter().map(|message| format!(": {message}"));
+            let message: String = message.collect();
+            Came::Trap(trap.kind.name().to_owned() + &message + &retyped(&after))
+        }
+        (old, new) if end(old) != end(new) => {
+            Came::Status(format!("{} → {}{}", end(old), end(new), retyped(&after)))
+        }
         (old, new) if old == new && before.writes == after.writes => Came::Same(fuel.0, fuel.1),
         _ => Came::Body(fuel.0, fuel.1),
     }
+}
+
+/// That a run read something stored as another type, which may be why it came out differently.
+fn retyped(record: &RunRecord) -> String {
+    let mut key = "";
+    for (question, answered) in record.transcript.exchanges() {
+        match question.kind {
+            HostCall::KvGet => key = key_argument(&question.argument).unwrap_or_default(),
+            // Asked right after the value, if it was not stored as the type that is read.
+            HostCall::KvShape => {
+                let shape = shown_answer(&answered.bytes);
+                return format!(
+                    "; it reads `{key}` as another type than it was stored as: {shape}"
+                );
+            }
+            _ => {}
+        }
+    }
+    String::new()
 }
 
 fn end(end: &RunEnd) -> String {
