@@ -13,6 +13,8 @@
 //! A question asks for one of these keys, so a page that shows one file, or a part of it, rests on that alone. Parts are subtrees
 //! of BLAKE3: with the *links*, their values in it, the hash of a file that grows is known without reading what was there before.
 
+use std::borrow::Cow;
+
 use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 use cop_bytecode::limits::WRITE_BYTES;
 
@@ -27,6 +29,8 @@ pub const PART_BYTES: usize = 256 << 10;
 pub const FILE_BYTES: usize = 64 << 20;
 /// Most bytes of a path.
 pub const PATH_BYTES: usize = 512;
+/// Characters of a part of a file that are shown to people.
+const SHOWN_OF_PART: usize = 60;
 /// Bytes of a link.
 const LINK_BYTES: usize = 32;
 
@@ -75,12 +79,24 @@ pub fn shown_key(key: &str) -> String {
     if let Some(path) = key.strip_prefix(ROOT) {
         return format!("file {path:?}");
     }
-    let part = key.strip_prefix(RESERVED);
-    let part = part.and_then(|own| own.strip_prefix(PARTS)?.split_once('\0'));
-    match part {
+    match part_of_key(key) {
         Some((path, number)) => format!("part {number} of file {path:?}"),
         None => format!("{key:?}"),
     }
+}
+
+/// What a value of the state is like where people see it: of a part of a file the beginning, others as they are.
+pub fn shown_value<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
+    match value.char_indices().nth(SHOWN_OF_PART) {
+        Some((cut, _)) if part_of_key(key).is_some() => Cow::Owned(format!("{}…", &value[..cut])),
+        _ => Cow::Borrowed(value),
+    }
+}
+
+/// The path and the number of the part of a file that has this key.
+fn part_of_key(key: &str) -> Option<(&str, &str)> {
+    let own = key.strip_prefix(RESERVED)?;
+    own.strip_prefix(PARTS)?.split_once('\0')
 }
 
 /// The fingerprints of the shapes of what is stored, with the shapes.
@@ -346,5 +362,10 @@ mod tests {
         assert_eq!(shown_key(&part_key("a/b", 7)), "part 007 of file \"a/b\"");
         let out = format!("{RESERVED}out/x");
         assert_eq!(shown_key(&out), format!("{out:?}"));
+        let long = "é".repeat(100);
+        assert_eq!(shown_value("a", &long), long);
+        assert_eq!(shown_value(&part_key("a", 0), "b\"1\""), "b\"1\"");
+        let cut = format!("{}…", "é".repeat(60));
+        assert_eq!(shown_value(&part_key("a", 0), &long), cut);
     }
 }

@@ -1,6 +1,6 @@
 //! `copc state`: what a program keeps on the node on this machine, what changed it, and undoing a change.
 
-use cop_runtime::host::files::shown_key;
+use cop_runtime::host::files::{shown_key, shown_value};
 use cop_runtime::{Address, Namespace, ProgramName};
 use coputer::client::{NodeClient, PastCommit, StateKey};
 use serde_json::json;
@@ -91,7 +91,7 @@ async fn list(program: &str, prefix: &str, place: &StatePlace) -> Result<Ended, 
 pub fn tell_keys(keys: &[StateKey]) {
     for key in keys {
         let name = say::bold(&shown_key(&key.key));
-        say::out(&format!("{name}: {}\n", key.value));
+        say::out(&format!("{name}: {}\n", shown_value(&key.key, &key.value)));
     }
 }
 

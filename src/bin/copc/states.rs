@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use cop_runtime::host::files::shown_key;
+use cop_runtime::host::files::{shown_key, shown_value};
 use coputer::client::PastChange;
 use serde_json::json;
 
@@ -90,6 +90,7 @@ pub fn as_text(change: &PastChange) -> String {
     let mut text = String::new();
     for (sign, value) in [("-", &change.before), ("+", &change.after)] {
         if let Some(value) = value {
+            let value = shown_value(&change.key, value);
             let line = format!("{sign} {}: {value}", shown_key(&change.key));
             text.push_str(&format!("  {}\n", say::difference(&line)));
         }
