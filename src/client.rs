@@ -20,9 +20,9 @@ const ANSWER_BYTES: usize = 16 << 20;
 
 /// A node's management interface.
 pub struct NodeClient {
-    base: String,
-    token: Token,
-    client: HttpClient,
+    pub(crate) base: String,
+    pub(crate) token: Token,
+    pub(crate) client: HttpClient,
 }
 
 /// Why the node could not be asked, or what it refused.
@@ -667,7 +667,7 @@ fn state_path(program: &Namespace) -> String {
     format!("/v1/state/{}/{}", program.address, program.name)
 }
 
-fn refused(url: &str, status: StatusCode, body: &[u8]) -> ClientError {
+pub(crate) fn refused(url: &str, status: StatusCode, body: &[u8]) -> ClientError {
     match serde_json::from_slice(body) {
         Ok(problem) => ClientError::Refused(problem),
         Err(error) => unreadable(url, status, &error),

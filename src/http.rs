@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -113,6 +113,33 @@ impl HttpClient {
         answered
             .await
             .map_err(|_| format!("no answer within {} s", ANSWER_TIME.as_secs()))?
+    }
+}
+
+impl HttpClient {
+    /// Asks for a stream, and gives the answer once its head is there.
+    ///
+    /// # Errors
+    /// As [`HttpClient::ask`].
+    pub async fn stream(
+        &self,
+        url: &str,
+        bearer: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Incoming>, String> {
+        let mut request = Request::builder()
+            .uri(url)
+            .header("authorization", format!("Bearer {bearer}"))
+            .header("accept", "text/event-stream");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| error.to_string())?;
+        let answered = tokio::time::timeout(ANSWER_TIME, self.0.request(request)).await;
+        let answered = answered.map_err(|_| "no answer in time".to_owned())?;
+        answered.map_err(|error| cause(&error))
     }
 }
 

@@ -16,6 +16,7 @@
 //! | [`node_file`] | the file by which tools find a running node |
 //! | [`client`] | a node's management interface, as its owner's tools use it |
 //! | [`operate`] | the same, as its operator uses it: backups, runs |
+//! | [`follow`] | what happens on a node, over reconnecting |
 //! | [`http`] | one request to a node |
 //! | [`tls`] | its certificates |
 //! | [`listen`] | addresses to listen on, as people write them |
@@ -27,6 +28,7 @@ pub mod constants;
 pub mod engine;
 pub mod examples;
 pub mod files;
+pub mod follow;
 pub mod http;
 pub mod listen;
 pub mod node;

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cop_gateway::journal::{Kind, Record};
 use cop_gateway::outbound::Client;
-use cop_gateway::{Gateway, GatewayConfig, Management, Server, Token};
+use cop_gateway::{Gateway, GatewayConfig, Journal, Management, Observer, Server, Token};
 use cop_net::{Communication, Executor};
 use cop_runtime::{Execution, ExecutionConfig};
 
@@ -21,6 +22,7 @@ pub struct Node {
     execution: Execution,
     gateway: Server,
     management: Server,
+    journal: Arc<Journal>,
     /// Host and port for links, such as `localhost:2517`.
     pub public: String,
 }
@@ -51,7 +53,7 @@ impl Node {
         execution: Execution,
         http: SocketAddr,
         management: SocketAddr,
-        config: GatewayConfig,
+        mut config: GatewayConfig,
     ) -> Result<Node, String> {
         let token_path = data_dir.join(TOKEN_FILE);
         let token = Token::load_or_create(&token_path).map_err(|error| {
@@ -61,17 +63,27 @@ impl Node {
             )
         })?;
         let executor: Arc<dyn Executor> = Arc::new(execution.clone());
+        let journal = config.journal.clone();
+        let observer = Observer::new(journal.clone(), executor.clone());
+        config.on_answer = Some(observer.on_answer(config.on_answer.take()));
         let name = config.node.clone();
         let secure = config.secure.as_ref();
         let certificates = secure.map(|secure| secure.certificates().clone());
         let gateway = start_gateway(http, config, &executor).await?;
         let public = public_host(gateway.address());
-        let management =
-            Management::start(management, token, &name, &public, executor, certificates)
-                .await
-                .map_err(|error| {
-                    cannot_listen("management interface", "--management", management, &error)
-                })?;
+        let management = Management::start(
+            management,
+            token,
+            &name,
+            &public,
+            executor,
+            certificates,
+            observer,
+        )
+        .await
+        .map_err(|error| {
+            cannot_listen("management interface", "--management", management, &error)
+        })?;
         execution
             .deliver_messages()
             .await
@@ -81,11 +93,15 @@ impl Node {
             execution,
             gateway,
             management,
+            journal,
             public,
         };
         node.file()
             .write(data_dir)
             .map_err(|error| format!("cannot write into {}: {error}", data_dir.display()))?;
+        let started = Record::new(Kind::Started, format!("{name}, {}", node.url()));
+        node.journal
+            .record(started.field("pid", std::process::id()));
         Ok(node)
     }
 
@@ -116,6 +132,10 @@ impl Node {
     /// Finishes what is under way and stops.
     pub async fn stop(self) {
         NodeFile::remove(&self.data_dir);
+        self.journal
+            .record(Record::new(Kind::Stopping, "open requests are finished"));
+        // Who follows would otherwise hold up the end.
+        self.journal.close();
         tokio::join!(self.gateway.stop(), self.management.stop());
         self.execution.shut_down().await;
     }

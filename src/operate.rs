@@ -18,6 +18,20 @@ pub struct MadeBackup {
     pub has_key: bool,
 }
 
+/// Some of what happened on a node.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Events {
+    /// The oldest first.
+    pub events: Vec<serde_json::Value>,
+    /// Where to go on from.
+    pub cursor: String,
+}
+
+#[derive(Deserialize)]
+struct Level {
+    level: String,
+}
+
 #[derive(Deserialize)]
 struct Runs {
     runs: Vec<ListedRun>,
@@ -42,5 +56,28 @@ impl NodeClient {
         let path = format!("/v1/runs?count={count}");
         let runs: Runs = self.ask(Method::GET, &path, Vec::new()).await?;
         Ok(runs.runs)
+    }
+
+    /// The newest of what happened, as far as `query` wants it.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn events(&self, query: &str) -> Result<Events, ClientError> {
+        self.ask(Method::GET, &format!("/v1/events?{query}"), Vec::new())
+            .await
+    }
+
+    /// What the node prints; `level` changes it.
+    ///
+    /// # Errors
+    /// The node cannot be reached or refuses.
+    pub async fn log_level(&self, level: Option<&str>) -> Result<String, ClientError> {
+        let (method, query) = match level {
+            Some(level) => (Method::POST, format!("?level={level}")),
+            None => (Method::GET, String::new()),
+        };
+        let path = format!("/v1/log-level{query}");
+        let level: Level = self.ask(method, &path, Vec::new()).await?;
+        Ok(level.level)
     }
 }

@@ -45,6 +45,11 @@ impl OnAnswer {
         OnAnswer(Arc::new(told))
     }
 
+    /// Calls it.
+    pub(crate) fn call(&self, answered: &Answered<'_>) {
+        (self.0)(answered);
+    }
+
     /// Tells of an answer. What a run was stands among the extensions of its response.
     pub(crate) fn tell(
         &self,

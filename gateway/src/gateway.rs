@@ -18,6 +18,7 @@ use crate::asked::Asked;
 use crate::encoding::Compressed;
 use crate::figures::RunBook;
 use crate::head::asked;
+use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::links::Links;
 use crate::listing::ProgramJson;
@@ -45,6 +46,8 @@ pub struct GatewayConfig {
     pub on_answer: Option<OnAnswer>,
     /// The program that is being written here, see [`crate::live`].
     pub live: Option<Arc<Live>>,
+    /// Where what happens is written down.
+    pub journal: Arc<Journal>,
     /// Where the same is served over TLS.
     pub secure: Option<Secure>,
 }
@@ -107,6 +110,7 @@ impl Default for GatewayConfig {
             domains: Domains::new(),
             on_answer: None,
             live: None,
+            journal: Arc::default(),
             secure: None,
         }
     }

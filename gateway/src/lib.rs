@@ -20,7 +20,8 @@
 //! | [`calendar`] | times for people |
 //! | `page`, `own`, `links`, `listing` | our own pages and lists |
 //! | [`live`] | pages that are loaded again while their program is being written |
-//! | `answered` | what is told of each answer to whoever watches |
+//! | `answered`, [`observer`], `measures` | what is told of each answer to whoever watches, who writes it down, and what is counted |
+//! | [`journal`] | what happened on the node: its log and its events |
 //! | [`management`] | how the owner publishes and looks at the node |
 
 mod answer;
@@ -34,11 +35,14 @@ mod encoding;
 mod figures;
 mod gateway;
 mod head;
+pub mod journal;
 pub mod limits;
 mod links;
 mod listing;
 pub mod live;
 pub mod management;
+mod measures;
+pub mod observer;
 pub mod outbound;
 mod own;
 mod page;
@@ -54,9 +58,11 @@ pub mod tls;
 
 pub use answered::{Answered, OnAnswer};
 pub use gateway::{Gateway, GatewayConfig, Secure};
+pub use journal::Journal;
 pub use limits::Limits;
 pub use live::{Live, Stage};
 pub use management::{Management, Token};
+pub use observer::Observer;
 pub use serve::Server;
 pub use target::Domains;
 pub use tls::Certificates;

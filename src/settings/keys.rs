@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::ValueEnum;
 use cop_bytecode::limits;
+use cop_gateway::journal::Format;
 use cop_gateway::tls::CertificateFiles;
 use toml::de::DeValue;
 
@@ -164,6 +165,43 @@ pub const KEYS: &[Key] = &[
                 value.map_or(String::new(), |value| value.get_name().to_owned())
             )
         },
+    },
+    Key {
+        name: "log_level",
+        variable: Some("COP_LOG_LEVEL"),
+        about: "what is printed of what happens: \"error\", \"warn\", \"info\" or \"debug\"; copd log-level changes it while the node runs",
+        set: |settings, given| {
+            settings.log.level = given.text()?.parse()?;
+            Ok(())
+        },
+        shown: |settings| format!("{:?}", settings.log.level.as_str()),
+    },
+    Key {
+        name: "log_format",
+        variable: Some("COP_LOG_FORMAT"),
+        about: "how it is printed: \"text\", \"json\", or \"auto\": text on a terminal and JSON otherwise",
+        set: |settings, given| {
+            settings.log.format = log_format(&given.text()?)?;
+            Ok(())
+        },
+        shown: |settings| {
+            let format = match settings.log.format {
+                None => "auto",
+                Some(Format::Text) => "text",
+                Some(Format::Json) => "json",
+            };
+            format!("{format:?}")
+        },
+    },
+    Key {
+        name: "access_log",
+        variable: None,
+        about: "whether each answer is printed: true or false",
+        set: |settings, given| {
+            settings.log.access = given.truth()?;
+            Ok(())
+        },
+        shown: |settings| settings.log.access.to_string(),
     },
     number!(
         "self_check",
@@ -331,6 +369,21 @@ fn listen(listen: Option<Listen>, usual: &str) -> String {
     match listen {
         None => usual.to_owned(),
         Some(listen) => listen.to_string(),
+    }
+}
+
+/// How what happens is printed; `None` for `auto`.
+///
+/// # Errors
+/// It is none of the three.
+pub fn log_format(text: &str) -> Result<Option<Format>, String> {
+    match text {
+        "auto" => Ok(None),
+        "text" => Ok(Some(Format::Text)),
+        "json" => Ok(Some(Format::Json)),
+        _ => Err(format!(
+            "`{text}` is no format: auto, text or json is meant"
+        )),
     }
 }
 

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cop_gateway::Domains;
+use cop_gateway::journal::{Format, Level};
 use cop_gateway::tls::CertificateFiles;
 use cop_runtime::ExecutionConfig;
 use toml::de::{DeTable, DeValue};
@@ -19,7 +20,7 @@ use toml::de::{DeTable, DeValue};
 use crate::engine::EngineOption;
 use crate::listen::Listen;
 
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Key, log_format};
 
 /// The file in a node's folder.
 pub const FILE: &str = "node.toml";
@@ -45,9 +46,32 @@ pub struct Settings {
     pub domains: Domains,
     /// What runs the programs.
     pub engine: EngineOption,
+    /// What is printed of what happens.
+    pub log: LogSettings,
     /// What the execution system grants and keeps. Its engine is [`Settings::engine`].
     pub execution: ExecutionConfig,
     origins: BTreeMap<&'static str, Origin>,
+}
+
+/// What a node prints of what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// What matters at least so much is printed.
+    pub level: Level,
+    /// How; by whether somebody reads it on a terminal if it is not said.
+    pub format: Option<Format>,
+    /// Each answer is printed.
+    pub access: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> LogSettings {
+        LogSettings {
+            level: Level::Info,
+            format: None,
+            access: false,
+        }
+    }
 }
 
 /// Where a setting comes from.
@@ -91,6 +115,7 @@ impl Default for Settings {
             reach: Vec::new(),
             domains: Domains::new(),
             engine: EngineOption::Auto,
+            log: LogSettings::default(),
             execution: ExecutionConfig::default(),
             origins: BTreeMap::new(),
         }

@@ -18,6 +18,7 @@ mod http;
 mod inputs;
 mod keys;
 mod killing;
+mod logging;
 mod measuring;
 mod node;
 mod operating;

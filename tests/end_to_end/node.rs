@@ -36,7 +36,13 @@ async fn a_node_starts_is_found_and_stops() {
     assert!(matches!(refused, ClientError::Refused(_)), "{refused}");
 
     let (status, output, errors) = daemon.interrupt();
-    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    assert_eq!(status, Some(0), "{errors}");
+    let logged: Vec<serde_json::Value> = errors
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("no terminal: JSON"))
+        .collect();
+    let kinds: Vec<_> = logged.iter().map(|line| &line["kind"]).collect();
+    assert_eq!(kinds, ["started", "publish_refused", "stopping"]);
     assert!(output.contains("Ctrl-C stops it."), "{output}");
     assert!(
         NodeFile::read(folder.path()).is_err(),

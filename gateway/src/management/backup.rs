@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Management;
 use super::routes::{Answer, refused};
 use crate::asked::Asked;
+use crate::journal::{Kind, Record};
 use crate::{own, refusal};
 
 #[derive(Serialize)]
@@ -24,6 +25,10 @@ pub(super) async fn make(asked: Asked, management: Arc<Management>) -> Answer {
     let made = management.executor.back_up(with_key).await;
     let made = made.map_err(refused)?;
     let made = made.ok_or_else(|| refused(refusal::no_states()))?;
+    let figures = &made.figures;
+    let text = format!("{} bytes, {} rows", figures.bytes, figures.rows);
+    let journal = &management.observer.journal;
+    journal.record(Record::new(Kind::BackedUp, text).field("has_key", figures.has_key));
     Ok(own::json(&MadeJson {
         path: made.path.display().to_string(),
         bytes: made.figures.bytes,

@@ -12,6 +12,9 @@
 //! | `GET /v1/state/ADDRESS/NAME` | what a program keeps; `?prefix=…&after=…` |
 //! | `GET /v1/state/ADDRESS/NAME/history` | the commits that changed it, newest first; `?before=NUMBER` |
 //! | `POST /v1/state/ADDRESS/NAME/undo/NUMBER` | undoes one of them |
+//! | `GET /v1/events` | what happened; `?after=CURSOR&count=N&kind=A,B&level=L&program=P`; as a stream for `Accept: text/event-stream` |
+//! | `GET`, `POST /v1/log-level` | the level of the log; `?level=L` |
+//! | `GET /metrics` | figures for Prometheus |
 //! | `POST /v1/backup` | a backup of what is on disk, in the node's folder; `?without_key=1` |
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
 //! | `GET /ui/` | the owner's page, a client of all this |
@@ -22,13 +25,16 @@
 
 mod backup;
 mod cache;
+mod events;
 mod messages;
+mod metrics;
 mod routes;
 mod runs;
 mod state;
 mod states;
 mod token;
 mod ui;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,6 +45,7 @@ use cop_net::Executor;
 
 use crate::asked::{Asked, is_local_host};
 use crate::limits::Limits;
+use crate::observer::Observer;
 use crate::serve::{self, Door, Entry, Server};
 use crate::tls::Certificates;
 
@@ -57,11 +64,12 @@ pub struct Management {
     pub(crate) limits: Limits,
     pub(crate) node: String,
     pub(crate) public: String,
+    pub(crate) observer: Arc<Observer>,
     certificates: Option<Arc<Certificates>>,
 }
 
 impl Management {
-    /// Listens on `address`. `node` is how the node calls itself, `public` the host and port of its gateway, for links.
+    /// Listens on `address`, and tells what `observer` saw. `node` is how the node calls itself, `public` the host and port of its gateway, for links.
     ///
     /// # Errors
     /// `InvalidInput` for an address that is not loopback where there are no certificates, and the errors of binding, such as
@@ -73,6 +81,7 @@ impl Management {
         public: &str,
         executor: Arc<dyn Executor>,
         certificates: Option<Arc<Certificates>>,
+        observer: Arc<Observer>,
     ) -> io::Result<Server> {
         let entry = match certificates.clone() {
             _ if address.ip().to_canonical().is_loopback() => Entry::default(),
@@ -100,9 +109,11 @@ impl Management {
             limits: limits.clone(),
             node: node.to_owned(),
             public: public.to_owned(),
+            observer,
             certificates,
         });
         let listener = serve::bind(address).await?;
+        watch::begin(&management);
         let door = Door { listener, entry };
         Server::start(
             vec![door],

@@ -11,7 +11,10 @@ use warp::http::{HeaderValue, Response, header};
 use warp::{Filter, Rejection, Reply};
 
 use super::state::namespace;
-use super::{Management, backup, cache, messages, runs, split_publication, state, states, ui};
+use super::{
+    Management, backup, cache, events, messages, metrics, runs, split_publication, state, states,
+    ui, watch,
+};
 use crate::asked::Asked;
 use crate::head;
 use crate::listing::{ProgramJson, ReleaseJson};
@@ -152,6 +155,30 @@ pub(super) fn routes(
         .and(with.clone())
         .and_then(backup::make)
         .boxed();
+    let metrics = warp::path!("metrics")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(metrics::metrics)
+        .boxed();
+    let level = warp::path!("v1" / "log-level")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(events::level)
+        .boxed();
+    let set_level = warp::path!("v1" / "log-level")
+        .and(warp::post())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(events::set_level)
+        .boxed();
+    let events = warp::path!("v1" / "events")
+        .and(warp::get())
+        .and(allowed.clone())
+        .and(with.clone())
+        .and_then(events::events)
+        .boxed();
     let publish = warp::path!("v1" / "publish")
         .and(warp::post())
         .and(allowed)
@@ -201,8 +228,16 @@ pub(super) fn routes(
         .unify()
         .or(backup)
         .unify()
+        .or(metrics)
+        .unify()
+        .or(level)
+        .unify()
+        .or(set_level)
+        .unify()
         .or(ui::routes(management.clone()))
         .unify()
+        .boxed()
+        .or(events)
         .recover(reply::recover)
 }
 
@@ -494,11 +529,9 @@ async fn publish<B: Buf>(
         .map_err(refused)?;
     let (release, bundle) =
         split_publication(&received.bytes).map_err(|why| refused(refusal::cut_publication(why)))?;
-    let published = management
-        .executor
-        .publish(&release, &bundle)
-        .await
-        .map_err(refused)?;
+    let published = management.executor.publish(&release, &bundle).await;
+    watch::published(&management, &published);
+    let published = published.map_err(refused)?;
     Ok(own::json(&PublishedJson::new(
         &published,
         &management.public,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Management;
 use super::routes::{Answer, refused};
 use crate::asked::Asked;
+use crate::journal::{Kind, Record};
 use crate::{own, refusal};
 
 /// Most keys in one answer.
@@ -148,7 +149,9 @@ pub(super) async fn undo(
 ) -> Answer {
     let namespace = namespace(&address, &name).map_err(refused)?;
     let undone = management.executor.undo(&namespace, number).await;
-    Ok(own::json(&UndoneJson {
-        commit: undone.map_err(refused)?,
-    }))
+    let commit = undone.map_err(refused)?;
+    let text = format!("commit {number}, by commit {commit}");
+    let record = Record::new(Kind::Undone, text).program(format!("{address}/{name}"));
+    management.observer.journal.record(record);
+    Ok(own::json(&UndoneJson { commit }))
 }

@@ -13,6 +13,7 @@ use super::Management;
 use super::routes::{Answer, octets, refused};
 use super::state::{ChangeJson, KEYS_MAX, StateJson, namespace};
 use crate::asked::Asked;
+use crate::journal::{Kind, Record};
 use crate::limits::Limits;
 use crate::{body, own, refusal};
 
@@ -151,6 +152,9 @@ pub(super) async fn import<B: Buf>(
     let keeper = keeper(&management).map_err(refused)?;
     let imported = keeper.import(&namespace, &file.bytes, replaces).await;
     let imported = imported.map_err(refused)?;
+    let text = format!("{} keys, by commit {}", imported.keys, imported.number);
+    let record = Record::new(Kind::Imported, text).program(format!("{address}/{name}"));
+    management.observer.journal.record(record);
     Ok(own::json(&ImportedJson {
         line: imported.line.to_string(),
         commit: imported.number,

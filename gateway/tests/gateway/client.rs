@@ -137,6 +137,10 @@ impl Client {
         let length = reply
             .header("content-length")
             .map(|length| length.parse::<usize>().expect("a length"));
+        if reply.header("transfer-encoding") == Some("chunked") {
+            reply.body = self.chunks().await;
+            return Some(reply);
+        }
         let length = if head || status == 204 || status == 304 {
             0
         } else {
@@ -147,6 +151,29 @@ impl Client {
         }
         reply.body = self.unread.drain(..length).collect();
         Some(reply)
+    }
+
+    /// A body in chunks, to its end.
+    async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = loop {
+                match self.unread.windows(2).position(|two| two == b"\r\n") {
+                    Some(end) => break self.unread.drain(..end + 2).collect::<Vec<u8>>(),
+                    None => assert!(self.more().await, "a chunk is cut off"),
+                }
+            };
+            let digits = std::str::from_utf8(&line).expect("digits").trim_end();
+            let length = usize::from_str_radix(digits, 16).expect("a length");
+            while self.unread.len() < length + 2 {
+                assert!(self.more().await, "a chunk is cut off");
+            }
+            body.extend(self.unread.drain(..length));
+            self.unread.drain(..2);
+            if length == 0 {
+                return body;
+            }
+        }
     }
 
     /// Reads away what comes until the other side closes.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use cop_gateway::{Gateway, GatewayConfig, Limits, Server};
+use cop_gateway::{Gateway, GatewayConfig, Limits, Observer, Server};
 use cop_net::{Communication, Executor, Pending};
 use cop_runtime::{
     Address, Asset, Cache, Dependence, Failure, FailureCode, Hash, Health, KeptRun, Namespace,
@@ -255,6 +255,11 @@ pub fn double() -> Arc<Double> {
         handler: Box::new(|_, _| Ok(answer(""))),
         asked: Arc::default(),
     })
+}
+
+/// One that sees nothing yet.
+pub fn observer() -> Arc<Observer> {
+    Observer::new(Arc::default(), double())
 }
 
 /// A gateway over a double, on a free port.

@@ -1,14 +1,20 @@
 //! The management interface: who may use it, and what it does.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use cop_gateway::Server;
+use cop_gateway::journal::{Journal, Kind, Record};
 use cop_gateway::management::{Management, Token, publication};
+use cop_gateway::{Observer, Server};
 
 use crate::client::{Reply, exchange, get, request};
-use crate::double::{address, double};
+use crate::double::{address, double, observer};
 
 async fn start() -> (Server, String) {
+    observed(observer()).await
+}
+
+async fn observed(observer: Arc<Observer>) -> (Server, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let token = Token::load_or_create(&folder.path().join("token")).expect("a token");
     let line = format!("authorization: Bearer {}", token.as_str());
@@ -20,6 +26,7 @@ async fn start() -> (Server, String) {
         "localhost:2517",
         double(),
         None,
+        observer,
     )
     .await
     .expect("a free port");
@@ -173,6 +180,7 @@ async fn it_listens_on_this_machine_only() {
             "localhost",
             double(),
             None,
+            observer(),
         )
         .await;
         assert_eq!(
@@ -202,4 +210,107 @@ async fn the_owner_sees_messages_and_has_dead_ones_tried_again() {
         let reply = exchange(at, head.as_bytes()).await;
         assert_eq!(reply.status, status, "{}", reply.text());
     }
+}
+
+#[tokio::test]
+async fn what_happens_is_listed_and_followed_from_a_cursor() {
+    let journal = Arc::new(Journal::default());
+    let observer = Observer::new(journal.clone(), double());
+    let (server, token) = observed(observer).await;
+    let at = server.address();
+    let read = async |target: &str| json(&get(at, "127.0.0.1", target, &[&token]).await);
+    journal.record(Record::new(Kind::Started, "one"));
+    journal.record(Record::new(Kind::Trapped, "two").program("cop1x/shop"));
+    let listed = read("/v1/events").await;
+    assert_eq!(
+        (&listed["events"][1]["text"], &listed["events"][1]["level"]),
+        (&"two".into(), &"warn".into())
+    );
+    let first = listed["events"][0]["cursor"].as_str().expect("a cursor");
+    let after = read(&format!("/v1/events?after={first}")).await;
+    assert_eq!(after["events"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&after["cursor"], &after["gap"]),
+        (&listed["cursor"], &().into())
+    );
+    let other = read("/v1/events?after=1-7").await;
+    assert_eq!(other["gap"], "the node was started again");
+    for (query, count) in [
+        ("count=1", 1),
+        ("kind=started", 1),
+        ("program=shop", 1),
+        ("level=error", 0),
+    ] {
+        let listed = read(&format!("/v1/events?{query}")).await;
+        assert_eq!(
+            listed["events"].as_array().map(Vec::len),
+            Some(count),
+            "{query}"
+        );
+    }
+    for query in ["after=x", "kind=x", "level=x"] {
+        let refused = get(at, "localhost", &format!("/v1/events?{query}"), &[&token]).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "bad_request"),
+            "{query}"
+        );
+    }
+
+    // A stream: what was missed, what comes, and its end when the node stops.
+    let lines = [
+        &token,
+        "accept: text/event-stream",
+        &format!("last-event-id: {first}"),
+    ];
+    let stream = async { get(at, "localhost", "/v1/events", &lines).await };
+    let happens = async {
+        // Until somebody follows.
+        while !journal.wants_traffic() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        journal.record(Record::new(Kind::Request, "three\nand more"));
+        journal.close();
+    };
+    let (stream, ()) = tokio::join!(stream, happens);
+    assert_eq!(stream.header("content-type"), Some("text/event-stream"));
+    let text = stream.text();
+    let kinds = text.lines().filter_map(|line| line.strip_prefix("event:"));
+    assert_eq!(kinds.collect::<Vec<_>>(), ["trapped", "request"], "{text}");
+    assert!(text.contains("three\\nand more"), "{text}");
+    assert!(!journal.wants_traffic());
+
+    // The token stands before all of it.
+    for target in ["/v1/events", "/metrics", "/v1/log-level"] {
+        assert_eq!(
+            get(at, "localhost", target, &[]).await.code(),
+            "denied",
+            "{target}"
+        );
+    }
+    assert_eq!(read("/v1/log-level").await["level"], "info");
+    let changed = request(
+        at,
+        "POST",
+        "localhost",
+        "/v1/log-level?level=warn",
+        &[&token],
+    )
+    .await;
+    assert_eq!(json(&changed)["level"], "warn");
+    let refused = request(
+        at,
+        "POST",
+        "localhost",
+        "/v1/log-level?level=loud",
+        &[&token],
+    )
+    .await;
+    assert_eq!(refused.code(), "bad_request");
+    let metrics = get(at, "localhost", "/metrics", &[&token]).await;
+    assert!(
+        metrics.text().contains("\ncoputer_programs 1\n"),
+        "{}",
+        metrics.text()
+    );
 }

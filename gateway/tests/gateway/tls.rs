@@ -22,7 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::client::{Client, get};
-use crate::double::{Running, address, answer, double, name, start_with};
+use crate::double::{Running, address, answer, double, name, observer, start_with};
 
 /// An authority, and the files of a certificate of its own.
 struct Authority(rcgen::CertifiedIssuer<'static, KeyPair>);
@@ -268,7 +268,16 @@ async fn management_elsewhere_needs_tls() {
     let everywhere: SocketAddr = "0.0.0.0:0".parse().expect("an address");
     let folder = tempfile::tempdir().expect("a folder");
     let token = Token::load_or_create(&folder.path().join("token")).expect("a token");
-    let refused = Management::start(everywhere, token.clone(), "n", "p", double(), None).await;
+    let refused = Management::start(
+        everywhere,
+        token.clone(),
+        "n",
+        "p",
+        double(),
+        None,
+        observer(),
+    )
+    .await;
     assert!(refused.is_err_and(|error| error.to_string().contains("[[tls]]")));
     let server = Management::start(
         everywhere,
@@ -277,6 +286,7 @@ async fn management_elsewhere_needs_tls() {
         "p",
         double(),
         Some(set.certificates.clone()),
+        observer(),
     )
     .await
     .expect("a free port");

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use cop_gateway::journal::{Format, Kind, Level};
 use coputer::engine::EngineOption;
 use coputer::listen::Listen;
-use coputer::settings::Settings;
+use coputer::settings::{self, Settings};
 use coputer::shell::Shell;
 
 const AFTER: &str = "\
@@ -50,6 +51,17 @@ pub enum Command {
     Programs(LookOptions),
     /// List the last runs of the node that runs here.
     Runs(RunsOptions),
+    /// Show what the node that runs here logs: what happens, its requests, and what programs log.
+    Logs(LogsOptions),
+    /// Show what happened on the node that runs here: publications, traps, limits hit.
+    Events(LogsOptions),
+    /// Tell what the node that runs here prints, or change it until it is started again.
+    LogLevel {
+        /// error, warn, info or debug; none tells what it is
+        level: Option<Level>,
+        #[command(flatten)]
+        look: LookOptions,
+    },
     /// Print the link to the page of the node that runs here: programs, requests, what each answer was told.
     Ui(LookOptions),
     /// Show, check and explain what the node is set to.
@@ -135,6 +147,40 @@ pub struct InitOptions {
     /// Only print a unit by which systemd starts the node; no root is needed
     #[arg(long)]
     pub systemd: bool,
+}
+
+const LOGS_AFTER: &str = "\
+Examples:
+  copd logs --follow                       what happens from now on, requests and lines of programs included
+  copd logs --follow --program guestbook   of one program
+  copd events --level warn                 what somebody should look at
+  copd events --json --count 1000          for scripts, one object a line
+
+Requests and lines that programs log are written down only while somebody follows, or the log has them (access_log, or level debug).
+A node keeps the last 2,048 of them, and the last 2,048 others. Who follows goes on where he was when the connection or the node
+goes away and comes back.";
+
+/// Which records are shown, and how.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = LOGS_AFTER)]
+pub struct LogsOptions {
+    #[command(flatten)]
+    pub look: LookOptions,
+    /// Go on with what happens
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only of programs of this name, or of ADDRESS/NAME
+    #[arg(long, value_name = "PROGRAM")]
+    pub program: Option<String>,
+    /// Only what matters at least so much: error, warn, info or debug
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<Level>,
+    /// Only of these kinds, such as published,trapped
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub kind: Vec<Kind>,
+    /// How many of the past
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=4096))]
+    pub count: u32,
 }
 
 /// Which runs are listed, and how.
@@ -259,10 +305,24 @@ pub struct Options {
         hide_possible_values = true
     )]
     pub engine: Option<EngineOption>,
+    /// Print what matters so much: error, warn, info or debug [default: info]
+    #[arg(long, value_name = "LEVEL", env = "COP_LOG_LEVEL")]
+    pub log_level: Option<Level>,
+    /// How it is printed: text, json, or auto: text on a terminal, JSON otherwise [default: auto]
+    #[arg(long, value_name = "FORMAT", env = "COP_LOG_FORMAT", value_parser = log_format)]
+    pub log_format: Option<LogFormat>,
     /// Do one run in N again in the other engine, once its answer has left and nothing else is to do, to see that both agree; 0 for
     /// none [default: 1024]
     #[arg(long, value_name = "N", env = "COP_SELF_CHECK")]
     pub self_check: Option<u64>,
+}
+
+/// How the log is printed; by who reads it if it is not said.
+#[derive(Clone, Copy, Debug)]
+pub struct LogFormat(Option<Format>);
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    settings::log_format(text).map(LogFormat)
 }
 
 impl Options {
@@ -276,6 +336,10 @@ impl Options {
         }
         settings.engine = self.engine.unwrap_or(settings.engine);
         settings.execution.engine = settings.engine.engine();
+        settings.log.level = self.log_level.unwrap_or(settings.log.level);
+        if let Some(LogFormat(format)) = self.log_format {
+            settings.log.format = format;
+        }
         if let Some(self_check) = self.self_check {
             settings.execution.self_check = self_check;
         }

@@ -18,11 +18,13 @@ fn folder(options: &LookOptions) -> Result<PathBuf, String> {
     })
 }
 
-fn client(options: &LookOptions) -> Result<NodeClient, String> {
+/// The node that is looked at.
+pub fn client(options: &LookOptions) -> Result<NodeClient, String> {
     NodeClient::of_folder(&folder(options)?, None).map_err(told)
 }
 
-fn told(error: ClientError) -> String {
+/// Why it could not be.
+pub fn told(error: ClientError) -> String {
     match error {
         ClientError::NotRunning(why) => {
             format!("{why}; --data DIR names the folder of another node")

@@ -8,6 +8,7 @@
 //! | `config` | `copd config`, what a node is set to |
 //! | `init` | `copd init`, a folder with settings and keys |
 //! | `look` | `copd status`, `programs`, `runs` and `ui`: a node that runs, looked at |
+//! | `logs` | `copd logs`, `events` and `log-level` |
 //! | `backup` | `copd backup` and `copd restore` |
 //! | `fsck`, `gc` | `copd fsck`, a check of what is stored; `copd gc`, which takes away what nothing names |
 //! | `say` | lines for the terminal |
@@ -19,6 +20,7 @@ mod demo;
 mod fsck;
 mod gc;
 mod init;
+mod logs;
 mod look;
 mod say;
 mod start;
@@ -41,6 +43,12 @@ fn main() -> ExitCode {
         Command::Gc(options) => ended(gc::gc(&options)),
         Command::Init(options) => ended(init::init(&options)),
         Command::Runs(options) => look(look::runs(&options)),
+        Command::Logs(options) => look(logs::logs(&options, true)),
+        Command::Events(options) => look(logs::logs(&options, false)),
+        Command::LogLevel {
+            level,
+            look: options,
+        } => look(logs::level(level, &options)),
         Command::Backup(options) => look(backup::backup(&options)),
         Command::Restore(options) => ended(backup::restore(&options)),
         Command::Completions { shell } => {

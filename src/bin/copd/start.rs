@@ -3,10 +3,15 @@
 use crate::arguments::Options;
 use crate::config;
 use crate::say::{say, warn};
+use std::io::IsTerminal;
+use std::sync::Arc;
+
 use cop_gateway::GatewayConfig;
+use cop_gateway::journal::{Format, Journal};
 use coputer::listen::{HTTP_PORT, Listen};
 use coputer::node::{MANAGEMENT_PORT, Node};
 use coputer::node_file::default_data_dir;
+use coputer::settings::LogSettings;
 use coputer::stop::asked_to_stop;
 use coputer::tls;
 
@@ -43,6 +48,7 @@ pub async fn start(options: &Options) -> Result<(), String> {
     let config = GatewayConfig {
         domains: settings.domains,
         secure,
+        journal: journal(&settings.log)?,
         ..GatewayConfig::default()
     };
     let node = Node::start(&data_dir, execution, http, management, config).await?;
@@ -72,6 +78,18 @@ pub async fn start(options: &Options) -> Result<(), String> {
         renewing.abort();
     }
     ended
+}
+
+/// What happens is printed on standard error: what the node says to who started it is on standard output.
+fn journal(log: &LogSettings) -> Result<Arc<Journal>, String> {
+    let by_reader = || match std::io::stderr().is_terminal() {
+        true => Format::Text,
+        false => Format::Json,
+    };
+    let format = log.format.unwrap_or_else(by_reader);
+    Journal::printing(log.level, log.access, format, std::io::stderr())
+        .map(Arc::new)
+        .map_err(|error| format!("cannot start the thread that prints the log: {error}"))
 }
 
 /// Waits for the signal to stop, and stops; a second signal cuts the drain short.
