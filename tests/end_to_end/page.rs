@@ -107,9 +107,23 @@ async fn the_page_shows_what_was_asked_and_what_it_changed() {
     browser.evaluate("window.confirm = () => true; document.querySelector('button').click()");
     browser.wait_for("document.querySelector('main').innerText.includes('0 keys')");
 
+    // What happens is there as it happens, and the log's level is changed from here.
+    browser.evaluate("dispatchEvent(new KeyboardEvent('keydown', { key: '3' }))");
+    browser.wait_for("location.hash === '#/events' && document.querySelector('.live.on') !== null && document.querySelector('tbody').innerText.includes('undone')");
+    send(daemon.http(), "GET", "http://localhost/~nobody/x", &[], "").await;
+    send(daemon.http(), "GET", &format!("{url}{}", "x".repeat(9000)), &[], "").await;
+    browser.evaluate("[...document.querySelectorAll('.chips button')].find(button => button.textContent === 'Changes').click()");
+    browser.wait_for("document.querySelectorAll('tbody tr').length === 2 && document.querySelector('.chips [aria-pressed=true]').textContent === 'Changes'");
+    browser.evaluate("location.hash = '#/node'");
+    browser.wait_for("document.querySelector('#log-level')?.value === 'info'");
+    browser.evaluate("const level = document.querySelector('#log-level'); level.value = 'warn'; level.dispatchEvent(new Event('change'))");
+    browser.wait_for("document.querySelector('#log-level')?.value === 'warn'");
+    let data = folder.path().to_str().expect("text");
+    assert_eq!(run(&["log-level", "--data", data]).1, "warn\n");
+
     for scheme in ["light", "dark"] {
         browser.as_phone(scheme);
-        for page in ["/", "/runs", "/node"] {
+        for page in ["/", "/runs", "/events", "/node"] {
             browser.evaluate(&format!("location.hash = '#{page}'"));
             browser.wait_for("document.querySelector('nav a[aria-current]') !== null && document.documentElement.scrollWidth <= window.innerWidth");
         }

@@ -119,6 +119,76 @@ function measure(health) {
   before = { answers, now };
 }
 
+// ---- what happens, as it happens: while a page shows it, its turn comes with each event and not only with the clock
+
+const EVENTS = {
+  All: ["started", "stopping", "published", "rolled_back", "publish_refused", "undone", "imported", "backed_up", "log_level", "trapped", "limit", "failed", "store_failed", "differed"],
+  "Limits hit": ["limit"],
+  "Gone wrong": ["trapped", "failed", "publish_refused", "store_failed", "differed"],
+  Changes: ["published", "rolled_back", "undone", "imported", "backed_up", "log_level", "started", "stopping"],
+};
+const SOON_MS = 250;
+let shown = "All";
+let isLive = false;
+let cursor = "";
+let listening = null;
+let soon = null;
+
+const live = () => h("span", { class: isLive ? "live on" : "live", role: "status" }, isLive ? "live" : "every 2 s");
+const isFollowed = () => token && !document.hidden && /^#\/(runs|events)$/.test(location.hash);
+
+function happened() {
+  soon ??= setTimeout(() => {
+    soon = null;
+    if (isFollowed()) show();
+  }, SOON_MS);
+}
+
+/// Reads events until the node or the page has no more of them.
+async function read(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (text + value).split("\n\n");
+    text = parts.pop();
+    for (const part of parts) {
+      const id = /^id: ?(.*)$/m.exec(part);
+      if (!id) continue;
+      cursor = id[1];
+      happened();
+    }
+  }
+}
+
+async function listen() {
+  if (isFollowed() && !listening) {
+    listening = new AbortController();
+    try {
+      const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
+      if (cursor) headers["last-event-id"] = cursor;
+      const answer = await fetch("/v1/events", { headers, cache: "no-store", signal: listening.signal });
+      if (answer.ok) {
+        isLive = true;
+        happened();
+        await read(answer.body);
+      }
+    } catch {
+      // The page went on, or the node is away: the clock's turn tells.
+    }
+    listening = null;
+    isLive = false;
+  }
+  setTimeout(listen, EVERY_MS / 2);
+}
+
+const unfollow = () => {
+  if (!isFollowed()) listening?.abort();
+};
+addEventListener("hashchange", unfollow);
+addEventListener("visibilitychange", unfollow);
+
 // ---- pages: each reads what it needs and gives its elements
 
 let filter = "";
@@ -212,7 +282,7 @@ const pages = {
     const text = (run) => `${run.request} ${run.name ?? ""}@${run.release ?? ""} ${run.status ?? ""} ${run.trap ?? ""} ${run.cache} ${run.run}`.toLowerCase();
     const found = runs.filter((run) => words.every((word) => text(run).includes(word)));
     return [
-      h("h1", {}, "Requests"),
+      h("h1", {}, "Requests", live()),
       h("div", { class: "bar" },
         h("input", { id: "filter", type: "search", placeholder: "path, program, status, trap, hit or miss …", "aria-label": "Search", value: filter, oninput: (event) => { filter = event.target.value; show(); } })),
       table(RUN_HEAD, found.map(runRow), runs.length ? "None of the last ones is like that." : "Nobody has asked for anything yet."),
@@ -243,8 +313,40 @@ const pages = {
     ];
   },
 
+  async events() {
+    const kinds = EVENTS[shown];
+    const { events, gap } = await ask(`events?count=${LISTED}&kind=${kinds.join(",")}`);
+    const choose = (name) => h("button", { type: "button", id: `show-${name}`, "aria-pressed": String(name === shown), onclick: () => { shown = name; show(); } }, name);
+    const row = (event) => {
+      const [address, name] = (event.program ?? "").split("/");
+      const left = event.left_out_before ? h("span", { class: "soft" }, ` (and ${count(event.left_out_before)} more before)`) : null;
+      return h("tr", {},
+        h("td", { class: "soft" }, h("span", { title: moment(event.time_ms) }, time(event.time_ms))),
+        h("td", { class: `level-${event.level}` }, event.kind.replaceAll("_", " ")),
+        h("td", { class: "path" }, event.run ? h("a", { href: `#/runs/${event.run}` }, event.text) : event.text, left),
+        h("td", { class: "wide" }, name ? h("a", { href: programHref({ address, name }) }, name) : ""));
+    };
+    return [
+      h("h1", {}, "Events", live()),
+      h("div", { class: "chips", role: "group", "aria-label": "Which events" }, Object.keys(EVENTS).map(choose)),
+      gap && h("p", { class: "soft" }, gap),
+      table([["Time"], ["What"], [""], ["Program", "wide"]], events.reverse().map(row), "None since the node was started, as far as it remembers."),
+      h("pre", {}, "copd events --follow\ncopd logs --follow --program NAME"),
+    ];
+  },
+
   async node() {
-    const health = await ask("health");
+    const [health, log] = await Promise.all([ask("health"), ask("log-level")]);
+    const setLevel = async (event) => {
+      // What has the focus is left alone by the clock.
+      event.target.blur();
+      try {
+        await ask(`log-level?level=${event.target.value}`, "POST");
+      } catch (error) {
+        alert(error.message);
+      }
+      show();
+    };
     const names = {
       node: "Version", public: "Serves at", engine: "Engine", store_bytes: "Store", cache_bytes: "Cache", workers: "Workers", running: "Running",
       queued: "Queued", waiting: "Waiting", runs: "Runs since the start", traps: "Trapped", refused: "Refused", cache_hits: "Cache hits", cache_misses: "Cache misses",
@@ -252,10 +354,12 @@ const pages = {
     };
     const value = (name, value) => (name.endsWith("_bytes") ? size(value) : typeof value === "number" ? count(value) : typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
     const flat = Object.entries(health).filter(([, value]) => typeof value !== "object");
+    const level = h("select", { id: "log-level", "aria-label": "Level of the log", onchange: setLevel },
+      ["error", "warn", "info", "debug"].map((name) => h("option", { value: name, selected: name === log.level }, name)));
     return [
       h("h1", {}, "Node"),
       health.disagreements > 0 && h("p", { class: "warn" }, "Two runs that were told the same came out differently: a defect of an engine. Please report it."),
-      definitions(flat.map(([name, given]) => [names[name] ?? name.replaceAll("_", " "), value(name, given)])),
+      definitions([["Log", level], ...flat.map(([name, given]) => [names[name] ?? name.replaceAll("_", " "), value(name, given)])]),
     ];
   },
 };
@@ -267,6 +371,7 @@ function route() {
   if (parts[0] === "programs" && parts.length === 3) return ["programs", () => pages.program(parts[1], parts[2])];
   if (parts[0] === "runs" && parts[1]) return ["runs", () => pages.run(parts[1])];
   if (parts[0] === "runs") return ["runs", pages.runs];
+  if (parts[0] === "events") return ["events", pages.events];
   if (parts[0] === "node") return ["node", pages.node];
   return ["programs", pages.programs];
 }
@@ -336,7 +441,8 @@ async function follow() {
       measure(health);
       tell(health.writable && health.disagreements === 0, health.writable ? "it works" : "it takes no writes");
       // A run does not change any more; all else does.
-      if (!/^#\/runs\/./.test(location.hash) && !main.querySelector("form")) await show();
+      const isChosen = document.activeElement?.tagName === "SELECT";
+      if (!/^#\/runs\/./.test(location.hash) && !main.querySelector("form") && !isChosen) await show();
     } catch {
       tell(false, "the node does not answer");
     }
@@ -357,7 +463,7 @@ addEventListener("keydown", (event) => {
   }
   const links = [...main.querySelectorAll("tbody a")].filter((link, index, all) => index === 0 || link.closest("tr") !== all[index - 1].closest("tr"));
   const at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
-  const go = { 1: "#/", 2: "#/runs", 3: "#/node" }[event.key];
+  const go = { 1: "#/", 2: "#/runs", 3: "#/events", 4: "#/node" }[event.key];
   if (go) location.hash = go;
   else if (event.key === "j") links[Math.min(at + 1, links.length - 1)]?.focus();
   else if (event.key === "k") links[Math.max(at - 1, 0)]?.focus();
@@ -373,3 +479,4 @@ addEventListener("keydown", (event) => {
 
 show();
 follow();
+listen();
