@@ -3,7 +3,7 @@
 use super::{Lowered, Lowerer, Options, Origin};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::middle;
-use crate::middle::draft::{Draft, Known};
+use crate::middle::draft::{Draft, Known, Numbered};
 use crate::middle::names::{self, Label, Named};
 use cop_bytecode::canonical::canonical;
 use cop_bytecode::{Constant, Entry, Function, HostFunction, Layouts, Package, TypeId, limits};
@@ -42,46 +42,50 @@ pub(crate) fn finish(
     let empty = written.constants.iter().position(empty);
     known.empty_text = empty.map(|index| index as u32);
     let roots: Vec<u32> = entries.iter().map(|e| e.function).collect();
-    let (mut functions, mut origins, mut large) = (vec![], vec![], None);
-    let mut done = |draft: Option<Draft>, names: Vec<Named>| {
-        let Some(mut draft) = draft else {
-            // Nothing reaches it, but those after it keep their numbers until all get new ones.
-            functions.push(nothing());
-            origins.push(Origin::default());
-            return;
-        };
-        if large.is_none() {
-            large = too_large(&draft);
+    let count = written.functions.len();
+    // Nothing reaches some, but those after them keep their numbers until all get new ones.
+    let mut functions: Vec<Function> = (0..count).map(|_| nothing()).collect();
+    let mut origins: Vec<Origin> = (0..count).map(|_| Origin::default()).collect();
+    let mut large: Option<(u32, Diagnostic)> = None;
+    let mut done = |number: u32, draft: Draft, names: Vec<Named>| {
+        let numbered = draft.numbered();
+        if large.as_ref().is_none_or(|(first, _)| number < *first)
+            && let Some(error) = too_large(&numbered)
+        {
+            large = Some((number, error));
         }
-        let (name, sites) = (
-            std::mem::take(&mut draft.name),
-            std::mem::take(&mut draft.sites),
-        );
-        let (function, places) = draft.numbered();
-        functions.push(function);
-        origins.push(Origin {
-            name,
-            places,
-            sites,
+        // Lambdas make more functions than were written.
+        if functions.len() <= number as usize {
+            functions.resize_with(number as usize + 1, nothing);
+            origins.resize_with(number as usize + 1, Origin::default);
+        }
+        functions[number as usize] = numbered.function;
+        origins[number as usize] = Origin {
+            name: numbered.name,
+            places: numbered.places,
+            sites: numbered.sites,
             names,
-        });
+        };
     };
     if options.debug {
-        let mut number = 0;
-        middle::run_needed(written.functions, &mut known, |draft, known| {
+        middle::run_needed(written.functions, &mut known, |number, draft, known| {
             let labels = written.labels.get(&number);
-            let names = draft.as_ref().zip(labels);
-            let names = names.map(|(draft, labels)| names::named(draft, known, labels));
-            done(draft, names.unwrap_or_default());
-            number += 1;
+            let names = labels.map(|labels| names::named(&draft, known, labels));
+            done(number, draft, names.unwrap_or_default());
         });
     } else {
         let last = options.last;
-        middle::run(written.functions, &mut known, &roots, last, |draft| {
-            done(draft, vec![]);
-        });
+        middle::run(
+            written.functions,
+            &mut known,
+            &roots,
+            last,
+            |number, draft| {
+                done(number, draft, vec![]);
+            },
+        );
     }
-    if let Some(error) = large {
+    if let Some((_, error)) = large {
         diagnostics.push(error);
         return None;
     }
@@ -120,20 +124,21 @@ fn nothing() -> Function {
 }
 
 /// What is wrong with a function that is larger than one may be.
-fn too_large(draft: &Draft) -> Option<Diagnostic> {
+fn too_large(numbered: &Numbered) -> Option<Diagnostic> {
+    let function = &numbered.function;
     let sizes = [
-        (draft.code.len(), limits::INSTRUCTIONS, "instructions"),
-        (draft.defined(), limits::VALUES, "values"),
+        (function.body.len(), limits::INSTRUCTIONS, "instructions"),
+        (numbered.values, limits::VALUES, "values"),
         (
-            draft.depth(),
+            numbered.depth,
             limits::REGION_DEPTH,
             "regions inside each other",
         ),
-        (draft.params.len(), limits::PARAMETERS, "parameters"),
+        (function.params.len(), limits::PARAMETERS, "parameters"),
     ];
     let (size, most, what) = sizes.into_iter().find(|(size, most, _)| size > most)?;
-    let error = Diagnostic::error("E0432", format!("`{}` is too large", draft.name))
-        .at(draft.span, format!("compiled, it has {size} {what}"));
+    let error = Diagnostic::error("E0432", format!("`{}` is too large", numbered.name))
+        .at(numbered.span, format!("compiled, it has {size} {what}"));
     Some(
         error
             .note(format!("a function may have {most} {what}"))

@@ -5,7 +5,7 @@ use super::builder::{Builder, is_copy};
 use super::instances::{Instance, Signature};
 use super::liveness::{self, Moves};
 use crate::hir::{Arg, Body, Expr, ExprKind, FnId, Local, LocalId, Stmt, Ty};
-use crate::middle::draft::{Draft, makes_closures};
+use crate::middle::draft::{Draft, callees};
 use crate::middle::names::Label;
 use crate::source::Span;
 use crate::visit::visit;
@@ -189,7 +189,7 @@ impl<'a, 'p> FnLowerer<'a, 'p> {
                 captures,
                 result,
                 values,
-                closures: makes_closures(&code),
+                callees: callees(&code),
                 code,
                 sites: vec![],
                 name,

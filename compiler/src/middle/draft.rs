@@ -21,14 +21,23 @@ pub struct Draft {
     pub values: Vec<TypeId>,
     /// The instructions.
     pub code: Vec<Node>,
-    /// Whether some of them may make closures: so that nobody need look for these where there are none.
-    pub closures: bool,
+    /// The functions that they name, in order: so that nobody need look through them for these.
+    pub callees: Vec<Callee>,
     /// Calls that were replaced by the body of what they called.
     pub sites: Vec<Site>,
     /// Name for people, with type arguments.
     pub name: String,
     /// Where it stands in the source.
     pub span: Span,
+}
+
+/// A function that an instruction names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Callee {
+    /// Its number.
+    pub function: u32,
+    /// Whether it is called; else a closure is made of it.
+    pub called: bool,
 }
 
 /// An instruction with what it defines: `count` values from `first` on.
@@ -267,6 +276,17 @@ fn of_mode(mode: Mode) -> Use {
 }
 
 impl Draft {
+    /// Whether it makes closures.
+    pub fn makes_closures(&self) -> bool {
+        self.closed_over().next().is_some()
+    }
+
+    /// The functions that it makes closures of.
+    pub fn closed_over(&self) -> impl Iterator<Item = u32> + '_ {
+        let made = self.callees.iter().filter(|callee| !callee.called);
+        made.map(|callee| callee.function)
+    }
+
     /// The type of a value.
     pub fn ty(&self, value: Value) -> TypeId {
         self.values[value.0 as usize]
@@ -278,9 +298,8 @@ impl Draft {
         self.values.len() as u32 - 1
     }
 
-    /// The function with its values numbered in order of definition, and where its instructions come from: in each row from
-    /// which one on, their source, and the inlined call as in [`Node::site`].
-    pub fn numbered(mut self) -> (Function, Vec<(u32, Span, u32)>) {
+    /// The function with its values numbered in order of definition.
+    pub fn numbered(mut self) -> Numbered {
         let mut numbers = vec![u32::MAX; self.values.len()];
         let mut next = self.params.len() as u32;
         (0..next).for_each(|i| numbers[i as usize] = i);
@@ -288,11 +307,18 @@ impl Draft {
         // Neighbours mostly come from one place.
         let mut places: Vec<(u32, Span, u32)> = Vec::with_capacity(self.code.len());
         let mut last = None;
+        let (mut depth, mut deepest) = (0usize, 0);
         for mut node in std::mem::take(&mut self.code) {
             change_operands(&mut node.instr, &mut |v| v.0 = numbers[v.0 as usize]);
             for value in node.first..node.first + node.count {
                 numbers[value as usize] = next;
                 next += 1;
+            }
+            if opens(&node.instr) {
+                depth += 1;
+                deepest = deepest.max(depth);
+            } else if matches!(node.instr, Instr::End) {
+                depth = depth.saturating_sub(1);
             }
             if last != Some((node.span, node.site)) {
                 places.push((body.len() as u32, node.span, node.site));
@@ -301,53 +327,53 @@ impl Draft {
             body.push(node.instr);
         }
         places.shrink_to_fit();
-        let function = Function {
-            params: self.params,
-            captures: self.captures,
-            result: self.result,
-            body,
-        };
-        (function, places)
-    }
-
-    /// How many values the instructions define, parameters included.
-    pub fn defined(&self) -> usize {
-        self.params.len() + self.code.iter().map(|n| n.count as usize).sum::<usize>()
-    }
-
-    /// How deep regions are nested.
-    pub fn depth(&self) -> usize {
-        let (mut depth, mut most) = (0usize, 0);
-        for node in &self.code {
-            if opens(&node.instr) {
-                depth += 1;
-                most = most.max(depth);
-            } else if matches!(node.instr, Instr::End) {
-                depth = depth.saturating_sub(1);
-            }
+        Numbered {
+            function: Function {
+                params: self.params,
+                captures: self.captures,
+                result: self.result,
+                body,
+            },
+            places,
+            sites: self.sites,
+            name: self.name,
+            span: self.span,
+            values: next as usize,
+            depth: deepest,
         }
-        most
     }
 }
 
-/// Whether a closure is made in some code.
-pub fn makes_closures(code: &[Node]) -> bool {
-    let is_closure = |node: &Node| matches!(node.instr, Instr::Closure { .. });
-    code.iter().any(is_closure)
+/// A function in its final form, with what there is to know of it.
+pub struct Numbered {
+    /// The function.
+    pub function: Function,
+    /// Where its instructions come from: in each row from which one on, their source, and the inlined call as in
+    /// [`Node::site`].
+    pub places: Vec<(u32, Span, u32)>,
+    /// As in [`Draft::sites`].
+    pub sites: Vec<Site>,
+    /// As in [`Draft::name`].
+    pub name: String,
+    /// As in [`Draft::span`].
+    pub span: Span,
+    /// How many values there are, parameters included.
+    pub values: usize,
+    /// How deep regions are nested.
+    pub depth: usize,
 }
 
-/// The functions that closures are made of.
-pub fn closed_over(functions: &[Option<Draft>]) -> impl Iterator<Item = u32> + '_ {
-    let functions = functions.iter().flatten();
-    let code = functions.filter(|draft| {
-        debug_assert!(draft.closures || !makes_closures(&draft.code));
-        draft.closures
-    });
-    code.flat_map(|draft| &draft.code)
-        .filter_map(|node| match node.instr {
-            Instr::Closure { function, .. } => Some(function),
-            _ => None,
-        })
+/// The functions that some code names, in order.
+pub fn callees(code: &[Node]) -> Vec<Callee> {
+    let named = |node: &Node| {
+        let (function, called) = match node.instr {
+            Instr::Call { function, .. } => (function, true),
+            Instr::Closure { function, .. } => (function, false),
+            _ => return None,
+        };
+        Some(Callee { function, called })
+    };
+    code.iter().filter_map(named).collect()
 }
 
 /// Whether the instruction opens a region.

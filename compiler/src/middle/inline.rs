@@ -7,113 +7,68 @@
 //! A body that returns at its end only is put in as it stands; else it becomes a block, and its returns leave that.
 //! Each instruction keeps its place in the source and knows the call it came in by, for backtraces.
 
-use super::draft::{Draft, Known, Node, Site, change_operands, ends, opens};
+use super::draft::{Draft, Known, Node, Site, callees, change_operands, ends, opens};
 use cop_bytecode::{Instr, Mode, Own, Value, ValueType, Values, limits};
-use rustc_hash::FxHashSet;
 
-/// Largest body that is put in wherever it is called; see [`weight`].
+/// Largest body that is put in wherever it is called; see [`counts`].
 const SMALL: usize = 14;
 /// Largest body that is put in where it is called from one place only.
 const ONCE: usize = 150;
 /// A function that has grown to this many instructions takes in nothing more.
 const LARGEST: usize = 4_000;
 
-/// Runs the pass. Functions that no root reaches are taken out.
-pub fn run(functions: &mut [Option<Draft>], known: &mut Known, roots: &[u32]) {
-    let mut graph = Graph::default();
-    for (number, draft) in functions.iter().enumerate() {
-        if let Some(draft) = draft {
-            graph.add(number, draft);
+/// What is put in where it is called.
+pub struct Bodies {
+    /// Per function, how it is put in, if it has been looked at and is to be.
+    bodies: Vec<Option<Body>>,
+    /// How often each is called; being made a closure of counts as twice.
+    calls: Vec<u32>,
+    /// Whether it is the function of an entry point.
+    is_root: Vec<bool>,
+}
+
+impl Bodies {
+    /// Of a program whose entry points reach these functions.
+    pub fn new(functions: &[Option<Draft>], reached: &[u32], roots: &[u32]) -> Bodies {
+        let mut calls = vec![0u32; functions.len()];
+        let reached = reached
+            .iter()
+            .filter_map(|number| functions[*number as usize].as_ref());
+        for callee in reached.flat_map(|draft| &draft.callees) {
+            calls[callee.function as usize] += if callee.called { 1 } else { 2 };
+        }
+        let mut is_root = vec![false; functions.len()];
+        roots.iter().for_each(|root| is_root[*root as usize] = true);
+        let mut bodies = vec![];
+        bodies.resize_with(functions.len(), || None);
+        Bodies {
+            bodies,
+            calls,
+            is_root,
         }
     }
-    let order = graph.callees_first(roots);
-    keep(functions, &order);
-    let mut calls = vec![0u32; functions.len()];
-    for (callee, is_call) in order.iter().flat_map(|number| graph.callees(*number)) {
-        calls[*callee as usize] += if *is_call { 1 } else { 2 };
-    }
-    let mut graph = Graph::default();
-    let mut bodies: Vec<Option<Body>> = vec![];
-    bodies.resize_with(functions.len(), || None);
-    for number in order {
+
+    /// Puts into a function what has been looked at and is to be put in, and looks at it.
+    pub fn look_at(&mut self, number: u32, functions: &mut [Option<Draft>], known: &mut Known) {
         let at = number as usize;
         let Some(mut draft) = functions[at].take() else {
-            continue;
+            return;
         };
-        put_in(&mut draft, &bodies, functions, known);
-        let once = calls[at] == 1 && !roots.contains(&number);
-        bodies[at] = Body::of(&draft, number, calls[at], once);
-        graph.add(at, &draft);
+        put_in(&mut draft, &self.bodies, functions, known);
+        let once = self.calls[at] == 1 && !self.is_root[at];
+        self.bodies[at] = Body::of(&draft, number, self.calls[at], once);
         functions[at] = Some(draft);
     }
-    // What was put in wherever it is called is called no more.
-    keep(functions, &graph.callees_first(roots));
-}
 
-/// Takes out all functions but these.
-fn keep(functions: &mut [Option<Draft>], these: &[u32]) {
-    let mut kept = vec![false; functions.len()];
-    these
-        .iter()
-        .for_each(|number| kept[*number as usize] = true);
-    for (function, kept) in functions.iter_mut().zip(kept) {
-        if !kept {
-            *function = None;
-        }
-    }
-}
-
-/// Which functions call which.
-#[derive(Default)]
-struct Graph {
-    /// Per function, where among `all` its callees begin and end.
-    of: Vec<(u32, u32)>,
-    /// A callee, and whether it is called; else it is made a closure of.
-    all: Vec<(u32, bool)>,
-}
-
-impl Graph {
-    /// Notes what a function calls, in order of its code.
-    fn add(&mut self, number: usize, draft: &Draft) {
-        let first = self.all.len() as u32;
-        for node in &draft.code {
-            match node.instr {
-                Instr::Call { function, .. } => self.all.push((function, true)),
-                Instr::Closure { function, .. } => self.all.push((function, false)),
-                _ => {}
-            }
-        }
-        if self.of.len() <= number {
-            self.of.resize(number + 1, (0, 0));
-        }
-        self.of[number] = (first, self.all.len() as u32);
+    /// Whether a function that was looked at is put in elsewhere.
+    pub fn is_put_in(&self, number: u32) -> bool {
+        self.bodies[number as usize].is_some()
     }
 
-    fn callees(&self, number: u32) -> &[(u32, bool)] {
-        let of = self.of.get(number as usize);
-        of.map_or(&[], |(from, to)| &self.all[*from as usize..*to as usize])
-    }
-
-    /// All functions that the roots reach, callees first as far as they do not call each other.
-    fn callees_first(&self, roots: &[u32]) -> Vec<u32> {
-        let mut order = vec![];
-        let mut met = FxHashSet::default();
-        for root in roots {
-            if !met.insert(*root) {
-                continue;
-            }
-            let mut stack = vec![(*root, self.callees(*root).iter())];
-            while let Some((number, rest)) = stack.last_mut() {
-                match rest.find(|(callee, _)| met.insert(*callee)) {
-                    Some((callee, _)) => stack.push((*callee, self.callees(*callee).iter())),
-                    None => {
-                        order.push(*number);
-                        stack.pop();
-                    }
-                }
-            }
-        }
-        order
+    /// Whether a function that was looked at is put in at several places.
+    pub fn is_shared(&self, number: u32) -> bool {
+        let body = self.bodies[number as usize].as_ref();
+        body.is_some_and(|body| !body.once)
     }
 }
 
@@ -255,6 +210,7 @@ fn put_in(
     if out.capacity() > out.len() + out.len() / 4 {
         out.shrink_to_fit();
     }
+    draft.callees = callees(&out);
     draft.code = out;
 }
 
@@ -296,7 +252,6 @@ fn put_in_one(
         Some(given) => *given,
         None => Value(base + v.0 - params),
     };
-    draft.closures |= callee.closures;
     let sites = draft.sites.len() as u32;
     draft.sites.push(Site {
         callee: callee.name.clone(),

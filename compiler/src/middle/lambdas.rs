@@ -9,9 +9,7 @@
 //! there. A function is copied for the lambdas it is given; the same lambdas share the copy. Copies of copies are
 //! bounded in depth and in all, for a function that hands itself ever new lambdas has no end of them.
 
-use super::draft::{
-    Draft, Known, Node, Use, change_operands, closed_over, each_use, makes_closures,
-};
+use super::draft::{Draft, Known, Node, Use, callees, change_operands, each_use};
 use super::flow::Flow;
 use crate::source::Span;
 use cop_bytecode::{Instr, Mode, Param, Type, TypeId, Value, Values, limits};
@@ -25,8 +23,8 @@ const DEEPEST: u32 = 6;
 const MOST: usize = 20_000;
 
 /// Runs the pass.
-pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]) {
-    if !functions.iter().flatten().any(|draft| draft.closures) {
+pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known) {
+    if !functions.iter().flatten().any(Draft::makes_closures) {
         return;
     }
     let size: usize = functions.iter().flatten().map(|f| f.code.len()).sum();
@@ -58,7 +56,8 @@ pub fn run(functions: &mut Vec<Option<Draft>>, known: &mut Known, _roots: &[u32]
 
 /// What nobody makes a closure of any more has plain parameters.
 fn plain_captures(functions: &mut [Option<Draft>]) {
-    let targets: FxHashSet<u32> = closed_over(functions).collect();
+    let drafts = functions.iter().flatten();
+    let targets: FxHashSet<u32> = drafts.flat_map(Draft::closed_over).collect();
     for (number, draft) in functions.iter_mut().enumerate() {
         if let Some(draft) = draft
             && !targets.contains(&(number as u32))
@@ -229,7 +228,7 @@ impl Pass<'_> {
             captures,
             values,
             code,
-            closures: of.closures,
+            callees: of.callees.clone(),
             name: format!("{} with {}", of.name, names.join(", ")),
             sites: of.sites.clone(),
             result: of.result,
@@ -242,7 +241,7 @@ impl Pass<'_> {
     fn rewrite(&mut self, number: usize) -> Option<Draft> {
         let given = std::mem::take(&mut self.virtuals[number]);
         let old = self.functions[number].as_mut()?;
-        if given.is_empty() && !old.closures {
+        if given.is_empty() && !old.makes_closures() {
             return None;
         }
         let is_fn = |p: &Param| matches!(self.known.layouts.get(p.ty), Some(Type::Fn { .. }));
@@ -255,6 +254,7 @@ impl Pass<'_> {
                 name: old.name.clone(),
                 values: std::mem::take(&mut old.values),
                 code: std::mem::take(&mut old.code),
+                callees: std::mem::take(&mut old.callees),
                 sites: std::mem::take(&mut old.sites),
                 ..*old
             },
@@ -287,7 +287,7 @@ impl Pass<'_> {
             rewrite.node(node);
         }
         let out = rewrite.out;
-        draft.closures = makes_closures(&out);
+        draft.callees = callees(&out);
         draft.code = out;
         self.known.flow = flow;
         if stays {

@@ -13,8 +13,10 @@ mod inplace;
 mod lambdas;
 mod modes;
 pub mod names;
+mod order;
 mod owners;
 mod remove;
+mod schedule;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -22,13 +24,19 @@ mod unique;
 
 use draft::{Draft, Known};
 
-/// A pass over one function, over all, or over all with more coming; these are told which functions the entry points are.
+/// How a pass goes over the program. From [`Pass::Inline`] on functions go through all of them one by one: [`schedule`].
+#[derive(Clone, Copy)]
 enum Pass {
     /// What comes from lowering.
     Begin,
+    /// Over all functions, with more coming.
+    All(fn(&mut Vec<Option<Draft>>, &mut Known)),
+    /// [`inline`]: over a function when those that it calls have been gone over, as far as they do not call each other.
+    Inline,
+    /// Over one function.
     Each(fn(&mut Draft, &mut Known)),
-    All(fn(&mut [Option<Draft>], &mut Known, &[u32])),
-    More(fn(&mut Vec<Option<Draft>>, &mut Known, &[u32])),
+    /// [`modes`]: over functions that call each other, when all else that they call is done.
+    Modes,
 }
 
 /// The passes in order, each with its name and what it does.
@@ -37,12 +45,12 @@ const PASSES: &[(&str, &str, Pass)] = &[
     (
         "lambdas",
         "a function that is given a lambda becomes one of its own for it; no closure is made",
-        Pass::More(lambdas::run),
+        Pass::All(lambdas::run),
     ),
     (
         "inline",
         "small functions, and those called from one place, are put where they are called",
-        Pass::All(inline::run),
+        Pass::Inline,
     ),
     (
         "fold",
@@ -72,7 +80,7 @@ const PASSES: &[(&str, &str, Pass)] = &[
     (
         "modes",
         "parameters whose own slots get no more owners are only looked at",
-        Pass::All(modes::run),
+        Pass::Modes,
     ),
     (
         "unique",
@@ -90,15 +98,15 @@ pub fn passes() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn run_needed(
     functions: Vec<Option<Draft>>,
     known: &mut Known,
-    mut done: impl FnMut(Option<Draft>, &Known),
+    mut done: impl FnMut(u32, Draft, &Known),
 ) {
     note_params(&functions, known);
-    for mut draft in functions {
-        if let Some(draft) = &mut draft {
+    for (number, draft) in (0..).zip(functions) {
+        if let Some(mut draft) = draft {
             known.flow.current = false;
-            unique::run(draft, known);
+            unique::run(&mut draft, known);
+            done(number, draft, known);
         }
-        done(draft, known);
     }
 }
 
@@ -110,43 +118,28 @@ fn note_params(functions: &[Option<Draft>], known: &mut Known) {
     }
 }
 
-/// Runs the passes over all functions, up to and including the one named, and gives each function to `done`, in order.
-/// `roots` are the functions of entry points.
+/// Runs the passes over all functions, up to and including the one named, and gives each that is left to `done` with its
+/// number, in no order. `roots` are the functions of entry points.
 pub fn run(
     mut functions: Vec<Option<Draft>>,
     known: &mut Known,
     roots: &[u32],
     last: Option<&str>,
-    mut done: impl FnMut(Option<Draft>),
+    done: impl FnMut(u32, Draft),
 ) {
     note_params(&functions, known);
     let end = PASSES.iter().position(|(name, ..)| last == Some(*name));
-    let mut passes = &PASSES[..end.map_or(PASSES.len(), |at| at + 1)];
-    while let Some((_, _, pass)) = passes.first() {
-        // Passes over one function go over it one behind the other, while it is at hand.
-        let single = |pass: &&(_, _, Pass)| matches!(pass.2, Pass::Each(_));
-        let (these, rest) = passes.split_at(passes.iter().take_while(single).count().max(1));
-        passes = rest;
-        match pass {
-            Pass::Begin => {}
-            Pass::All(run) => run(&mut functions, known, roots),
-            Pass::More(run) => run(&mut functions, known, roots),
-            Pass::Each(_) if passes.is_empty() => {
-                for mut draft in functions {
-                    if let Some(draft) = &mut draft {
-                        one_by_one(these, draft, known);
-                    }
-                    done(draft);
-                }
-                return;
-            }
-            Pass::Each(_) => {
-                let functions = functions.iter_mut().flatten();
-                functions.for_each(|draft| one_by_one(these, draft, known));
-            }
+    let passes = &PASSES[..end.map_or(PASSES.len(), |at| at + 1)];
+    let single = passes
+        .iter()
+        .position(|pass| matches!(pass.2, Pass::Inline));
+    let (all, single) = passes.split_at(single.unwrap_or(passes.len()));
+    for (_, _, pass) in all {
+        if let Pass::All(run) = pass {
+            run(&mut functions, known);
         }
     }
-    functions.into_iter().for_each(done);
+    schedule::run(functions, known, roots, single, done);
 }
 
 /// Runs passes over one function.

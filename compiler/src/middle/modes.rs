@@ -5,76 +5,75 @@
 //! owners of the parameter's own slots: it neither `dup`s them nor lends them to a function that might. What the
 //! caller knows to be unique then stays so over the call, and updates in a loop need not ask again.
 //!
-//! The greatest solution over the call graph: every borrowed parameter counts as looked at until something speaks
-//! against it, also where functions call each other in a circle. Functions of closures keep what their type says.
+//! Functions are looked at when those that they call have been. The greatest solution: where functions call each other in
+//! a circle, every borrowed parameter of theirs counts as looked at until something speaks against it. Functions of
+//! closures keep what their type says.
 
-use super::draft::{Draft, Known, Use, closed_over, each_use};
+use super::draft::{Draft, Known, Use, each_use};
 use cop_bytecode::{Instr, Mode};
 use rustc_hash::FxHashMap;
 
 /// No parameter.
 const NONE: u32 = u32::MAX;
 
-/// A parameter of a function.
+/// A parameter of a function of a circle, by their indices.
 type Param = (u32, u32);
 
-/// Runs the pass.
-pub fn run(functions: &mut [Option<Draft>], known: &mut Known, _roots: &[u32]) {
-    let mut looked: Vec<Vec<bool>> = functions
-        .iter()
-        .map(|f| match f {
-            Some(draft) => draft
-                .params
-                .iter()
-                .map(|p| p.mode == Mode::Borrow && !known.is_copy(p.ty))
+/// Decides for functions that call each other, or for one. What else they call has been decided; `closed_over` says of
+/// which functions closures are made.
+pub fn run(circle: &mut [(u32, Draft)], known: &mut Known, closed_over: &[bool]) {
+    let mut looked: Vec<Vec<bool>> = Vec::with_capacity(circle.len());
+    for (number, draft) in circle.iter() {
+        let free = !closed_over[*number as usize];
+        let params = draft.params.iter();
+        looked.push(
+            params
+                .map(|p| free && p.mode == Mode::Borrow && !known.is_copy(p.ty))
                 .collect(),
-            None => vec![],
-        })
-        .collect();
-    for function in closed_over(functions) {
-        looked[function as usize].fill(false);
+        );
     }
     // Who lends a parameter of his on to which; and whose parameters are shared in any case.
     let mut lent_on: FxHashMap<Param, Vec<Param>> = FxHashMap::default();
     let mut shared: Vec<Param> = vec![];
-    for (number, draft) in functions.iter().enumerate() {
-        if let Some(draft) = draft
-            && looked[number].contains(&true)
-        {
-            look_through(number as u32, draft, known, &mut lent_on, &mut shared);
+    let indices = circle
+        .iter()
+        .zip(0..)
+        .map(|((number, _), at)| (*number, at));
+    let indices: FxHashMap<u32, u32> = indices.collect();
+    for (at, (_, draft)) in circle.iter().enumerate() {
+        if looked[at].contains(&true) {
+            look_through(draft, known, |param, to| match to {
+                Some((function, place)) if indices.contains_key(&function) => {
+                    let to = (indices[&function], place);
+                    lent_on.entry(to).or_default().push((at as u32, param));
+                }
+                _ => shared.push((at as u32, param)),
+            });
         }
     }
-    for (number, params) in looked.iter().enumerate() {
+    for (at, params) in looked.iter().enumerate() {
         let no = params.iter().enumerate().filter(|(_, yes)| !**yes);
-        shared.extend(no.map(|(param, _)| (number as u32, param as u32)));
+        shared.extend(no.map(|(param, _)| (at as u32, param as u32)));
     }
-    while let Some((function, param)) = shared.pop() {
-        looked[function as usize][param as usize] = false;
-        shared.extend(lent_on.remove(&(function, param)).unwrap_or_default());
+    while let Some((at, param)) = shared.pop() {
+        looked[at as usize][param as usize] = false;
+        shared.extend(lent_on.remove(&(at, param)).unwrap_or_default());
     }
-    for (number, draft) in functions.iter_mut().enumerate() {
-        let Some(draft) = draft else { continue };
-        let mut changed = false;
-        for (param, look) in draft.params.iter_mut().zip(&looked[number]) {
-            if *look {
+    for ((number, draft), looked) in circle.iter_mut().zip(looked) {
+        if !looked.contains(&true) {
+            continue;
+        }
+        for (param, look) in draft.params.iter_mut().zip(looked) {
+            if look {
                 param.mode = Mode::Look;
-                changed = true;
             }
         }
-        if changed {
-            known.set_params(number as u32, draft.params.clone());
-        }
+        known.set_params(*number, draft.params.clone());
     }
 }
 
-/// Finds what a function does with its borrowed parameters.
-fn look_through(
-    number: u32,
-    draft: &Draft,
-    known: &mut Known,
-    lent_on: &mut FxHashMap<Param, Vec<Param>>,
-    shared: &mut Vec<Param>,
-) {
+/// Finds which borrowed parameters a function shares: with what parameter of what function it calls, if that is how.
+fn look_through(draft: &Draft, known: &mut Known, mut share: impl FnMut(u32, Option<(u32, u32)>)) {
     // Of which parameter a value may be an own slot.
     let mut part_of = vec![NONE; draft.values.len()];
     for (i, param) in draft.params.iter().enumerate() {
@@ -101,14 +100,9 @@ fn look_through(
             match &node.instr {
                 Instr::Call { function, args } => {
                     let places = args.iter().enumerate().filter(|(_, arg)| **arg == value);
-                    for (i, _) in places {
-                        lent_on
-                            .entry((*function, i as u32))
-                            .or_default()
-                            .push((number, param));
-                    }
+                    places.for_each(|(i, _)| share(param, Some((*function, i as u32))));
                 }
-                _ => shared.push((number, param)),
+                _ => share(param, None),
             }
         });
     }
