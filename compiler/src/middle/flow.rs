@@ -52,6 +52,8 @@ struct Noted {
 struct Link {
     at: u32,
     how: Use,
+    /// The instruction is gone since.
+    gone: bool,
     /// The next one of the same value.
     next: u32,
 }
@@ -71,6 +73,7 @@ fn note(values: &mut [Noted], uses: &mut Vec<Link>, value: Value, at: u32, how: 
     uses.push(Link {
         at,
         how,
+        gone: false,
         next: NONE,
     });
 }
@@ -209,13 +212,48 @@ impl Flow {
         }
     }
 
-    /// The uses of a value in order of the code.
+    /// Says that an instruction is gone, and with it what it used.
+    pub fn forget(&mut self, at: u32) {
+        let first = self.uses.partition_point(|link| link.at < at);
+        let uses = self.uses[first..].iter_mut();
+        uses.take_while(|link| link.at == at)
+            .for_each(|link| link.gone = true);
+    }
+
+    /// Says that a value is used in place of another, which is gone with its drops.
+    pub fn replace(&mut self, other: Value, value: Value) {
+        let Noted {
+            first_use,
+            last_use,
+            ..
+        } = self.values[other.0 as usize];
+        let mut next = first_use;
+        while let Some(link) = self.uses.get_mut(next as usize) {
+            link.gone |= link.how == Use::Drop;
+            next = link.next;
+        }
+        if first_use == NONE {
+            return;
+        }
+        let of = &mut self.values[value.0 as usize];
+        match of.last_use {
+            NONE => of.first_use = first_use,
+            last => self.uses[last as usize].next = first_use,
+        }
+        of.last_use = last_use;
+    }
+
+    /// The uses of a value in order of the code; those that were another's stand behind them.
     pub fn uses(&self, value: Value) -> impl Iterator<Item = (u32, Use)> + '_ {
         let mut next = self.values[value.0 as usize].first_use;
         std::iter::from_fn(move || {
-            let link = self.uses.get(next as usize)?;
-            next = link.next;
-            Some((link.at, link.how))
+            loop {
+                let link = self.uses.get(next as usize)?;
+                next = link.next;
+                if !link.gone {
+                    return Some((link.at, link.how));
+                }
+            }
         })
     }
 

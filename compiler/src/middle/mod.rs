@@ -150,4 +150,8 @@ fn one_by_one(passes: &[(&str, &str, Pass)], draft: &mut Draft, known: &mut Know
             run(draft, known);
         }
     }
+    // `dups` leaves that to `drops`, unless it is the last.
+    if matches!(passes.last(), Some(("dups", ..))) {
+        remove::sweep(&mut draft.code);
+    }
 }

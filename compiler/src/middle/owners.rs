@@ -11,7 +11,7 @@ use super::draft::{Draft, Known, Node, Use, change_operands};
 use super::flow::{BODY, Flow};
 use cop_bytecode::{Instr, Mode, Op, UpdateOp, Value};
 
-/// Takes out needless `dup`s.
+/// Takes out needless `dup`s. What is taken out is still to be swept, and the notes on uses hold.
 pub fn dups(draft: &mut Draft, known: &mut Known) {
     if !draft.code.iter().any(|n| matches!(n.instr, Instr::Dup(_))) {
         return;
@@ -20,10 +20,8 @@ pub fn dups(draft: &mut Draft, known: &mut Known) {
     flow.fill(draft, known);
     let mut alias: Vec<u32> = (0..draft.values.len() as u32).collect();
     let mut root = alias.clone();
-    // Before it, nothing changes.
-    let mut first = None;
-    for at in 0..draft.code.len() {
-        let node = &draft.code[at];
+    let mut needless = vec![];
+    for (at, node) in draft.code.iter().enumerate() {
         match &node.instr {
             Instr::Get { value, .. } => {
                 root[node.first as usize] = root[alias[value.0 as usize] as usize]
@@ -34,31 +32,33 @@ pub fn dups(draft: &mut Draft, known: &mut Known) {
                 if can_look(draft, &flow, at as u32, source) {
                     alias[node.first as usize] = from.0;
                     root[node.first as usize] = source.0;
-                    first = first.or(Some(at));
+                    needless.push(at);
                 }
             }
             _ => {}
         }
     }
-    flow.current = first.is_none();
+    for at in needless {
+        let node = &mut draft.code[at];
+        let made = Value(node.first);
+        // Its source stands in its place wherever it is used.
+        let source = Value(alias[made.0 as usize]);
+        node.take_out();
+        flow.forget(at as u32);
+        for (at, how) in flow.uses(made) {
+            let node = &mut draft.code[at as usize];
+            match how {
+                Use::Drop => node.take_out(),
+                _ => change_operands(&mut node.instr, &mut |v| {
+                    if *v == made {
+                        *v = source;
+                    }
+                }),
+            }
+        }
+        flow.replace(made, source);
+    }
     known.flow = flow;
-    let Some(first) = first else { return };
-    let mut at = 0;
-    draft.code.retain_mut(|node| {
-        at += 1;
-        if at <= first {
-            return true;
-        }
-        let gone = match &node.instr {
-            Instr::Dup(_) => alias[node.first as usize] != node.first,
-            Instr::Drop(value) => alias[value.0 as usize] != value.0,
-            _ => false,
-        };
-        if !gone {
-            change_operands(&mut node.instr, &mut |v| v.0 = alias[v.0 as usize]);
-        }
-        !gone
-    });
 }
 
 /// Whether a value is a parameter that is lent.
@@ -103,24 +103,29 @@ fn can_look(draft: &Draft, flow: &Flow, at: u32, source: Value) -> bool {
     })
 }
 
-/// Puts `drop`s right behind the last use.
+/// Puts `drop`s right behind the last use, and sweeps.
 pub fn drops(draft: &mut Draft, known: &mut Known) {
     let (mut any, mut dups, mut joins) = (false, false, false);
-    for node in &draft.code {
-        any |= matches!(node.instr, Instr::Drop(_));
-        dups |= matches!(node.instr, Instr::Dup(_));
-        joins |= is_join(&node.instr);
+    // Which instructions vanish; and behind which one (one more than its position) which value is dropped.
+    let mut gone: Vec<u32> = vec![];
+    let mut moved: Vec<(u32, Value)> = vec![];
+    for (at, node) in draft.code.iter().enumerate() {
+        match &node.instr {
+            Instr::Drop(_) if node.is_gone() => gone.push(at as u32),
+            Instr::Drop(_) => any = true,
+            Instr::Dup(_) => dups = true,
+            instr => joins |= is_join(instr),
+        }
     }
-    if !any {
+    if !any && gone.is_empty() {
         return;
     }
     let mut flow = std::mem::take(&mut known.flow);
     flow.fill(draft, known);
-    // Behind which instruction (one more than its position) which value is dropped; and which drops vanish.
-    let mut moved: Vec<(u32, Value)> = vec![];
-    let mut gone: Vec<u32> = vec![];
     for (at, node) in draft.code.iter().enumerate() {
-        if let Instr::Drop(value) = node.instr {
+        if let Instr::Drop(value) = node.instr
+            && !node.is_gone()
+        {
             let mut drops = flow.uses(value).filter(|(_, how)| *how == Use::Drop);
             // With the first of its drops, all of them.
             if drops.next().is_some_and(|(first, _)| first == at as u32) {
@@ -128,16 +133,16 @@ pub fn drops(draft: &mut Draft, known: &mut Known) {
             }
         }
     }
-    let mut changed = !moved.is_empty();
+    let mut changed = !gone.is_empty();
     if changed {
         moved.sort_unstable_by_key(|(at, value)| (*at, value.0));
         gone.sort_unstable();
         replace(draft, moved, gone);
     }
-    if dups {
+    if any && dups {
         changed |= hand_over(draft);
     }
-    if joins {
+    if any && joins {
         changed |= append(draft);
     }
     flow.current = !changed;
@@ -173,7 +178,11 @@ fn drop_early(
         (Some(only), None) if in_place(only) => {}
         _ => {
             gone.extend(later());
-            moved.push((behind, value));
+            // In front of what is there.
+            let there = draft.code[behind as usize..]
+                .iter()
+                .position(|n| !n.is_gone());
+            moved.push((behind + there.unwrap_or(0) as u32, value));
         }
     }
 }

@@ -17,29 +17,27 @@ const ROUNDS: usize = 8;
 
 /// Runs all three.
 pub fn run(draft: &mut Draft, known: &mut Known) {
-    let wanted = |node: &Node| {
-        matches!(
-            node.instr,
-            Instr::Op {
-                op: Op::StringToBytes,
-                ..
-            } | Instr::Update {
-                op: UpdateOp::TextAppend,
-                ..
-            }
-        )
-    };
-    if !draft.code.iter().any(wanted) {
-        return;
+    let (mut copies, mut parts) = (false, false);
+    for node in &draft.code {
+        if let Instr::Op { op, .. } = &node.instr {
+            copies |= *op == Op::StringToBytes;
+            parts |= *op == Op::StringSlice;
+        }
     }
     let mut flow = std::mem::take(&mut known.flow);
-    flow.fill(draft, known);
-    let mut changed = views(draft, &flow) | slices(draft, &flow);
-    if changed {
-        sweep(&mut draft.code);
+    let mut changed = false;
+    if copies || parts {
+        flow.fill(draft, known);
+        changed = views(draft, &flow) | slices(draft, &flow);
+        if changed {
+            sweep(&mut draft.code);
+        }
     }
     for _ in 0..ROUNDS {
         flow.current &= !changed;
+        if !may_have_pieces(draft) {
+            break;
+        }
         flow.fill(draft, known);
         changed = pieces(draft, known, &flow);
         if !changed {
@@ -48,6 +46,20 @@ pub fn run(draft: &mut Draft, known: &mut Known) {
     }
     flow.current &= !changed;
     known.flow = flow;
+}
+
+/// Whether something is appended that was put together, wherever else it may be used.
+fn may_have_pieces(draft: &Draft) -> bool {
+    let mut put_together = vec![false; draft.values.len()];
+    draft.code.iter().any(|node| {
+        let Instr::Update { op, path, args, .. } = &node.instr else {
+            return false;
+        };
+        if path.is_empty() && puts_in(*op) {
+            put_together[node.first as usize] = true;
+        }
+        *op == UpdateOp::TextAppend && args.iter().any(|arg| put_together[arg.0 as usize])
+    })
 }
 
 /// A value and what it was borrowed from, the owner last. None if that is not plain to see.
@@ -175,8 +187,7 @@ fn views(draft: &mut Draft, flow: &Flow) -> bool {
         if let Some((_, position)) = moved {
             draft.code[position as usize].instr = GONE;
         }
-        draft.code[at].instr = GONE;
-        draft.code[at].count = 0;
+        draft.code[at].take_out();
         changed = true;
     }
     changed
@@ -253,8 +264,7 @@ fn slices(draft: &mut Draft, flow: &Flow) -> bool {
             Some(position) => std::mem::replace(&mut draft.code[position].instr, GONE),
             None => GONE,
         };
-        draft.code[at].instr = GONE;
-        draft.code[at].count = 0;
+        draft.code[at].take_out();
         changed = true;
     }
     changed
@@ -319,8 +329,7 @@ fn pieces(draft: &mut Draft, known: &Known, flow: &Flow) -> bool {
             target = Value(joined);
         } else {
             let at = flow.defined(pieces.start) as usize;
-            draft.code[at].instr = GONE;
-            draft.code[at].count = 0;
+            draft.code[at].take_out();
         }
         let result = draft.code[pieces.append].first;
         for (i, position) in pieces.updates.iter().enumerate() {
@@ -341,8 +350,7 @@ fn pieces(draft: &mut Draft, known: &Known, flow: &Flow) -> bool {
             target = Value(made);
         }
         for position in [pieces.append, pieces.drop] {
-            draft.code[position].instr = GONE;
-            draft.code[position].count = 0;
+            draft.code[position].take_out();
         }
     }
     let mut before = before.into_iter().peekable();
@@ -351,7 +359,7 @@ fn pieces(draft: &mut Draft, known: &Known, flow: &Flow) -> bool {
         while let Some((_, nodes)) = before.next_if(|(position, _)| *position == at) {
             code.extend(nodes);
         }
-        if node.instr != GONE {
+        if !node.is_gone() {
             code.push(node);
         }
     }

@@ -10,7 +10,7 @@
 //!
 //! The compiler calls [`canonical`] when it is done; the decoder refuses what [`disorder`] finds.
 
-use crate::instr::{Function, Instr, ValueType};
+use crate::instr::Instr;
 use crate::package::{Entry, Package};
 use crate::types::{DefId, Shape, Type, TypeDef, TypeId};
 
@@ -72,13 +72,101 @@ impl Numbers {
     }
 }
 
+/// A row of a table that an instruction names, by a number to be read or changed.
+enum Row<N> {
+    Type(N),
+    Constant(N),
+    HostFunction(N),
+    Function(N),
+}
+
+/// Calls `$f` on every row that an instruction names.
+macro_rules! rows {
+    ($instr:expr, $f:expr $(, $m:tt)?) => {{
+        macro_rules! all {
+            ($types:expr) => {
+                for it in $types {
+                    $f(Row::Type(& $($m)? it.ty.0));
+                }
+            };
+        }
+        match $instr {
+            Instr::Block { results }
+            | Instr::If { results, .. }
+            | Instr::Switch { results, .. } => all!(results),
+            Instr::Loop { params, results, .. } => {
+                all!(params);
+                all!(results);
+            }
+            Instr::For { params, .. } => all!(params),
+            Instr::New { ty, .. } | Instr::Op { ty: Some(ty), .. } => {
+                $f(Row::Type(& $($m)? ty.0))
+            }
+            Instr::Closure { ty, function, .. } => {
+                $f(Row::Type(& $($m)? ty.0));
+                $f(Row::Function(function));
+            }
+            Instr::Call { function, .. } => $f(Row::Function(function)),
+            Instr::Const(index) => $f(Row::Constant(index)),
+            Instr::HostCall { function, .. } => $f(Row::HostFunction(function)),
+            _ => {}
+        }
+    }};
+}
+
 /// The package in canonical order, and per function of the old one its new number (none for what nothing
 /// reaches), for the source map.
 ///
 /// Numbers that name nothing stay as they are; encoding or verifying the package will report them.
 pub fn canonical(mut package: Package) -> (Package, Vec<Option<u32>>) {
     package.entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let order = Order::of(&package, &package.entries);
+    let mut order = Order::empty(&package);
+    // Each function is gone over once: what it names is reached and gets its new number, but for functions, which
+    // get theirs when all are reached.
+    let mut calls: Vec<Vec<(u32, u32)>> = vec![];
+    let (types, functions) = (&package.types, &mut package.functions);
+    let mut renumber = |order: &mut Order, number: u32| {
+        let function = &mut functions[number as usize];
+        for param in &mut function.params {
+            order.reach_type(types, param.ty);
+            param.ty = order.ty(param.ty);
+        }
+        order.reach_type(types, function.result);
+        function.result = order.ty(function.result);
+        let mut called = vec![];
+        for (at, instr) in (0..).zip(&mut function.body) {
+            let mut row = |row: Row<&mut u32>| match row {
+                Row::Type(id) => {
+                    order.reach_type(types, TypeId(*id));
+                    *id = order.types.renumbered(*id);
+                }
+                Row::Constant(index) => {
+                    order.constants.insert(*index);
+                    *index = order.constants.renumbered(*index);
+                }
+                Row::HostFunction(index) => {
+                    order.host_functions.insert(*index);
+                    *index = order.host_functions.renumbered(*index);
+                }
+                Row::Function(index) => called.push((at, *index)),
+            };
+            rows!(instr, row, mut);
+        }
+        let callees = called.iter().map(|(_, callee)| *callee).collect();
+        calls.push(called);
+        callees
+    };
+    order.reach_functions(&package.entries, &mut renumber);
+    order.reach_fields(&package.types, &package.defs);
+    for (number, calls) in order.functions.old.iter().zip(calls) {
+        for (at, callee) in calls {
+            if let Instr::Call { function, .. } | Instr::Closure { function, .. } =
+                &mut package.functions[*number as usize].body[at as usize]
+            {
+                *function = order.functions.renumbered(callee);
+            }
+        }
+    }
     for entry in &mut package.entries {
         entry.function = order.functions.renumbered(entry.function);
     }
@@ -94,14 +182,12 @@ pub fn canonical(mut package: Package) -> (Package, Vec<Option<u32>>) {
         *ty = order.new_type(ty);
     }
     canonical.defs.iter_mut().for_each(|def| order.def(def));
-    let functions = canonical.functions.iter_mut();
-    functions.for_each(|function| order.function(function));
     (canonical, order.functions.new)
 }
 
 /// The first reason why a package is not in canonical order, if there is one.
 pub fn disorder(package: &Package) -> Option<String> {
-    let order = Order::of(package, &package.entries);
+    let order = Order::of(package);
     let tables = [
         ("function", &order.functions, package.functions.len()),
         ("constant", &order.constants, package.constants.len()),
@@ -143,69 +229,83 @@ impl Type {
 }
 
 impl Order {
-    fn of(package: &Package, entries: &[Entry]) -> Order {
-        let mut order = Order {
+    /// Of a package of which nothing is reached yet.
+    fn empty(package: &Package) -> Order {
+        Order {
             functions: Numbers::of(package.functions.len()),
             constants: Numbers::of(package.constants.len()),
             host_functions: Numbers::of(package.host_functions.len()),
             types: Numbers::of(package.types.len()),
             defs: Numbers::of(package.defs.len()),
-        };
-        for entry in entries {
-            order.reach_functions(package, entry.function);
         }
-        for at in 0..order.functions.old.len() {
-            let function = &package.functions[order.functions.old[at] as usize];
+    }
+
+    fn of(package: &Package) -> Order {
+        let mut order = Order::empty(package);
+        let types = &package.types;
+        order.reach_functions(&package.entries, &mut |order: &mut Order, number| {
+            let mut callees = vec![];
+            let function = &package.functions[number as usize];
             for param in &function.params {
-                order.reach_type(package, param.ty);
+                order.reach_type(types, param.ty);
             }
-            order.reach_type(package, function.result);
+            order.reach_type(types, function.result);
             for instr in &function.body {
-                order.reach_instr(package, instr);
+                let mut row = |row: Row<&u32>| match row {
+                    Row::Type(id) => order.reach_type(types, TypeId(*id)),
+                    Row::Constant(index) => {
+                        order.constants.insert(*index);
+                    }
+                    Row::HostFunction(index) => {
+                        order.host_functions.insert(*index);
+                    }
+                    Row::Function(index) => callees.push(*index),
+                };
+                rows!(instr, row);
             }
-        }
-        let mut next = 0;
-        while let Some(def) = order.defs.old.get(next) {
-            let fields: Vec<TypeId> = fields(&package.defs[*def as usize].shape).collect();
-            for ty in fields {
-                order.reach_type(package, ty);
-            }
-            next += 1;
-        }
+            callees
+        });
+        order.reach_fields(&package.types, &package.defs);
         order
     }
 
-    fn reach_functions(&mut self, package: &Package, root: u32) {
-        let mut stack = Vec::new();
-        if self.functions.insert(root) {
-            stack.push((root, 0));
-        }
-        while let Some((function, at)) = stack.pop() {
-            let body = &package.functions[function as usize].body;
-            for (i, instr) in body.iter().enumerate().skip(at) {
-                if let Instr::Call {
-                    function: callee, ..
-                }
-                | Instr::Closure {
-                    function: callee, ..
-                } = instr
-                    && self.functions.insert(*callee)
-                {
-                    stack.push((function, i + 1));
-                    stack.push((*callee, 0));
-                    break;
+    /// Reaches functions from the entries on. `look` reaches what a function names besides, and gives the functions.
+    fn reach_functions(
+        &mut self,
+        entries: &[Entry],
+        look: &mut impl FnMut(&mut Order, u32) -> Vec<u32>,
+    ) {
+        for entry in entries {
+            let mut stack = vec![vec![entry.function].into_iter()];
+            while let Some(rest) = stack.last_mut() {
+                match rest.find(|callee| self.functions.insert(*callee)) {
+                    Some(callee) => stack.push(look(self, callee).into_iter()),
+                    None => {
+                        stack.pop();
+                    }
                 }
             }
         }
     }
 
-    fn reach_type(&mut self, package: &Package, root: TypeId) {
+    /// Reaches the types of fields of what is reached.
+    fn reach_fields(&mut self, types: &[Type], defs: &[TypeDef]) {
+        let mut next = 0;
+        while let Some(def) = self.defs.old.get(next).copied() {
+            for ty in fields(&defs[def as usize].shape) {
+                self.reach_type(types, ty);
+            }
+            next += 1;
+        }
+    }
+
+    fn reach_type(&mut self, types: &[Type], root: TypeId) {
         if self.types.contains(root.0) {
             return;
         }
         let mut stack = vec![(root, false)];
         while let Some((id, parts_done)) = stack.pop() {
-            let Some(ty) = package.types.get(id.0 as usize) else {
+            let Some(ty) = types.get(id.0 as usize) else {
                 continue;
             };
             if parts_done {
@@ -220,33 +320,6 @@ impl Order {
                 stack.extend(ty.parts().filter(|p| p.0 < id.0).map(|p| (p, false)));
                 stack[from..].reverse();
             }
-        }
-    }
-
-    fn reach_instr(&mut self, package: &Package, instr: &Instr) {
-        let mut all =
-            |types: &[ValueType]| types.iter().for_each(|t| self.reach_type(package, t.ty));
-        match instr {
-            Instr::Block { results }
-            | Instr::If { results, .. }
-            | Instr::Switch { results, .. } => all(results),
-            Instr::Loop {
-                params, results, ..
-            } => {
-                all(params);
-                all(results);
-            }
-            Instr::For { params, .. } => all(params),
-            Instr::New { ty, .. } | Instr::Closure { ty, .. } | Instr::Op { ty: Some(ty), .. } => {
-                self.reach_type(package, *ty);
-            }
-            Instr::Const(index) => {
-                self.constants.insert(*index);
-            }
-            Instr::HostCall { function, .. } => {
-                self.host_functions.insert(*function);
-            }
-            _ => {}
         }
     }
 
@@ -285,39 +358,6 @@ impl Order {
             Shape::Sum(variants) => {
                 let fields = variants.iter_mut().flat_map(|v| &mut v.fields);
                 fields.for_each(|f| f.ty = self.ty(f.ty));
-            }
-        }
-    }
-
-    fn function(&self, function: &mut Function) {
-        for param in &mut function.params {
-            param.ty = self.ty(param.ty);
-        }
-        function.result = self.ty(function.result);
-        let all = |types: &mut [ValueType]| types.iter_mut().for_each(|t| t.ty = self.ty(t.ty));
-        for instr in &mut function.body {
-            match instr {
-                Instr::Block { results }
-                | Instr::If { results, .. }
-                | Instr::Switch { results, .. } => all(results),
-                Instr::Loop {
-                    params, results, ..
-                } => {
-                    all(params);
-                    all(results);
-                }
-                Instr::For { params, .. } => all(params),
-                Instr::New { ty, .. } | Instr::Op { ty: Some(ty), .. } => *ty = self.ty(*ty),
-                Instr::Closure { ty, function, .. } => {
-                    *ty = self.ty(*ty);
-                    *function = self.functions.renumbered(*function);
-                }
-                Instr::Call { function, .. } => *function = self.functions.renumbered(*function),
-                Instr::Const(index) => *index = self.constants.renumbered(*index),
-                Instr::HostCall { function, .. } => {
-                    *function = self.host_functions.renumbered(*function);
-                }
-                _ => {}
             }
         }
     }
