@@ -7,24 +7,24 @@
 
 use crate::hir::{Arg, Expr, ExprKind, Lambda, LocalId, Pattern, PatternKind, Place, Stmt};
 use crate::visit::{each_of_args, each_part, step_expr, visit};
-use rustc_hash::FxHashSet;
 
-/// The reads (by address of the expression) that are last uses, and the lambdas' captures that are.
+/// The reads (by address of the expression) that are last uses, and the lambdas' captures that are; both sorted.
 #[derive(Default)]
 pub struct Moves {
-    reads: FxHashSet<*const Expr>,
-    captures: FxHashSet<(*const Lambda, LocalId)>,
+    reads: Vec<*const Expr>,
+    captures: Vec<(*const Lambda, LocalId)>,
 }
 
 impl Moves {
     /// Whether this read of a local is its last use.
     pub fn is_last(&self, read: &Expr) -> bool {
-        self.reads.contains(&(read as *const Expr))
+        self.reads.binary_search(&(read as *const Expr)).is_ok()
     }
 
     /// Whether the lambda's capture of the local is its last use.
     pub fn captures_last(&self, lambda: &Lambda, local: LocalId) -> bool {
-        self.captures.contains(&(lambda as *const Lambda, local))
+        let capture = (lambda as *const Lambda, local);
+        self.captures.binary_search(&capture).is_ok()
     }
 }
 
@@ -128,6 +128,8 @@ pub fn moves(body: &Expr, kept: &[LocalId]) -> Moves {
     };
     let mut live = walk.at_return.clone();
     walk.expr(body, &mut live);
+    walk.moves.reads.sort_unstable();
+    walk.moves.captures.sort_unstable();
     walk.moves
 }
 
@@ -260,13 +262,13 @@ impl<'e> Walk<'e> {
         match &e.kind {
             ExprKind::Local(local) => {
                 if live.insert(*local) {
-                    self.moves.reads.insert(e);
+                    self.moves.reads.push(e);
                 }
             }
             ExprKind::Lambda(lambda) => {
                 for local in lambda.captures.iter().rev() {
                     if live.insert(*local) {
-                        self.moves.captures.insert((&**lambda, *local));
+                        self.moves.captures.push((&**lambda, *local));
                     }
                 }
                 // Inside, captures are parameters that are only lent.

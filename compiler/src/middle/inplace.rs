@@ -8,6 +8,13 @@ const NEAR: usize = 4;
 
 /// Runs it on a function.
 pub fn run(draft: &mut Draft, _: &mut Known) {
+    if !draft
+        .code
+        .iter()
+        .any(|node| matches!(node.instr, Instr::Set { .. }))
+    {
+        return;
+    }
     let found: Vec<[usize; 3]> = (0..draft.code.len())
         .filter_map(|at| found_at(draft, at))
         .collect();

@@ -238,17 +238,24 @@ fn code(package: &Package) -> Result<Vec<u8>, EncodeError> {
         write_u64(&mut out, u64::from(function.captures));
         write_u64(&mut out, u64::from(function.result.0));
     }
-    for (index, function) in package.functions.iter().enumerate() {
-        write_bytes(&mut out, &body(package, index, function)?);
-    }
-    Ok(out)
-}
-
-fn body(package: &Package, index: usize, function: &Function) -> Result<Vec<u8>, EncodeError> {
     let mut writer = Writer {
         out: Vec::new(),
         newest: 0,
     };
+    for (index, function) in package.functions.iter().enumerate() {
+        writer.out.clear();
+        body(&mut writer, package, index, function)?;
+        write_bytes(&mut out, &writer.out);
+    }
+    Ok(out)
+}
+
+fn body(
+    writer: &mut Writer,
+    package: &Package,
+    index: usize,
+    function: &Function,
+) -> Result<(), EncodeError> {
     let mut numbering = Numbering::new(function.params.len());
     for (at, instr) in function.body.iter().enumerate() {
         let fail = |reason: String| EncodeError {
@@ -267,7 +274,7 @@ fn body(package: &Package, index: usize, function: &Function) -> Result<Vec<u8>,
             .step(instr, results)
             .map_err(|bad| fail(format!("{bad:?}")))?;
     }
-    Ok(writer.out)
+    Ok(())
 }
 
 /// Writes the instructions of one body.

@@ -90,8 +90,22 @@ pub struct Layout {
     pub cell_sizes: Vec<u32>,
     /// Whether no reference is in it, so that copying bits copies the value.
     pub copy: bool,
+    /// Which of the first 64 slots can hold references, as a mask; none if it is `copy`.
+    pub references: u64,
     /// Its parts.
     pub body: Body,
+}
+
+impl Layout {
+    /// With its references noted, which follow from the rest.
+    fn noted(mut self) -> Layout {
+        let holds =
+            |kind: &SlotKind| matches!(kind, SlotKind::Ref | SlotKind::OptionRef | SlotKind::Raw);
+        let slots = self.slots.iter().enumerate().take(64);
+        let holding = slots.filter(|(_, kind)| !self.copy && holds(kind));
+        self.references = holding.fold(0, |mask, (slot, _)| mask | 1 << slot);
+        self
+    }
 }
 
 /// Bytes of a cell's header: count and type.
@@ -412,7 +426,7 @@ impl Layouts {
         // cell follows below); the others need their parts laid out before.
         for (i, id) in ids.iter().enumerate() {
             if boxed[i] {
-                self.layouts[id.0 as usize] = Some(reference(Body::Scalar, true));
+                self.layouts[id.0 as usize] = Some(reference(Body::Scalar, true).noted());
             }
         }
         let mut stack: Vec<(TypeId, bool)> = Vec::new();
@@ -426,7 +440,7 @@ impl Layouts {
                 }
                 if parts_done {
                     let layout = self.inline_or_boxed(id)?;
-                    self.layouts[id.0 as usize] = Some(layout);
+                    self.layouts[id.0 as usize] = Some(layout.noted());
                 } else {
                     stack.push((id, true));
                     let parts = self.parts[id.0 as usize].clone().unwrap_or_default();
@@ -437,7 +451,7 @@ impl Layouts {
         for (i, id) in ids.iter().enumerate() {
             if boxed[i] {
                 let body = self.body(*id, HEADER)?;
-                self.layouts[id.0 as usize] = Some(boxed_layout(body));
+                self.layouts[id.0 as usize] = Some(boxed_layout(body).noted());
             }
         }
         Ok(())
@@ -452,6 +466,7 @@ impl Layouts {
             boxed: false,
             cell_sizes: vec![],
             copy: true,
+            references: 0,
             body: Body::Scalar,
         };
         Ok(match self.get(id).ok_or(LayoutError::Unknown)? {
@@ -509,6 +524,7 @@ impl Layouts {
                     boxed: false,
                     cell_sizes: vec![],
                     copy,
+                    references: 0,
                     body: laid.body,
                 }
             }
@@ -642,6 +658,7 @@ fn reference(body: Body, boxed: bool) -> Layout {
         boxed,
         cell_sizes: vec![],
         copy: false,
+        references: 0,
         body,
     }
 }

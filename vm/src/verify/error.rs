@@ -61,8 +61,8 @@ pub(super) struct Fault {
     pub(super) text: String,
 }
 
-/// What every check gives.
-pub(super) type Check<T = ()> = Result<T, Fault>;
+/// What every check gives. A fault is large and rare, so it lies elsewhere.
+pub(super) type Check<T = ()> = Result<T, Box<Fault>>;
 
 impl Fault {
     pub(super) fn at(self, function: Option<u32>, instruction: Option<u32>) -> VerifyError {
@@ -77,8 +77,8 @@ impl Fault {
 
 /// A failed check.
 pub(super) fn fault<T>(rule: Rule, text: impl Into<String>) -> Check<T> {
-    Err(Fault {
+    Err(Box::new(Fault {
         rule,
         text: text.into(),
-    })
+    }))
 }

@@ -110,8 +110,10 @@ pub fn verify(package: &Package) -> Result<Verified, VerifyError> {
     let (mut layouts, mut inline) = tables::check(package).map_err(|f| f.at(None, None))?;
     signatures::check(package, &layouts)?;
     let mut functions = Vec::with_capacity(package.functions.len());
+    let mut room = pass::Room::default();
     for index in 0..package.functions.len() {
-        functions.push(pass::check(package, &mut layouts, &mut inline, index)?);
+        let facts = pass::check(package, &mut layouts, &mut inline, &mut room, index)?;
+        functions.push(facts);
     }
     Ok(Verified { layouts, functions })
 }

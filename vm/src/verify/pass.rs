@@ -39,23 +39,37 @@ pub(super) struct Pass<'a> {
     pub(super) deepest: u32,
 }
 
+/// Room for what is known of values, from function to function.
+#[derive(Default)]
+pub(super) struct Room {
+    values: Vec<Info>,
+    log: Vec<Undo>,
+}
+
 /// Checks the body of a function whose signature is checked.
 pub(super) fn check(
     package: &Package,
     layouts: &mut Layouts,
     inline: &mut HashMap<TypeId, Inline>,
+    room: &mut Room,
     index: usize,
 ) -> Result<FunctionFacts, VerifyError> {
     let number = Some(index as u32);
     let mut pass = Pass::new(package, layouts, inline, &package.functions[index]);
+    pass.values = std::mem::take(&mut room.values);
+    pass.log = std::mem::take(&mut room.log);
     let result = pass.body();
     result.map_err(|f| f.at(number, Some(pass.at)))?;
-    Ok(FunctionFacts {
+    let facts = FunctionFacts {
         frame_slots: pass.most_slots,
         frame_bytes: FRAME_BYTES + SLOT_BYTES * u64::from(pass.most_slots),
         region_depth: pass.deepest,
         value_types: pass.values.iter().map(|info| info.ty).collect(),
-    })
+    };
+    pass.values.clear();
+    pass.log.clear();
+    (room.values, room.log) = (pass.values, pass.log);
+    Ok(facts)
 }
 
 impl<'a> Pass<'a> {
@@ -71,7 +85,7 @@ impl<'a> Pass<'a> {
             inline,
             function,
             at: 0,
-            values: Vec::with_capacity(function.params.len() + function.body.len() / 2),
+            values: Vec::new(),
             frames: vec![Frame::new(Region::Body, &[], 0, 0)],
             log: Vec::new(),
             looked: Vec::new(),

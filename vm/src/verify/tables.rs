@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cop_bytecode::layout::{Body, Part, SlotKind};
+use cop_bytecode::layout::{Body, Part};
 use cop_bytecode::{Layouts, Package, Shape, Type, TypeId, limits};
 
 use super::error::{Check, Rule, fault};
@@ -19,16 +19,7 @@ pub(super) fn is_capability(layouts: &Layouts, ty: TypeId) -> bool {
 
 /// The slots of a type that can hold references, as a mask; 0 for copy types.
 pub(super) fn reference_slots(layouts: &Layouts, ty: TypeId) -> u64 {
-    let Some(layout) = layouts.ready(ty).filter(|layout| !layout.copy) else {
-        return 0;
-    };
-    let mut mask = 0;
-    for (slot, kind) in layout.slots.iter().enumerate().take(64) {
-        if matches!(kind, SlotKind::Ref | SlotKind::OptionRef | SlotKind::Raw) {
-            mask |= 1 << slot;
-        }
-    }
-    mask
+    layouts.ready(ty).map_or(0, |layout| layout.references)
 }
 
 /// What the inline parts of a type are like, parts of parts included.
