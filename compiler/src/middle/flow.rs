@@ -257,6 +257,11 @@ impl Flow {
         })
     }
 
+    /// Where values are used of which that is noted, in order of the code.
+    pub fn used_at(&self) -> impl Iterator<Item = u32> + '_ {
+        self.uses.iter().map(|link| link.at)
+    }
+
     /// Where a value is defined; [`BODY`] for parameters.
     pub fn defined(&self, value: Value) -> u32 {
         self.values[value.0 as usize].defined

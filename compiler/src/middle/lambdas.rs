@@ -277,6 +277,7 @@ impl Pass<'_> {
             is_virtual,
             out,
         };
+        let mut used_at = flow.used_at().peekable();
         for at in 0..length {
             // What stands behind it is still looked at.
             let node = &mut rewrite.draft.code[at];
@@ -284,9 +285,17 @@ impl Pass<'_> {
                 instr: std::mem::replace(&mut node.instr, Instr::End),
                 ..*node
             };
-            rewrite.node(node);
+            let mut touched = matches!(node.instr, Instr::Closure { .. });
+            while used_at.next_if_eq(&(at as u32)).is_some() {
+                touched = true;
+            }
+            match touched {
+                true => rewrite.node(node),
+                false => rewrite.out.push(node),
+            }
         }
         let out = rewrite.out;
+        drop(used_at);
         draft.callees = callees(&out);
         draft.code = out;
         self.known.flow = flow;

@@ -27,6 +27,9 @@ pub const CODE_MAGIC: &[u8; 4] = b"copc";
 /// Version of both blobs.
 pub const VERSION: u8 = 1;
 
+/// What an instruction takes on average, a little more than found, so that there is room from the beginning.
+const INSTRUCTION_BYTES: usize = 4;
+
 /// The two blobs of a package.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Encoded {
@@ -213,7 +216,9 @@ fn write_type(out: &mut Vec<u8>, ty: &Type) {
 }
 
 fn code(package: &Package) -> Result<Vec<u8>, EncodeError> {
-    let mut out = CODE_MAGIC.to_vec();
+    let instructions = package.functions.iter().map(|f| f.body.len());
+    let mut out = Vec::with_capacity(INSTRUCTION_BYTES * instructions.sum::<usize>());
+    out.extend_from_slice(CODE_MAGIC);
     out.push(VERSION);
     write_u64(&mut out, package.constants.len() as u64);
     for constant in &package.constants {
