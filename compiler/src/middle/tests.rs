@@ -2,7 +2,7 @@
 
 use crate::compile::{CompileOptions, compile};
 use crate::source::{SourceError, Sources};
-use cop_bytecode::{Function, Instr, Mode, Package};
+use cop_bytecode::{Function, Instr, Mode, Op, Package};
 
 struct One(&'static str);
 
@@ -341,4 +341,57 @@ fn what_would_trap_is_left() {
     ] {
         assert!(operations(text).iter().any(|found| found == op), "{text}");
     }
+}
+
+#[test]
+fn functions_that_call_each_other_agree_on_what_they_look_at() {
+    let looking = "fn even(xs: List[Int], n: Int, fs: List[fn(List[Int]) -> Int]) -> Int {
+        let a = xs[0] * 3 + xs[1] * 5 + xs[2] * 7 + n * n * n + fs.len() * 2
+        if n > a { a } else { odd(xs, n + 1, fs) + odd(xs, n + 2, fs) }
+    }
+    fn odd(xs: List[Int], n: Int, fs: List[fn(List[Int]) -> Int]) -> Int {
+        let a = xs[0] * 2 + xs[1] * 4 + xs[2] * 6 + n * n * n + 1
+        if n > a { a } else { even(xs, n + 1, fs) + even(xs, n + 2, fs) }
+    }
+    fn main(args: List[String]) {
+        let mut fs: List[fn(List[Int]) -> Int] = []
+        for arg in args { fs.push(|xs| xs[0] + arg.len()) }
+        print(even([1, 2, 3], args.len(), fs) + odd([1, 2, 3], args.len(), fs))
+    }";
+    // What the one lends to functions that nobody knows, the other does not look at only.
+    let sharing = looking.replace("n * n * n + 1", "n * n * n + fs[n](xs)");
+    for (text, mode) in [(looking, Mode::Look), (&*sharing.leak(), Mode::Borrow)] {
+        let all = functions(text);
+        for name in ["even", "odd"] {
+            let (_, function) = all.iter().find(|(n, _)| n == name).expect(name);
+            assert_eq!(function.params[0].mode, mode, "{name}");
+            assert_eq!(function.params[2].mode, Mode::Look, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_put_in_where_it_is_called_may_be_needed_besides() {
+    let text = "fn double(n: Int) -> Int { n * 2 }
+    fn main(args: List[String]) {
+        let mut all: List[fn(Int) -> Int] = []
+        for _ in args { all.push(double) }
+        print(double(args.len()) + double(1) + all[0](1))
+    }";
+    let all = functions(text);
+    let instrs = || all.iter().flat_map(|(_, function)| &function.body);
+    let closed_over = instrs().filter_map(|instr| match instr {
+        Instr::Closure { function, .. } => Some(*function),
+        _ => None,
+    });
+    let closed_over: Vec<u32> = closed_over.collect();
+    assert_eq!(closed_over.len(), 1);
+    let doubles = |body: &[Instr]| {
+        let multiply = |i: &Instr| matches!(i, Instr::Op { op: Op::I64Mul, .. });
+        body.iter().any(multiply)
+    };
+    assert!(doubles(&all[closed_over[0] as usize].1.body));
+    let called = |instr: &Instr| matches!(instr, Instr::Call { function, .. } if doubles(&all[*function as usize].1.body));
+    let calls = instrs().filter(|instr| called(instr)).count();
+    assert_eq!(calls, 0, "its body stands in place of its calls");
 }
