@@ -795,6 +795,67 @@ async fn a_program_that_loops_cannot_keep_others_out() {
     }
 }
 
+/// Nor do many programs of one publisher keep those of another out.
+#[tokio::test]
+async fn a_publisher_cannot_keep_others_out() {
+    let mut config = config();
+    config.workers = 4;
+    let node = Arc::new(Node::with_config(config));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut looping = Vec::new();
+    for name in ["one", "two", "three"] {
+        let gate = is_over.clone();
+        let loops = node
+            .publish(name, &[], move |ask| {
+                ask.path()?;
+                while !gate.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Ok(response(200, "at last"))
+            })
+            .await;
+        for number in 0..4 {
+            let (node, loops) = (node.clone(), loops.clone());
+            looping.push(tokio::spawn(async move {
+                get(&node, &loops, &format!("/{number}")).await
+            }));
+        }
+    }
+    let quick = node.bundle("quick", &[], |ask| {
+        ask.path()?;
+        Ok(response(200, "quick"))
+    });
+    let signed = node.sign_as(2, "quick", &quick);
+    let (release, bundle) = (signed.encode(), quick.encode());
+    let published = node.execution.publish(&release, &bundle).await;
+    published.unwrap();
+    let quick = ProgramRef::Named {
+        address: samples::key(2).public().address(),
+        name: "quick".parse().unwrap(),
+        release: None,
+    };
+    // One worker in four is never the publisher's of the three.
+    while node.execution.health().running < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for number in 0..20 {
+        assert_eq!(body(&node, &quick, &format!("/{number}")).await, "quick");
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let mut refused = 0;
+    for task in looping {
+        match task.await.unwrap() {
+            Ok(answer) => assert_eq!(answer.body, "at last"),
+            // Who waited for a worker longer than a second.
+            Err(failure) => {
+                assert_eq!(failure.code, FailureCode::Overloaded);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused <= 9, "those that had a worker came to their end");
+}
+
 /// A run that will not end keeps nobody from stopping the node, and the folder is free once the process has ended.
 #[tokio::test]
 async fn a_node_stops_while_a_program_loops() {

@@ -324,7 +324,12 @@ impl Node {
 
     /// The next release of a bundle under this name.
     pub fn sign(&self, name: &str, bundle: &Bundle) -> SignedRelease {
-        let key = samples::key(1);
+        self.sign_as(1, name, bundle)
+    }
+
+    /// The same by the publisher with this number.
+    pub fn sign_as(&self, publisher: u8, name: &str, bundle: &Bundle) -> SignedRelease {
+        let key = samples::key(publisher);
         let name = name.parse().unwrap();
         let newest = self
             .execution
