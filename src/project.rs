@@ -47,6 +47,8 @@ pub struct Project {
     pub memory_bytes: Option<u64>,
     /// The origins that `host/http` may ask: sorted, each once.
     pub origins: Vec<String>,
+    /// Whether a node may keep runs of it on its disk.
+    pub records_runs: bool,
     files: Files,
     /// What was looked for on disk, as it was just before.
     asked: Mutex<BTreeMap<PathBuf, Stamp>>,
@@ -216,6 +218,7 @@ impl Project {
                 fuel: None,
                 memory_bytes: None,
                 origins: Vec::new(),
+                records_runs: true,
                 files,
                 asked: Mutex::default(),
             });
@@ -230,6 +233,7 @@ impl Project {
                 fuel: manifest.fuel,
                 memory_bytes: manifest.memory_mib.map(|mib| mib << 20),
                 origins: origins(manifest.http_origins)?,
+                records_runs: manifest.records_runs,
                 files,
                 asked: Mutex::default(),
             }),

@@ -260,6 +260,7 @@ fn pack(
         package: encoded.hash(),
         capabilities: capabilities(compiled, kind),
         origins: project.origins.clone(),
+        records_runs: project.records_runs,
         fuel: project.fuel.unwrap_or(limits::FUEL_DEFAULT),
         memory_bytes: project.memory_bytes.unwrap_or(limits::MEMORY_DEFAULT),
         compiler: COMPILER.to_owned(),

@@ -116,6 +116,7 @@ fn bundle(code: &str) -> Bundle {
             package: encode::package_hash(&interface, code.as_bytes()),
             capabilities: vec!["kv".to_owned()],
             origins: Vec::new(),
+            records_runs: true,
             fuel: LIMITS.fuel,
             memory_bytes: LIMITS.memory_bytes,
             compiler: "by hand".to_owned(),

@@ -3,7 +3,7 @@
 //! ```text
 //!  "copt" 2 │ name │ kind │ package hash │ capabilities │ origins │ fuel │ memory │ compiler │ hash of the sources
 //! ```
-//! Without origins it has version 1, and they are left out. It is made by the compiler from `cop.toml` and the compiled package. Nothing in it is believed: a node compares it with the
+//! Without origins it has version 1, and they are left out; with version 3, which may have none of them, no run is kept on disk. It is made by the compiler from `cop.toml` and the compiled package. Nothing in it is believed: a node compares it with the
 //! package before it stores the bundle.
 
 use std::fmt;
@@ -17,6 +17,8 @@ use crate::host::http::{ORIGINS_MAX, origin};
 const MAGIC: &[u8; 4] = b"copt";
 /// Of a manifest that lists origins.
 const VERSION: u8 = 2;
+/// Of one whose runs are not kept on disk, whether or not it lists origins.
+const VERSION_UNRECORDED: u8 = 3;
 /// Of one that lists none.
 const VERSION_WITHOUT_ORIGINS: u8 = 1;
 const TEXT_BYTES_MAX: usize = 64;
@@ -67,6 +69,8 @@ pub struct Manifest {
     pub capabilities: Vec<String>,
     /// The origins that it may ask by `http`, such as `https://api.example.org`: sorted, each once.
     pub origins: Vec<String>,
+    /// Whether a node may keep runs that trapped or wrote on its disk, to be done again.
+    pub records_runs: bool,
     /// Fuel that a run may use.
     pub fuel: u64,
     /// Memory that a run may use, in bytes.
@@ -133,9 +137,10 @@ impl From<CodecError> for ManifestError {
 impl Manifest {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let version = match self.origins.is_empty() {
-            true => VERSION_WITHOUT_ORIGINS,
-            false => VERSION,
+        let version = match (self.records_runs, self.origins.is_empty()) {
+            (false, _) => VERSION_UNRECORDED,
+            (true, true) => VERSION_WITHOUT_ORIGINS,
+            (true, false) => VERSION,
         };
         let mut writer = Writer::format(MAGIC, version);
         writer
@@ -143,7 +148,7 @@ impl Manifest {
             .byte(self.kind as u8)
             .raw(&self.package.0)
             .texts(&self.capabilities);
-        if version == VERSION {
+        if version != VERSION_WITHOUT_ORIGINS {
             writer.texts(&self.origins);
         }
         writer
@@ -156,11 +161,12 @@ impl Manifest {
 
     /// Reads canonical bytes, and refuses values that no manifest may have.
     pub fn decode(bytes: &[u8]) -> Result<Manifest, ManifestError> {
-        let lists_origins = bytes.get(MAGIC.len()) == Some(&VERSION);
-        let mut reader = match lists_origins {
-            true => Reader::format(bytes, MAGIC, VERSION)?,
-            false => Reader::format(bytes, MAGIC, VERSION_WITHOUT_ORIGINS)?,
+        let version = match bytes.get(MAGIC.len()) {
+            Some(&known @ (VERSION | VERSION_UNRECORDED)) => known,
+            _ => VERSION_WITHOUT_ORIGINS,
         };
+        let lists_origins = version != VERSION_WITHOUT_ORIGINS;
+        let mut reader = Reader::format(bytes, MAGIC, version)?;
         let manifest = Manifest {
             name: reader.text()?.parse().map_err(ManifestError::Name)?,
             kind: {
@@ -175,6 +181,7 @@ impl Manifest {
                 true => reader.texts()?,
                 false => Vec::new(),
             },
+            records_runs: version != VERSION_UNRECORDED,
             fuel: reader.count()?,
             memory_bytes: reader.count()?,
             compiler: reader.text()?.to_owned(),
@@ -184,7 +191,8 @@ impl Manifest {
         if !capabilities_are_canonical(&manifest.capabilities) {
             return Err(ManifestError::Capabilities);
         }
-        if lists_origins && !origins_are_canonical(&manifest.origins) {
+        let has_none = version == VERSION_UNRECORDED && manifest.origins.is_empty();
+        if lists_origins && !has_none && !origins_are_canonical(&manifest.origins) {
             return Err(ManifestError::Origins);
         }
         if !limits_are_allowed(manifest.fuel, manifest.memory_bytes) {

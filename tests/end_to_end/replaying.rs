@@ -156,3 +156,20 @@ async fn a_run_that_wrote_is_kept_for_its_publisher() {
     assert!(publisher.output.contains("secret"), "{publisher:?}");
     node.interrupt();
 }
+
+#[tokio::test]
+async fn a_program_can_say_that_its_runs_are_not_kept() {
+    let (home, data) = (home(), tempfile::tempdir().expect("a folder"));
+    let manifest = "name = \"visits\"\n\n[record]\nruns = false\n";
+    std::fs::write(home.path().join("visits/cop.toml"), manifest).expect("it is written");
+    let node = Daemon::start(data.path());
+    let program = published(home.path(), data.path(), &["visits"]);
+    let url = text(&program, "/urls/host").to_owned();
+    let page = send(node.http(), "POST", &url, &[], "").await;
+    let run = header(&page, "cop-run").to_owned();
+    replay(home.path(), data.path(), &[&run]).well();
+    node.interrupt();
+    let _node = Daemon::start(data.path());
+    let gone = replay(home.path(), data.path(), &[&run]);
+    assert!(gone.errors.contains("this run is not known"), "{gone:?}");
+}

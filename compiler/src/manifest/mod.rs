@@ -11,6 +11,9 @@
 //! [capabilities]
 //! http = ["https://api.example.org"]   # the origins that `host/http` may ask
 //!
+//! [record]
+//! runs = false                # a node writes no runs of it to its disk
+//!
 //! [dependencies]
 //! shapes = "../shapes"        # a package beside this one
 //! html = "cop1…/html@3"       # what that publisher released under that name and number
@@ -19,6 +22,7 @@
 
 mod capabilities;
 mod dependencies;
+mod record;
 
 use crate::check::suggest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -50,6 +54,8 @@ pub struct Manifest {
     pub offers: Vec<String>,
     /// The origins that it may ask by `host/http`, as they are written.
     pub http_origins: Vec<String>,
+    /// Whether a node may keep runs of it on its disk.
+    pub records_runs: bool,
     /// The packages that its files import by name, in order of those names.
     pub dependencies: Vec<Dependency>,
 }
@@ -80,6 +86,7 @@ const KEYS: &[&str] = &[
     "memory_mib",
     "name",
     "offers",
+    "record",
 ];
 
 /// Reads a manifest. What is wrong with it goes to `diagnostics`; `None` only if it says no usable name.
@@ -112,6 +119,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
     let memory_mib = reader.number(&table, "memory_mib", MAX_MEMORY_MIB);
     let offers = reader.offers(&table);
     let http_origins = reader.http_origins(&table);
+    let records_runs = reader.records_runs(&table);
     let dependencies = reader.dependencies(&table);
     let name = reader.name(&table)?;
     Some(Manifest {
@@ -122,6 +130,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
         memory_mib,
         offers,
         http_origins,
+        records_runs,
         dependencies,
     })
 }
@@ -290,6 +299,7 @@ mod tests {
             memory_mib: Some(8),
             offers: vec![],
             http_origins: vec![],
+            records_runs: true,
             dependencies: vec![],
         };
         assert_eq!((manifest, titles), (Some(expected), vec![]));

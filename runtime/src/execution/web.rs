@@ -678,7 +678,8 @@ fn finish(
         shared.self_check.consider(&target.ready, &kept, publisher);
     }
     // Those that somebody will ask about tomorrow.
-    if kept.info.wrote || matches!(record.end, RunEnd::Trapped(_)) {
+    let is_asked_about = kept.info.wrote || matches!(record.end, RunEnd::Trapped(_));
+    if is_asked_about && target.ready.manifest.records_runs {
         shared.kept_on_disk.keep(kept.clone(), target.publisher);
     }
     shared.kept_runs.keep(kept);

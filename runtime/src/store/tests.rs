@@ -110,6 +110,7 @@ pub(super) fn bundle(asset: u8) -> Bundle {
             package: Hash([1; 32]),
             capabilities: vec![],
             origins: Vec::new(),
+            records_runs: true,
             fuel: 1,
             memory_bytes: 1,
             compiler: "test".to_owned(),

@@ -203,6 +203,15 @@ fn manifests_are_strict() {
     for length in 0..bytes.len() {
         assert!(Manifest::decode(&bytes[..length]).is_err());
     }
+    for origins in [vec![], vec!["https://a.org".to_owned()]] {
+        let unrecorded = Manifest {
+            records_runs: false,
+            origins,
+            ..good.clone()
+        };
+        let bytes = unrecorded.encode();
+        assert_eq!(Manifest::decode(&bytes), Ok(unrecorded));
+    }
     let check = |change: &dyn Fn(&mut Manifest)| {
         let mut changed = good.clone();
         change(&mut changed);

@@ -60,6 +60,24 @@ async fn runs_that_wrote_or_trapped_are_found_after_a_restart() {
 }
 
 #[tokio::test]
+async fn runs_of_a_program_that_wants_none_kept_are_not_on_disk() {
+    let node = Node::new();
+    let write = |ask: &mut crate::scripted::Ask<'_>| {
+        ask.path()?;
+        ask.set("k", b"12345678.")?;
+        Ok(response(200, "ok"))
+    };
+    let forgetful = node.publish("forgetful", &["kv"], write).await;
+    let other = node.publish("other", &["kv"], write).await;
+    let unkept = ask(&node.execution, &forgetful, "/").await;
+    let kept = ask(&node.execution, &other, "/").await;
+    assert!(node.execution.recorded_run(&unkept, true).is_some());
+    let node = node.restart().await;
+    assert_eq!(node.execution.recorded_run(&unkept, true), None);
+    assert!(node.execution.recorded_run(&kept, true).is_some());
+}
+
+#[tokio::test]
 async fn a_segment_that_is_cut_is_good_up_to_there() {
     let (node, program) = node().await;
     let first = ask(&node.execution, &program, "/1").await;

@@ -41,6 +41,7 @@ pub fn manifest(sources: &BTreeMap<String, Vec<u8>>) -> Manifest {
         package: hash("package"),
         capabilities: vec!["clock".to_owned(), "kv".to_owned()],
         origins: Vec::new(),
+        records_runs: true,
         fuel: 1_000_000_000,
         memory_bytes: 64 << 20,
         compiler: "copc 0.1.0".to_owned(),

@@ -304,6 +304,7 @@ impl Node {
                 kind: ProgramKind::Web,
                 package: encode::package_hash(&interface, &code),
                 capabilities: capabilities.iter().map(|c| (*c).to_owned()).collect(),
+                records_runs: !name.starts_with("forgetful"),
                 origins: match capabilities.contains(&"http") {
                     true => vec!["https://listed.example".to_owned()],
                     false => Vec::new(),
