@@ -198,7 +198,7 @@ pub(crate) fn no_such_route() -> Failure {
         "nothing is at this address",
         "the management interface has no such path",
     )
-    .hint("it has /v1/health, /v1/programs, /v1/releases/ADDRESS/NAME and /v1/publish")
+    .hint("GET /v1/openapi.json tells of all that it has")
 }
 
 pub(crate) fn wrong_method() -> Failure {

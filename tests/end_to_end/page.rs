@@ -111,7 +111,14 @@ async fn the_page_shows_what_was_asked_and_what_it_changed() {
     browser.evaluate("dispatchEvent(new KeyboardEvent('keydown', { key: '3' }))");
     browser.wait_for("location.hash === '#/events' && document.querySelector('.live.on') !== null && document.querySelector('tbody').innerText.includes('undone')");
     send(daemon.http(), "GET", "http://localhost/~nobody/x", &[], "").await;
-    send(daemon.http(), "GET", &format!("{url}{}", "x".repeat(9000)), &[], "").await;
+    send(
+        daemon.http(),
+        "GET",
+        &format!("{url}{}", "x".repeat(9000)),
+        &[],
+        "",
+    )
+    .await;
     browser.evaluate("[...document.querySelectorAll('.chips button')].find(button => button.textContent === 'Changes').click()");
     browser.wait_for("document.querySelectorAll('tbody tr').length === 2 && document.querySelector('.chips [aria-pressed=true]').textContent === 'Changes'");
     browser.evaluate("location.hash = '#/node'");

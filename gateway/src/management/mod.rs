@@ -14,6 +14,7 @@
 //! | `POST /v1/state/ADDRESS/NAME/undo/NUMBER` | undoes one of them |
 //! | `GET /v1/events` | what happened; `?after=CURSOR&count=N&kind=A,B&level=L&program=P`; as a stream for `Accept: text/event-stream` |
 //! | `GET`, `POST /v1/log-level` | the level of the log; `?level=L` |
+//! | `GET /v1/openapi.json` | all this for tools, made of the table of the routes |
 //! | `GET /metrics` | figures for Prometheus |
 //! | `POST /v1/backup` | a backup of what is on disk, in the node's folder; `?without_key=1` |
 //! | `POST /v1/publish` | stores a release with its bundle, see [`publication`] |
@@ -28,6 +29,7 @@ mod cache;
 mod events;
 mod messages;
 mod metrics;
+mod openapi;
 mod routes;
 mod runs;
 mod state;
@@ -38,7 +40,7 @@ mod watch;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cop_net::Executor;
@@ -65,6 +67,8 @@ pub struct Management {
     pub(crate) node: String,
     pub(crate) public: String,
     pub(crate) observer: Arc<Observer>,
+    /// What its routes are, in OpenAPI.
+    description: OnceLock<serde_json::Value>,
     certificates: Option<Arc<Certificates>>,
 }
 
@@ -110,6 +114,7 @@ impl Management {
             node: node.to_owned(),
             public: public.to_owned(),
             observer,
+            description: OnceLock::new(),
             certificates,
         });
         let listener = serve::bind(address).await?;

@@ -314,3 +314,76 @@ async fn what_happens_is_listed_and_followed_from_a_cursor() {
         metrics.text()
     );
 }
+
+/// Whether a value is of a type of JSON Schema.
+fn is_of(value: &serde_json::Value, kind: &serde_json::Value) -> bool {
+    match kind.as_str() {
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("string") => value.is_string(),
+        Some("array") => value.is_array(),
+        Some("object") => value.is_object(),
+        Some("null") => value.is_null(),
+        _ => kind
+            .as_array()
+            .is_some_and(|kinds| kinds.iter().any(|kind| is_of(value, kind))),
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_described_and_answers_as_it_is_described() {
+    let (server, token) = start().await;
+    let at = server.address();
+    let described = json(&get(at, "localhost", "/v1/openapi.json", &[&token]).await);
+    let paths = described["paths"].as_object().expect("paths");
+    let mut compared = 0;
+    for (path, methods) in paths {
+        let target = path
+            .replace("{address}", &address().to_string())
+            .replace("{name}", "hello")
+            .replace("{number}", "1")
+            .replace("{id}", "r-0")
+            .replace("{run}", &"0".repeat(32));
+        assert!(!target.contains('{'), "{target}");
+        for (method, described) in methods.as_object().expect("methods") {
+            let asked = match target.ends_with("/log-level") && method == "post" {
+                true => format!("{target}?level=info"),
+                false => target.clone(),
+            };
+            let method = method.to_ascii_uppercase();
+            let reply = request(
+                at,
+                &method,
+                "localhost",
+                &asked,
+                &[&token, "content-length: 0"],
+            )
+            .await;
+            let schema = &described["responses"]["200"]["content"]["application/json"]["schema"];
+            if reply.status != 200 {
+                let refused = reply.text();
+                assert!(
+                    !refused.contains("nothing is at this address"),
+                    "{method} {path}: {refused}"
+                );
+                continue;
+            }
+            let Some(properties) = schema["properties"].as_object() else {
+                continue;
+            };
+            compared += 1;
+            let answer = json(&reply);
+            for (name, property) in properties {
+                let value = answer
+                    .get(name)
+                    .unwrap_or_else(|| panic!("{path} has no {name}: {answer}"));
+                assert!(is_of(value, &property["type"]), "{path}: {name}: {value}");
+            }
+        }
+    }
+    assert!(
+        paths.len() >= 24 && compared >= 9,
+        "{} paths, {compared} compared",
+        paths.len()
+    );
+}
