@@ -4,9 +4,12 @@
 //! less: where the two could differ it says less of a value than is true, so that what it writes is accepted.
 
 mod body;
+mod choices;
 mod flow;
 mod instructions;
+mod loops;
 mod types;
+mod ways_out;
 
 use cop_bytecode::layout::Layouts;
 use cop_bytecode::{
