@@ -10,6 +10,9 @@
 //! what instructions do: `scalar` and `number`, `path` and `update`, `ops`, `text`, `list`, `table` and `key`;
 //! and below them `heap`, `shape` and `memory` (values as bytes). `unicode` is data.
 
+// What only machine code uses is there without it too, or there would be conditions everywhere.
+#![cfg_attr(not(cop_jit), allow(dead_code, unused_imports))]
+
 mod background;
 mod compile;
 mod flat;

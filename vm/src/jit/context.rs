@@ -27,8 +27,8 @@ pub struct Context {
     pub frame: usize,
     /// The kind of trap, 0 if `stop` says why.
     pub kind: u64,
-    /// Function and instruction at which the run ended early: `function << 32 | instruction`.
-    pub site: u64,
+    /// The address that machine code would have gone back to where the run ended early; says which instruction that was.
+    pub ended_at: usize,
     /// Where an entry point returned: `(function + 1) << 32 | instruction`, 0 as long as none did.
     pub returned: u64,
     /// The trap's operands.
@@ -53,7 +53,7 @@ impl Default for Context {
             entry_sp: 0,
             frame: 0,
             kind: 0,
-            site: 0,
+            ended_at: 0,
             returned: 0,
             operands: [0; 2],
             stopped: 0,

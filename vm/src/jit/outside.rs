@@ -11,7 +11,6 @@ use super::context::Context;
 use crate::interpret::{Interpreter, host_call};
 use crate::machine::{Run, Stop, internal};
 use crate::memory::Ref;
-use crate::run::Position;
 use crate::step::step;
 
 /// No result: the run ends.
@@ -206,38 +205,34 @@ pub extern "C" fn checkpoint_of_call(context: *mut Context) {
 }
 
 /// A trap with a text.
-pub extern "C" fn trap_with_message(context: *mut Context, kind: u64, operand: i64, cell: u64) {
-    outside(context, (), |interpreter| {
+pub extern "C" fn trap_with_message(
+    context: *mut Context,
+    kind: u64,
+    operand: i64,
+    cell: u64,
+) -> u64 {
+    outside(context, ENDED, |interpreter| {
         let text = interpreter.machine.heap.text(cell as Ref);
         Err(Box::new(Stop::Trap {
             kind: TrapKind::from_number(kind as u8).unwrap_or(TrapKind::Panic),
             operands: [operand, 0],
             message: Some(String::from_utf8_lossy(text).into_owned()),
         }))
-    });
+    })
 }
 
 /// Notes where machine code ended early, and the calls that led there.
 pub extern "C" fn note_frames(context: *mut Context) {
     // SAFETY: as in `outside`.
-    let (interpreter, site, mut frame) = unsafe {
+    let (interpreter, mut address, mut frame) = unsafe {
         let interpreter = &mut *(*context).interpreter.cast::<Interpreter<'_, '_>>();
-        (interpreter, (*context).site, (*context).frame)
+        (interpreter, (*context).ended_at, (*context).frame)
     };
-    let at = Position {
-        function: (site >> 32) as u32,
-        instruction: site as u32,
-    };
-    interpreter.trace.push(at);
     // Frames lie above each other, each with the frame pointer of its caller and the return address; the stack limit
     // bounds their number.
-    while let Some(position) = interpreter
-        .program
-        .native
-        .position_of(return_address(frame))
-    {
+    while let Some(position) = interpreter.program.native.position_of(address) {
         interpreter.trace.push(position);
-        frame = caller_frame(frame);
+        (address, frame) = (return_address(frame), caller_frame(frame));
     }
 }
 

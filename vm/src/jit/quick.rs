@@ -7,7 +7,7 @@
 use super::context::Context;
 use super::outside::outside;
 use crate::heap::SEQUENCE;
-use crate::memory::{Class, ListClass, Ref};
+use crate::memory::{Class, ListClass, PINNED_COUNT, Ref};
 
 /// There is no short way.
 pub const NONE: u64 = 0;
@@ -147,5 +147,18 @@ pub extern "C" fn free_sized(context: *mut Context, cell: u64, size: u64) {
             interpreter.machine.heap.arena.free(cell as Ref, size);
             Ok(())
         });
+    }
+}
+
+/// One owner fewer of a sequence of elements of that many bytes, which refer to nothing.
+pub extern "C" fn drop_sequence(context: *mut Context, cell: u64, stride: u64) {
+    let (bytes, place) = (Bytes::of(context), cell as Ref);
+    match bytes.word(place, 0) {
+        1 => {
+            let capacity = u64::from(bytes.word(place, 12));
+            free_sized(context, cell, u64::from(SEQUENCE) + capacity * stride);
+        }
+        PINNED_COUNT => {}
+        count => bytes.set_word(place, 0, count - 1),
     }
 }

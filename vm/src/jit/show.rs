@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_module::Module;
 
-use super::{Code, LARGEST, NoCode, body};
+use super::callees::Callees;
+use super::code::Code;
+use super::{LARGEST, NoCode, body};
 use crate::native::{Shown, Wanted};
 use crate::program::Inner;
 
@@ -61,7 +63,7 @@ impl<'p> Lens<'p> {
                 module,
                 functions: &code.functions,
                 guards: &code.guards,
-                outside: code.outside,
+                callees: code.callees,
             },
             function,
             &mut code.compilation.func,
@@ -71,11 +73,8 @@ impl<'p> Lens<'p> {
         let mut names: BTreeMap<u32, String> = functions
             .map(|(index, id)| (id.as_u32(), name(*index)))
             .collect();
-        for (id, declared) in module.declarations().get_functions() {
-            if let Some(outside) = &declared.name {
-                names.insert(id.as_u32(), outside.clone());
-            }
-        }
+        let fixed = Callees::NAMES.iter().map(|name| (*name).to_owned());
+        names.extend((0..).zip(fixed));
         let clif = commented(&code.compilation.func.display().to_string(), |line| {
             // The head names the function itself, which has no number of its own here.
             let at = line

@@ -7,9 +7,7 @@ use cop_bytecode::{Type, TypeId};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
 
-use super::growing::CAPACITY;
 use super::paths::Cell;
-use super::scalars::SEQUENCE;
 use super::{Body, NoCode};
 use crate::jit::context::Context;
 use crate::memory::{Class, ListClass, PINNED_COUNT};
@@ -89,7 +87,7 @@ impl Body<'_, '_> {
         let Some((classes, class)) = self.class(size) else {
             self.save_fuel();
             let args = [self.context, cell];
-            self.call_outside(self.around.outside.free, &args);
+            self.call_outside(self.around.callees.free, &args);
             return;
         };
         let flags = MemFlagsData::trusted();
@@ -114,10 +112,8 @@ impl Body<'_, '_> {
             self.b.ins().iconst(types::I64, i64::from(ty)),
         ];
         self.save_fuel();
-        let cell = self.call_outside(self.around.outside.allocate, &args);
-        let cell = cell.unwrap_or(self.context);
-        self.end_if_ended(cell);
-        cell
+        let cell = self.call_outside(self.around.callees.allocate, &args);
+        cell.unwrap_or(self.context)
     }
 
     /// One more owner. Where no reference is, there is a cell that counts as pinned.
@@ -136,25 +132,20 @@ impl Body<'_, '_> {
 
     /// One owner fewer of a cell of that type.
     pub(super) fn release(&mut self, cell: ir::Value, ty: TypeId) {
-        let address = self.b.ins().iadd(self.base, cell);
         let alone = self.size_of_alone(ty);
+        if let Some(Alone::Sequence(stride)) = alone {
+            let stride = self.b.ins().iconst(types::I64, i64::from(stride));
+            let args = [self.context, cell, stride];
+            self.call_outside(self.around.callees.drop_sequence, &args);
+            return;
+        }
+        let address = self.b.ins().iadd(self.base, cell);
         let free = |body: &mut Self| match alone {
-            Some(Alone::Sequence(stride)) => {
-                let flags = MemFlagsData::trusted();
-                let capacity = body.b.ins().uload32(flags, address, CAPACITY);
-                let size = match stride {
-                    1 => capacity,
-                    _ => body.b.ins().imul_imm_s(capacity, i64::from(stride)),
-                };
-                let size = body.b.ins().iadd_imm_s(size, i64::from(SEQUENCE));
-                let args = [body.context, cell, size];
-                body.call_outside(body.around.outside.free_sized, &args);
-            }
             Some(Alone::Cell(size)) => body.free(cell, size),
             None if body.frees_here(ty) => body.free_chain(cell, ty),
-            None => {
+            _ => {
                 let args = [body.context, cell];
-                body.call_outside(body.around.outside.release, &args);
+                body.call_outside(body.around.callees.release, &args);
             }
         };
         self.give_up(address, free, |_| {});
@@ -165,7 +156,7 @@ impl Body<'_, '_> {
         let address = self.b.ins().iadd(self.base, cell);
         let free = |body: &mut Self| {
             let args = [body.context, cell];
-            body.call_outside(body.around.outside.release, &args);
+            body.call_outside(body.around.callees.release, &args);
         };
         self.give_up(address, free, |_| {});
     }
@@ -375,10 +366,9 @@ impl Body<'_, '_> {
         self.b.seal_block(shared);
         self.save_fuel();
         let args = [self.context, cell];
-        let copy = self.call_outside(self.around.outside.unique, &args);
+        let copy = self.call_outside(self.around.callees.unique, &args);
         let copy = copy.unwrap_or(cell);
         self.restore_fuel();
-        self.end_if_ended(copy);
         if let Some((address, offset)) = place {
             self.store_cell(Cell::Half, copy, address, offset);
         }

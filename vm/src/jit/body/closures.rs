@@ -94,7 +94,7 @@ impl Body<'_, '_> {
         self.b.switch_to_block(outside);
         self.b.seal_block(outside);
         let first = self.values.len();
-        self.call_by_memory(self.around.outside.call_value, cell, args, defined.clone())?;
+        self.call_by_memory(self.around.callees.call_value, cell, args, defined.clone())?;
         let row: Vec<_> = self
             .values
             .drain(first..)

@@ -59,8 +59,8 @@ impl Body<'_, '_> {
                 let place = self.target(value, path)?;
                 let cell = self.cell_at(value, place);
                 let outside = match op {
-                    UpdateOp::TextPush => self.around.outside.push_char,
-                    _ => self.around.outside.append_i64,
+                    UpdateOp::TextPush => self.around.callees.push_char,
+                    _ => self.around.callees.append_i64,
                 };
                 let cell = self.ask(outside, &[cell, what]);
                 self.retarget(value, place, cell);
@@ -105,7 +105,6 @@ impl Body<'_, '_> {
         all.extend(args);
         let answer = self.call_outside(what, &all).unwrap_or(self.context);
         self.restore_fuel();
-        self.end_if_ended(answer);
         answer
     }
 
@@ -150,7 +149,7 @@ impl Body<'_, '_> {
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(wrong);
         self.b.seal_block(wrong);
-        self.ask(self.around.outside.check_slice, &[text, from, to]);
+        self.ask(self.around.callees.check_slice, &[text, from, to]);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
@@ -213,7 +212,7 @@ impl Body<'_, '_> {
         self.b.switch_to_block(slow);
         self.b.seal_block(slow);
         let bytes = self.b.ins().iconst(types::I64, i64::from(stride));
-        let grown = self.ask(self.around.outside.room_for_one, &[cell, bytes]);
+        let grown = self.ask(self.around.callees.room_for_one, &[cell, bytes]);
         self.b.ins().jump(on, &[grown.into()]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
@@ -262,7 +261,7 @@ impl Body<'_, '_> {
             .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, 0);
         self.go_on_if(enough, slow);
         let args = [self.context, cell, longer];
-        let grown = self.call_outside(self.around.outside.grow_text, &args);
+        let grown = self.call_outside(self.around.callees.grow_text, &args);
         let grown = grown.unwrap_or(cell);
         self.go_on_if(grown, slow);
         self.b.def_var(self.fuel, left);
@@ -300,7 +299,7 @@ impl Body<'_, '_> {
         self.b.seal_block(slow);
         self.b.def_var(self.fuel, before);
         let args = [cell, other, start, count];
-        let grown = self.ask(self.around.outside.append_part, &args);
+        let grown = self.ask(self.around.callees.append_part, &args);
         self.b.ins().jump(on, &[grown.into()]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
@@ -400,7 +399,7 @@ impl Body<'_, '_> {
         self.b.switch_to_block(bytes);
         self.b.seal_block(bytes);
         let begin = [to, from].map(|at| self.b.ins().iadd_imm_s(at, i64::from(SEQUENCE)));
-        self.call_outside(self.around.outside.copy_bytes, &[begin[0], begin[1], count]);
+        self.call_outside(self.around.callees.copy_bytes, &[begin[0], begin[1], count]);
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);

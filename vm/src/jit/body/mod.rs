@@ -27,17 +27,18 @@ use cop_bytecode::layout::Layouts;
 use cop_bytecode::numbering::Numbering;
 use cop_bytecode::{Function, TrapKind, TypeId};
 use cranelift_codegen::ir::{
-    self, Block, FuncRef, InstBuilder, MemFlagsData, SourceLoc, StackSlot, StackSlotData,
-    StackSlotKind, types,
+    self, FuncRef, InstBuilder, MemFlagsData, SourceLoc, StackSlot, StackSlotData, StackSlotKind,
+    types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use cranelift_jit::JITModule;
 use cranelift_module::{FuncId, Module};
 
+use super::NoCode;
 use super::abi::{Abi, slot_types};
+use super::callees::Callees;
 use super::context::Context;
 use super::facts::{Facts, Sum};
-use super::{NoCode, Outside};
 use crate::compile::{Compiled, compile};
 use crate::planted::{Fault, is_planted};
 use crate::program::Inner;
@@ -56,7 +57,7 @@ pub struct Surroundings<'a> {
     pub functions: &'a BTreeMap<u32, FuncId>,
     /// Conditions under which a call of one of them ends at once.
     pub guards: &'a BTreeMap<u32, Guard>,
-    pub outside: Outside,
+    pub callees: Callees,
 }
 
 /// Translates a function of the program; what a call of it takes from the stack, bytes.
@@ -77,8 +78,6 @@ pub fn translate(
     b.switch_to_block(entry);
     b.seal_block(entry);
     let params = b.block_params(entry).to_vec();
-    let ended = b.create_block();
-    b.set_cold_block(ended);
     let mut ranges = vec![(0, 0); function.body.len()];
     for (insn, &instr) in compiled.code.positions.iter().enumerate() {
         let range = &mut ranges[instr as usize];
@@ -123,7 +122,6 @@ pub fn translate(
         refs: BTreeMap::new(),
         constants: BTreeMap::new(),
         areas: BTreeMap::new(),
-        ended,
         at: 0,
         is_entry,
         facts,
@@ -174,8 +172,6 @@ struct Body<'a, 'b> {
     constants: BTreeMap<u32, u32>,
     /// Places in the frame for keys and values of maps, by which and how many slots.
     areas: BTreeMap<(usize, usize), StackSlot>,
-    /// Ends the run: kind and site, two operands.
-    ended: Block,
     at: u32,
     is_entry: bool,
     facts: Facts,
@@ -203,9 +199,6 @@ impl<'a> Body<'a, '_> {
             frame_cost -= 8;
         }
         let i64 = types::I64;
-        self.b.append_block_param(self.ended, i64);
-        self.b.append_block_param(self.ended, i64);
-        self.b.append_block_param(self.ended, i64);
         let mut next = if self.abi.by_memory { 4 } else { 3 };
         for param in &self.function.params {
             let width = slot_types(self.around.layouts, param.ty)?.len();
@@ -222,13 +215,13 @@ impl<'a> Body<'a, '_> {
         self.b.def_var(self.fuel, fuel);
         self.b.set_srcloc(SourceLoc::new(0));
         let both = self.b.ins().bor(fuel, self.stack_left);
-        let outside = self.around.outside.checkpoint_of_call;
-        self.checkpoint(both, outside);
+        let ask = self.around.callees.checkpoint_of_call;
+        self.checkpoint(both, ask, Some(self.stack_left));
         Ok(())
     }
 
-    /// Goes on if the word is not negative, else asks whether the run may, which keeps all registers.
-    fn checkpoint(&mut self, word: ir::Value, ask: FuncId) {
+    /// Goes on if the word is not negative, else asks whether the run may, which keeps all registers and ends the run if not.
+    fn checkpoint(&mut self, word: ir::Value, ask: FuncId, stack_left: Option<ir::Value>) {
         let (cold, on) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(cold);
         let over = self
@@ -239,17 +232,13 @@ impl<'a> Body<'a, '_> {
         self.b.switch_to_block(cold);
         self.b.seal_block(cold);
         self.save_fuel();
-        self.store_context(self.stack_left, offset_of!(Context, stack_left));
+        if let Some(left) = stack_left {
+            self.store_context(left, offset_of!(Context, stack_left));
+        }
         let callee = self.callee(ask);
         self.b.ins().call(callee, &[self.context]);
         self.restore_fuel();
-        let stopped = self.load_context(types::I64, offset_of!(Context, stopped));
-        let stop = self.b.create_block();
-        self.b.set_cold_block(stop);
-        self.b.ins().brif(stopped, stop, &[], on, &[]);
-        self.b.switch_to_block(stop);
-        self.b.seal_block(stop);
-        self.end_for(None, None, None);
+        self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
     }
@@ -310,31 +299,34 @@ impl<'a> Body<'a, '_> {
         self.b.inst_results(call).first().copied()
     }
 
-    /// Ends the run at this instruction. Without a kind, somebody outside has said why.
-    fn end_for(
-        &mut self,
-        kind: Option<TrapKind>,
-        left: Option<ir::Value>,
-        right: Option<ir::Value>,
-    ) {
-        let i64 = types::I64;
-        let mut at = self.at;
-        if is_planted(Fault::Position) && kind == Some(TrapKind::DivisionByZero) {
-            at = at.saturating_sub(1);
+    /// Ends the run at this instruction, which is found by the address behind the call.
+    fn end_for(&mut self, kind: TrapKind, left: Option<ir::Value>, right: Option<ir::Value>) {
+        if is_planted(Fault::Position) && kind == TrapKind::DivisionByZero {
+            let at = SourceLoc::new(self.at.saturating_sub(1));
+            self.b.set_srcloc(at);
         }
         let (left, right) = match kind {
-            Some(TrapKind::IndexOutOfBounds) if is_planted(Fault::Operands) => (right, left),
+            TrapKind::IndexOutOfBounds if is_planted(Fault::Operands) => (right, left),
             _ => (left, right),
         };
-        let kind = kind.map_or(0, |kind| kind as i64);
-        let site = self.b.ins().iconst(i64, kind << 32 | i64::from(at));
-        let left = left.unwrap_or_else(|| self.b.ins().iconst(i64, 0));
-        let right = right.unwrap_or_else(|| self.b.ins().iconst(i64, 0));
-        // Here, not where all ends meet: fuel would have to be in the same register at each of them.
+        let number = self.b.ins().iconst(types::I64, kind as i64);
+        self.store_context(number, offset_of!(Context, kind));
+        // Nothing has been written there before: no run goes on after a trap.
+        for (operand, at) in [(left, 0), (right, 8)] {
+            if let Some(operand) = operand {
+                self.store_context(operand, offset_of!(Context, operands) + at);
+            }
+        }
         self.save_fuel();
-        self.b
-            .ins()
-            .jump(self.ended, &[site.into(), left.into(), right.into()]);
+        let raise = self.callee(self.around.callees.raise);
+        self.b.ins().call(raise, &[self.context]);
+        self.unreachable();
+        self.b.set_srcloc(SourceLoc::new(self.at));
+    }
+
+    /// Behind what never returns.
+    fn unreachable(&mut self) {
+        self.b.ins().trap(ir::TrapCode::unwrap_user(1));
     }
 
     /// Traps if the condition holds.
@@ -350,53 +342,12 @@ impl<'a> Body<'a, '_> {
         self.b.ins().brif(condition, cold, &[], on, &[]);
         self.b.switch_to_block(cold);
         self.b.seal_block(cold);
-        self.end_for(Some(kind), left, right);
+        self.end_for(kind, left, right);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
     }
 
-    /// Ends the run if somebody outside said so: `answer` is [`super::outside::ENDED`].
-    fn end_if_ended(&mut self, answer: ir::Value) {
-        let (cold, on) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        let ended = self
-            .b
-            .ins()
-            .icmp_imm_s(ir::condcodes::IntCC::Equal, answer, -1);
-        self.b.ins().brif(ended, cold, &[], on, &[]);
-        self.b.switch_to_block(cold);
-        self.b.seal_block(cold);
-        self.end_for(None, None, None);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
-    }
-
-    fn finish(mut self) {
-        let b = &mut self.b;
-        b.switch_to_block(self.ended);
-        b.seal_block(self.ended);
-        let [site, left, right] = [0, 1, 2].map(|i| b.block_params(self.ended)[i]);
-        let kind = b.ins().ushr_imm_u(site, 32);
-        let at = b.ins().ireduce(types::I32, site);
-        let at = b.ins().uextend(types::I64, at);
-        let function = b.ins().iconst(types::I64, i64::from(self.index) << 32);
-        let site = b.ins().bor(at, function);
-        let flags = MemFlagsData::trusted();
-        let operands = offset_of!(Context, operands);
-        for (value, offset) in [
-            (kind, offset_of!(Context, kind)),
-            (site, offset_of!(Context, site)),
-            (left, operands),
-            (right, operands + 8),
-        ] {
-            b.ins().store(flags, value, self.context, offset as i32);
-        }
-        let raise = self
-            .around
-            .module
-            .declare_func_in_func(self.around.outside.raise, b.func);
-        b.ins().call(raise, &[self.context]);
-        b.ins().trap(ir::TrapCode::unwrap_user(1));
+    fn finish(self) {
         let config = self.around.module.target_config();
         self.b.finalize(config);
     }
@@ -498,11 +449,9 @@ impl<'a> Body<'a, '_> {
                 self.save_fuel();
                 let index = self.b.ins().iconst(types::I64, i64::from(*function));
                 let args = [self.context, index, self.slot(*argument)];
-                let answer = self.call_outside(self.around.outside.ask_host, &args);
+                let answer = self.call_outside(self.around.callees.ask_host, &args);
                 self.restore_fuel();
-                let answer = answer.unwrap_or(self.context);
-                self.end_if_ended(answer);
-                self.values.push(vec![answer]);
+                self.values.push(vec![answer.unwrap_or(self.context)]);
             }
             Instr::Op { op, args, .. } => {
                 if !self.scalar(*op, args)?
@@ -558,20 +507,20 @@ impl<'a> Body<'a, '_> {
     fn trap(&mut self, kind: TrapKind, operand: Option<Value>, message: Option<Value>) {
         let operand = operand.map(|v| self.slot(v));
         let Some(message) = message else {
-            return self.end_for(Some(kind), operand, None);
+            return self.end_for(kind, operand, None);
         };
         self.save_fuel();
         let number = self.b.ins().iconst(types::I64, kind as i64);
         let operand = operand.unwrap_or_else(|| self.b.ins().iconst(types::I64, 0));
         let args = [self.context, number, operand, self.slot(message)];
-        self.call_outside(self.around.outside.trap_with_message, &args);
-        self.end_for(None, None, None);
+        self.call_outside(self.around.callees.trap_with_message, &args);
+        self.unreachable();
     }
 
     fn call(&mut self, function: u32, args: &[Value], defined: std::ops::Range<u32>) -> Done {
         let Some(id) = self.around.functions.get(&function).copied() else {
             let index = self.b.ins().iconst(types::I64, i64::from(function));
-            return self.call_by_memory(self.around.outside.call, index, args, defined);
+            return self.call_by_memory(self.around.callees.call, index, args, defined);
         };
         let target = &self.around.program.package.functions[function as usize];
         let abi = Abi::of(self.around.layouts, target)?;
@@ -638,9 +587,8 @@ impl<'a> Body<'a, '_> {
             self.b.ins().stack_addr(types::I64, to, 0),
             self.b.ins().iconst(types::I64, counts),
         ];
-        let answer = self.call_outside(outside, &all).unwrap_or(self.context);
+        self.call_outside(outside, &all);
         self.restore_fuel();
-        self.end_if_ended(answer);
         let results = self.load_area(to, &types_back);
         self.define_rows(&results, defined)
     }
@@ -701,9 +649,8 @@ impl<'a> Body<'a, '_> {
                     .ins()
                     .iconst(types::I64, i64::from(count) << 32 | i64::from(first)),
             ];
-            let answer = self.call_outside(self.around.outside.run_steps, &args);
+            self.call_outside(self.around.callees.run_steps, &args);
             self.restore_fuel();
-            self.end_if_ended(answer.unwrap_or(self.context));
         }
         for value in defined {
             let types = self.types_of(self.compiled.types[value as usize])?;

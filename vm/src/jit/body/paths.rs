@@ -211,7 +211,7 @@ impl Body<'_, '_> {
                 Step::Key(key) => {
                     let cell = self.enter_cell(root, place, change);
                     let (at, count) = self.in_memory(key, super::tables::KEY);
-                    let address = self.ask(self.around.outside.table_step, &[cell, at, count]);
+                    let address = self.ask(self.around.callees.table_step, &[cell, at, count]);
                     place = Place::Memory(self.b.ins().iadd(self.base, address), 0);
                 }
                 Step::EntryKey(entry) => {

@@ -53,7 +53,7 @@ impl Body<'_, '_> {
                     self.regions.push(Region {
                         kind: Kind::Choice(choice),
                         // Nothing goes there.
-                        end: self.ended,
+                        end: Block::from_u32(0),
                         results: results.iter().map(|t| t.ty).collect(),
                         read: self.read(),
                     });
@@ -279,8 +279,8 @@ impl Body<'_, '_> {
         }
         self.charge_next();
         let fuel = self.b.use_var(self.fuel);
-        let ask = self.around.outside.checkpoint;
-        self.checkpoint(fuel, ask);
+        let ask = self.around.callees.checkpoint;
+        self.checkpoint(fuel, ask, None);
     }
 
     fn switch(&mut self, value: Value, results: &[ValueType]) -> Done {

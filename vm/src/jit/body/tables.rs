@@ -22,7 +22,7 @@ impl Body<'_, '_> {
     /// A new map or set.
     pub(super) fn new_table(&mut self, ty: TypeId) -> Result<bool, NoCode> {
         let ty = self.b.ins().iconst(types::I64, i64::from(ty.0));
-        let cell = self.ask(self.around.outside.new_table, &[ty]);
+        let cell = self.ask(self.around.callees.new_table, &[ty]);
         self.values.push(vec![cell]);
         Ok(true)
     }
@@ -96,8 +96,8 @@ impl Body<'_, '_> {
         self.b.seal_block(none);
         // Which traps.
         let which = self.b.ins().iconst(types::I64, i64::from(value));
-        self.ask(self.around.outside.table_entry, &[cell, number, which]);
-        self.end_for(None, None, None);
+        self.ask(self.around.callees.table_entry, &[cell, number, which]);
+        self.unreachable();
         self.b.switch_to_block(on);
         self.b.seal_block(on);
         let offset = if value {
@@ -116,7 +116,7 @@ impl Body<'_, '_> {
 
     /// Translates an operation on maps and sets, if it is one of those done here.
     pub(super) fn table_op(&mut self, op: Op, args: &[Value]) -> Result<bool, NoCode> {
-        let outside = self.around.outside;
+        let outside = self.around.callees;
         let result = match op {
             Op::MapLen | Op::SetLen => {
                 let cell = self.slot(args[0]);
@@ -159,7 +159,7 @@ impl Body<'_, '_> {
         self.b.ins().brif(dead, other, &[], on, &[from.into()]);
         self.b.switch_to_block(other);
         self.b.seal_block(other);
-        let found = self.ask(self.around.outside.table_next, &[cell, from]);
+        let found = self.ask(self.around.callees.table_next, &[cell, from]);
         let found = self.b.ins().iadd_imm_s(found, -1);
         self.b.ins().jump(on, &[found.into()]);
         self.b.switch_to_block(on);
@@ -190,7 +190,7 @@ impl Body<'_, '_> {
         } else {
             (key, keys)
         };
-        let answer = self.ask(self.around.outside.table_put, &[cell, key, new, counts]);
+        let answer = self.ask(self.around.callees.table_put, &[cell, key, new, counts]);
         let cell = self.b.ins().ireduce(types::I32, answer);
         let cell = self.b.ins().uextend(types::I64, cell);
         self.retarget(value, place, cell);

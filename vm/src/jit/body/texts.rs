@@ -14,7 +14,7 @@ const COMPARED: usize = 16;
 impl Body<'_, '_> {
     /// Translates an operation on texts or bytes, if it is one of those done here.
     pub(super) fn text_op(&mut self, op: Op, args: &[Value]) -> Result<bool, NoCode> {
-        let outside = self.around.outside;
+        let outside = self.around.callees;
         let slot = |body: &Self, i: usize| body.slot(args[i]);
         let result = match op {
             Op::StringSlice => {
@@ -76,7 +76,7 @@ impl Body<'_, '_> {
         let start = self.b.ins().iadd_imm_s(start, i64::from(SEQUENCE));
         let number = self.b.ins().iconst(types::I64, i64::from(ty));
         let args = [self.context, start, count, number];
-        let made = self.call_outside(self.around.outside.new_text, &args);
+        let made = self.call_outside(self.around.callees.new_text, &args);
         let made = made.unwrap_or(text);
         self.go_on_if(made, slow);
         self.b.def_var(self.fuel, left);
@@ -85,9 +85,9 @@ impl Body<'_, '_> {
         self.b.seal_block(slow);
         self.b.def_var(self.fuel, before);
         let made = if ty == self.around.program.bytes {
-            self.ask(self.around.outside.string_to_bytes, &[text])
+            self.ask(self.around.callees.string_to_bytes, &[text])
         } else {
-            self.ask(self.around.outside.string_slice, &[text, from, to])
+            self.ask(self.around.callees.string_slice, &[text, from, to])
         };
         self.b.ins().jump(on, &[made.into()]);
         self.b.switch_to_block(on);
@@ -119,8 +119,8 @@ impl Body<'_, '_> {
         let fuel = self.b.use_var(self.fuel);
         let left = self.b.ins().isub(fuel, price);
         self.b.def_var(self.fuel, left);
-        let ask = self.around.outside.checkpoint;
-        self.checkpoint(left, ask);
+        let ask = self.around.callees.checkpoint;
+        self.checkpoint(left, ask, None);
     }
 
     fn equal(&mut self, args: &[Value]) -> ir::Value {
@@ -141,7 +141,7 @@ impl Body<'_, '_> {
         };
         let answer = match constant {
             Some((content, other)) if content.len() <= COMPARED => self.is_content(other, &content),
-            _ => self.ask(self.around.outside.equal, &[left, right]),
+            _ => self.ask(self.around.callees.equal, &[left, right]),
         };
         self.b.ins().jump(on, &[answer.into()]);
         self.b.switch_to_block(on);
@@ -193,7 +193,7 @@ impl Body<'_, '_> {
         self.b.ins().brif(plain, on, &[byte.into()], other, &[]);
         self.b.switch_to_block(other);
         self.b.seal_block(other);
-        let found = self.ask(self.around.outside.char_at, &[text, at]);
+        let found = self.ask(self.around.callees.char_at, &[text, at]);
         self.b.ins().jump(on, &[found.into()]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
