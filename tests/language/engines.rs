@@ -1,10 +1,11 @@
 //! What the suite runs programs in. All engines must agree to the unit; a further one is one more row of [`ALL`].
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use cop_bytecode::{Hash, Package};
 use cop_runtime::engine::{Host, Limits, Loaded, Outcome};
-use cop_vm::Program;
+use cop_vm::{Background, CodeStore, Program};
 
 /// An engine.
 pub struct Engine {
@@ -30,6 +31,11 @@ pub const ALL: &[Engine] = &[
         name: "machine code",
         load: |package| load(package, cop_vm::Engine::Jit),
     },
+    // As a node does that was started again.
+    Engine {
+        name: "stored machine code",
+        load: load_stored,
+    },
     // Calls go back and forth between the two, at other places in each run.
     Engine {
         name: "both",
@@ -37,8 +43,56 @@ pub const ALL: &[Engine] = &[
     },
 ];
 
+/// What has become machine code in the order of [`ALL`], which puts the row that keeps it before the one that takes it.
+#[derive(Default)]
+struct Kept(Mutex<BTreeMap<Hash, Vec<u8>>>);
+
+impl CodeStore for Kept {
+    fn get(&self, key: &Hash) -> Option<Vec<u8>> {
+        self.0.lock().expect("not poisoned").get(key).cloned()
+    }
+
+    fn put(&self, key: &Hash, content: &[u8]) {
+        let mut all = self.0.lock().expect("not poisoned");
+        all.insert(*key, content.to_vec());
+    }
+
+    fn remove(&self, key: &Hash) {
+        self.0.lock().expect("not poisoned").remove(key);
+    }
+}
+
+/// What a node has that compiles, and keeps what it made.
+fn keeping() -> Arc<Background> {
+    static KEPT: OnceLock<Arc<Kept>> = OnceLock::new();
+    let kept = KEPT.get_or_init(Arc::default).clone();
+    Background::with_store(u64::MAX, Some(kept))
+}
+
+/// With the machine code that loading it before has left behind, and no other.
+fn load_stored(package: &Package) -> Result<Box<dyn Inspected>, String> {
+    let background = keeping();
+    let program = load_with(package, cop_vm::Engine::Jit, &background)?;
+    if cop_vm::MACHINE_CODE && !package.entries.is_empty() && background.figures().found == 0 {
+        return Err("none of its machine code was kept".to_owned());
+    }
+    Ok(program)
+}
+
 fn load(package: &Package, engine: cop_vm::Engine) -> Result<Box<dyn Inspected>, String> {
-    let program = Program::load(package).map_err(|refusal| refusal.to_string())?;
+    let background = match engine {
+        cop_vm::Engine::Jit => &keeping(),
+        _ => Background::of_process(),
+    };
+    load_with(package, engine, background)
+}
+
+fn load_with(
+    package: &Package,
+    engine: cop_vm::Engine,
+    background: &Arc<Background>,
+) -> Result<Box<dyn Inspected>, String> {
+    let program = Program::load_with(package, background).map_err(|refusal| refusal.to_string())?;
     if cop_vm::MACHINE_CODE {
         for entry in program.entries() {
             match engine {
