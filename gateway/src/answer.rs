@@ -103,7 +103,8 @@ pub(crate) fn finish(
 /// The program's own headers, without those that are not its own to set. A name or value that HTTP cannot carry is left out:
 /// a line break in it would let a program write a second response.
 fn own_headers(answer: &WebAnswer, form: Form) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    // With room for ours.
+    let mut headers = HeaderMap::with_capacity(answer.headers.len() + 16);
     for (name, value) in &answer.headers {
         let name = name.to_ascii_lowercase();
         let dropped = NEVER.contains(&name.as_str())

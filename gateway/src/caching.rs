@@ -110,12 +110,8 @@ pub(crate) fn etag(answer: &WebAnswer) -> String {
     }
     part(b"");
     part(&answer.body);
-    let mut text = String::from("\"");
-    for byte in &hasher.finalize().as_bytes()[..16] {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text.push('"');
-    text
+    // The first 16 bytes: 32 digits.
+    format!("\"{}\"", &hasher.finalize().to_hex()[..32])
 }
 
 /// The tag of an answer when it is sent in this coding.

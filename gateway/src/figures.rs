@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use cop_runtime::{RunId, RunInfo};
 use serde::Serialize;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -22,12 +23,17 @@ const PATH_SHOWN: usize = 256;
 
 /// Says which run made an answer, with the receipt that was asked for, and to those on this machine what it cost.
 pub(crate) fn set_headers(headers: &mut HeaderMap, info: &RunInfo, node: &str, local: bool) {
+    let run = info.run.to_string();
+    let mut timing = String::with_capacity(64);
+    timing.push_str("cop-run;desc=\"");
+    timing.push_str(&run);
+    timing.push('"');
     let mut set = |name: &'static str, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("cop-run", info.run.to_string());
+    set("cop-run", run);
     set("cop-program", info.program.to_string());
     set("cop-release", release(info));
     if local {
@@ -39,12 +45,11 @@ pub(crate) fn set_headers(headers: &mut HeaderMap, info: &RunInfo, node: &str, l
     }
     crate::receipt::set_headers(headers, info);
     // The one header of a document that its own scripts can read, by `performance.getEntriesByType("navigation")`.
-    let mut timing = format!("cop-run;desc=\"{}\"", info.run);
     if local {
         let milliseconds = info.time_us as f64 / 1000.0;
         timing.push_str(&format!(", cop-time;dur={milliseconds}"));
     }
-    if let Ok(timing) = HeaderValue::from_str(&timing) {
+    if let Ok(timing) = HeaderValue::from_maybe_shared(Bytes::from(timing)) {
         headers.append("server-timing", timing);
     }
 }

@@ -51,7 +51,8 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // 20 bytes are 32 groups of five bits exactly, so nothing is padded.
-        let mut values = Vec::with_capacity(DATA_LENGTH + 6);
+        let mut values = [0; DATA_LENGTH + 6];
+        let mut places = values.iter_mut();
         let mut bits = 0u32;
         let mut count = 0;
         for byte in self.0 {
@@ -59,19 +60,21 @@ impl fmt::Display for Address {
             count += 8;
             while count >= 5 {
                 count -= 5;
-                values.push(((bits >> count) & 31) as u8);
+                if let Some(place) = places.next() {
+                    *place = ((bits >> count) & 31) as u8;
+                }
             }
         }
-        let checksum = checksum(HUMAN_PART, &values, &[0; 6]) ^ BECH32M;
-        for place in 0..6 {
-            values.push(((checksum >> (5 * (5 - place))) & 31) as u8);
+        let (data, tail) = values.split_at_mut(DATA_LENGTH);
+        let checksum = checksum(HUMAN_PART, data, &[0; 6]) ^ BECH32M;
+        for (place, value) in tail.iter_mut().enumerate() {
+            *value = ((checksum >> (5 * (5 - place))) & 31) as u8;
         }
+        // Written at once: it is in a header of every answer.
+        let text = values.map(|value| CHARSET[usize::from(value)]);
         out.write_str(HUMAN_PART)?;
         out.write_str("1")?;
-        for value in values {
-            fmt::Write::write_char(out, char::from(CHARSET[usize::from(value)]))?;
-        }
-        Ok(())
+        out.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -13,9 +13,9 @@ use super::clients::{Hold, Seat};
 use crate::reply::{self, Reader};
 
 /// Bytes of an answer handed to hyper at once. hyper asks for the next piece when it has room, so a client that reads slowly
-/// holds no more than this in the buffer of its connection, and its request stays open until its last piece is taken. Pieces are
-/// parts of the answer, not copies.
-const PIECE: usize = 64 * 1024;
+/// has its request open until its last piece is taken. Pieces are parts of the answer, not copies; a file of usual size is one, so
+/// that it is written at once.
+const PIECE: usize = 256 * 1024;
 
 /// Who is told how an answer goes; when it is dropped, the answer was taken to its end, or given up.
 pub(crate) trait Taken {

@@ -31,6 +31,10 @@ use arguments::{Arguments, Command};
 use clap::{CommandFactory, Parser};
 use coputer::shell;
 
+/// A request makes and drops some hundred small pieces, on several threads (see `docs/performance.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Demo(options) => serve(demo::demo(&options)),

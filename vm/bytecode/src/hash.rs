@@ -29,13 +29,16 @@ impl Hash {
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0u8; TEXT_LEN];
-        for (i, letter) in text.iter_mut().enumerate() {
-            let mut five = 0u8;
-            for bit in i * 5..i * 5 + 5 {
-                let set = bit < 256 && self.0[bit / 8] >> (7 - bit % 8) & 1 == 1;
-                five = five << 1 | u8::from(set);
+        let mut bytes = self.0.iter();
+        let (mut bits, mut count) = (0u32, 0);
+        for letter in &mut text {
+            if count < 5 {
+                // Behind the last byte come zeros.
+                bits = bits << 8 | bytes.next().map_or(0, |byte| u32::from(*byte));
+                count += 8;
             }
-            *letter = ALPHABET[five as usize];
+            count -= 5;
+            *letter = ALPHABET[(bits >> count & 31) as usize];
         }
         f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
