@@ -12,7 +12,7 @@
 
 use super::draft::{Draft, Known, Node, change_operands, each_operand, opens};
 use super::remove::{GONE, sweep};
-use cop_bytecode::{Instr, Op, Step, Value, Values};
+use cop_bytecode::{Instr, Op, Step, TypeId, Value, Values};
 
 /// How often a function is gone over: what is left of one `match` may tell the next.
 const ROUNDS: usize = 4;
@@ -21,16 +21,14 @@ const ROUNDS: usize = 4;
 pub fn run(draft: &mut Draft, known: &mut Known) {
     let mut found = std::mem::take(&mut known.found);
     for _ in 0..ROUNDS {
-        found.look_at(draft);
-        if !found.any {
+        found.look_at(draft, known);
+        if !found.any || !found.walk(&mut draft.code) {
             break;
         }
-        Walk::new(&mut found, draft, known).go();
+        sweep(&mut draft.code);
     }
-    if found.any {
-        found.count_uses(draft);
-    }
-    unused(draft, known, &mut found.uses);
+    unused(&mut draft.code, &draft.values, known, &mut found.uses);
+    sweep(&mut draft.code);
     known.found = found;
 }
 
@@ -53,6 +51,9 @@ struct Made {
     value: u32,
     variant: u32,
     parts: Values,
+    /// How many of the parts have owners, and which is the last of these.
+    owned: u32,
+    owner: Option<usize>,
     /// How often it is taken apart, looked into or dropped.
     taken: u32,
 }
@@ -64,12 +65,16 @@ pub struct Found {
     uses: Vec<u32>,
     made: Vec<Made>,
     compared: Vec<(Op, Value, Value)>,
+    /// The regions that are open: what a `switch` looks at, and the arm at hand.
+    open: Vec<(Option<Value>, u32)>,
+    /// What stands for each value, while code is changed.
+    became: Vec<Value>,
     /// Whether there is something to do.
     any: bool,
 }
 
 impl Found {
-    fn look_at(&mut self, draft: &Draft) {
+    fn look_at(&mut self, draft: &Draft, known: &mut Known) {
         self.any = false;
         self.made.clear();
         self.compared.clear();
@@ -77,25 +82,11 @@ impl Found {
         self.facts.resize(draft.values.len(), Fact::Nothing);
         self.uses.clear();
         self.uses.resize(draft.values.len(), 0);
-        // The regions that are open: what a `switch` looks at, and the arm at hand.
-        let mut open: Vec<(Option<Value>, u32)> = vec![];
+        self.open.clear();
         for node in &draft.code {
-            let Found { uses, .. } = self;
+            let uses = &mut self.uses;
             each_operand(&node.instr, &mut |value| uses[value.0 as usize] += 1);
-            match &node.instr {
-                Instr::Switch { value, .. } => open.push((Some(*value), 0)),
-                instr if opens(instr) => open.push((None, 0)),
-                Instr::Else | Instr::Arm => {
-                    if let Some((_, arm)) = open.last_mut() {
-                        *arm += 1;
-                    }
-                }
-                Instr::End => {
-                    open.pop();
-                }
-                _ => {}
-            }
-            self.note(node, &open);
+            self.note(node, draft, known);
         }
         for made in &self.made {
             let value = made.value as usize;
@@ -106,41 +97,88 @@ impl Found {
         }
     }
 
-    fn note(&mut self, node: &Node, open: &[(Option<Value>, u32)]) {
+    fn note(&mut self, node: &Node, draft: &Draft, known: &mut Known) {
         let fact = match &node.instr {
             Instr::ConstI64(value) => Fact::Int(*value),
             Instr::ConstBool(value) => Fact::Bool(*value),
             Instr::New { variant, parts, .. } => {
-                self.made.push(Made {
+                let mut made = Made {
                     value: node.first,
                     variant: *variant,
-                    parts: parts.clone(),
+                    owned: 0,
+                    owner: None,
+                    parts: Values::new(),
                     taken: 0,
-                });
+                };
+                for (at, part) in parts.iter().enumerate() {
+                    if !known.is_copy(draft.ty(*part)) {
+                        made.owned += 1;
+                        made.owner = Some(at);
+                    }
+                }
+                self.made.push(made);
                 Fact::Made(self.made.len() as u32 - 1)
             }
             Instr::Op { op, args, .. } => self.of_operation(*op, args),
             Instr::If { condition, .. } => {
+                self.open.push((None, 0));
                 self.any |= matches!(self.fact(*condition), Fact::Bool(_));
                 return;
             }
-            Instr::Switch { value, .. } | Instr::Tag(value) | Instr::Drop(value) => {
-                return self.take(*value, None, open);
+            Instr::Switch { value, .. } => {
+                self.open.push((Some(*value), 0));
+                return self.take(*value, None);
             }
-            Instr::Open { value, variant, .. } => {
-                return self.take(*value, Some(*variant), open);
+            Instr::Block { .. } | Instr::Loop { .. } | Instr::For { .. } => {
+                return self.open.push((None, 0));
             }
+            Instr::Else | Instr::Arm => {
+                if let Some((_, arm)) = self.open.last_mut() {
+                    *arm += 1;
+                }
+                return;
+            }
+            Instr::End => {
+                self.open.pop();
+                return;
+            }
+            Instr::Tag(value) => return self.take(*value, None),
+            // One drop becomes one, or none.
+            Instr::Drop(value) => {
+                if let Fact::Made(at) = self.fact(*value)
+                    && self.made[at as usize].owned <= 1
+                {
+                    self.take(*value, None);
+                }
+                return;
+            }
+            Instr::Open { value, variant, .. } => return self.take(*value, Some(*variant)),
             Instr::Get { value, path } => {
                 let variant = match &path[..] {
                     [Step::Field(_), ..] => Some(0),
                     [Step::Variant(variant), ..] => Some(*variant),
                     _ => return,
                 };
-                return self.take(*value, variant, open);
+                return self.take(*value, variant);
             }
             _ => return,
         };
         self.facts[node.first as usize] = fact;
+    }
+
+    /// Changes the code; gives whether another walk may find more.
+    fn walk(&mut self, code: &mut [Node]) -> bool {
+        let mut became = std::mem::take(&mut self.became);
+        became.clear();
+        became.extend((0..self.facts.len() as u32).map(Value));
+        let walk = Walk {
+            found: self,
+            open: vec![],
+            became,
+            last: 0,
+            simpler: false,
+        };
+        walk.go(code)
     }
 
     fn fact(&self, value: Value) -> Fact {
@@ -149,13 +187,14 @@ impl Found {
 
     /// Notes that a value is taken apart, as the variant if one is named. As another than it is, that happens in arms alone
     /// that are never taken.
-    fn take(&mut self, value: Value, variant: Option<u32>, open: &[(Option<Value>, u32)]) {
+    fn take(&mut self, value: Value, variant: Option<u32>) {
         let Fact::Made(at) = self.fact(value) else {
             return;
         };
         let made = &mut self.made[at as usize];
         let possible = variant.is_none_or(|variant| variant == made.variant)
-            || open
+            || self
+                .open
                 .iter()
                 .any(|(on, arm)| *on == Some(value) && *arm != made.variant);
         made.taken += u32::from(possible);
@@ -189,15 +228,6 @@ impl Found {
     fn compare(&mut self, op: Op, left: Value, right: Value) -> Fact {
         self.compared.push((op, left, right));
         Fact::Compared(self.compared.len() as u32 - 1)
-    }
-
-    fn count_uses(&mut self, draft: &Draft) {
-        let uses = &mut self.uses;
-        uses.clear();
-        uses.resize(draft.values.len(), 0);
-        for node in &draft.code {
-            each_operand(&node.instr, &mut |value| uses[value.0 as usize] += 1);
-        }
     }
 }
 
@@ -249,7 +279,7 @@ fn of_integers(op: Op, left: i64, right: i64) -> Fact {
 
 /// A region that is open.
 struct Region {
-    /// Where it opens in the new code, if it is a block.
+    /// Where it opens, if it is a block.
     block: Option<usize>,
     /// Of several arms this one is all that is left.
     only_arm: bool,
@@ -257,54 +287,51 @@ struct Region {
     exits: u32,
 }
 
-/// Writes the code of a function anew.
+/// Changes the code of a function in place: what is done with is [`GONE`]. Uses are counted anew.
 struct Walk<'a> {
     found: &'a mut Found,
-    draft: &'a mut Draft,
-    known: &'a mut Known,
-    out: Vec<Node>,
     open: Vec<Region>,
     /// What stands for each value.
     became: Vec<Value>,
-    /// Openers and ends of blocks are to be taken out.
-    sweep: bool,
+    /// The last instruction that stays.
+    last: usize,
+    /// Whether a region has gone, so that more may be known.
+    simpler: bool,
 }
 
-impl<'a> Walk<'a> {
-    fn new(found: &'a mut Found, draft: &'a mut Draft, known: &'a mut Known) -> Self {
-        Walk {
-            out: Vec::with_capacity(draft.code.len()),
-            became: (0..draft.values.len() as u32).map(Value).collect(),
-            found,
-            draft,
-            known,
-            open: vec![],
-            sweep: false,
-        }
-    }
-
-    fn go(mut self) {
-        let mut code = std::mem::take(&mut self.draft.code).into_iter();
-        let mut next = code.next();
-        while let Some(mut node) = next.take().or_else(|| code.next()) {
+impl Walk<'_> {
+    /// Gives whether another walk may find more.
+    fn go(mut self, code: &mut [Node]) -> bool {
+        self.found.uses.iter_mut().for_each(|uses| *uses = 0);
+        let mut at = 0;
+        while at < code.len() {
+            let (before, rest) = code.split_at_mut(at);
+            let Some(node) = rest.first_mut() else { break };
+            at += 1;
             let became = &self.became;
             change_operands(&mut node.instr, &mut |value| {
                 *value = became[value.0 as usize];
             });
             if let Some(arm) = self.arm_taken(&node.instr) {
-                self.take_arm(node, arm, &mut code);
+                self.take_arm(node, at - 1);
+                for _ in 0..arm {
+                    at = skip(code, at);
+                    code[at].instr = GONE;
+                    at += 1;
+                }
                 continue;
             }
             match &mut node.instr {
                 Instr::Else | Instr::Arm if self.open.last().is_some_and(|open| open.only_arm) => {
-                    next = skip_to_end(&mut code);
+                    node.instr = GONE;
+                    at = skip(code, at);
                     continue;
                 }
                 Instr::End => {
-                    if self.close(node) {
-                        next = skip(&mut code);
+                    if self.close(node, before) {
+                        at = skip(code, at);
+                        continue;
                     }
-                    continue;
                 }
                 Instr::Exit { depth, .. } => {
                     let region = self.open.len().checked_sub(1 + *depth as usize);
@@ -313,23 +340,20 @@ impl<'a> Walk<'a> {
                     }
                 }
                 instr if opens(instr) => self.open.push(Region {
-                    block: matches!(instr, Instr::Block { .. }).then_some(self.out.len()),
+                    block: matches!(instr, Instr::Block { .. }).then_some(at - 1),
                     only_arm: false,
                     exits: 0,
                 }),
-                _ => {
-                    if self.done(&mut node) {
-                        continue;
-                    }
-                }
+                _ => self.simplify(node),
             }
-            self.out.push(node);
+            if !node.is_gone() {
+                self.last = at - 1;
+                let uses = &mut self.found.uses;
+                each_operand(&node.instr, &mut |value| uses[value.0 as usize] += 1);
+            }
         }
-        let mut out = self.out;
-        if self.sweep {
-            sweep(&mut out);
-        }
-        self.draft.code = out;
+        self.found.became = self.became;
+        self.simpler
     }
 
     /// The arm that an instruction is known to take.
@@ -352,47 +376,42 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes on with one arm, as a block.
-    fn take_arm(&mut self, mut node: Node, arm: u32, code: &mut impl Iterator<Item = Node>) {
-        for _ in 0..arm {
-            skip(code);
-        }
-        if let Instr::If { results, .. } | Instr::Switch { results, .. } = node.instr {
+    /// Opens a block in place of several arms.
+    fn take_arm(&mut self, node: &mut Node, at: usize) {
+        if let Instr::If { results, .. } | Instr::Switch { results, .. } = &mut node.instr {
+            let results = std::mem::take(results);
             node.instr = Instr::Block { results };
         }
         self.open.push(Region {
-            block: Some(self.out.len()),
+            block: Some(at),
             only_arm: true,
             exits: 0,
         });
-        self.out.push(node);
     }
 
     /// Closes a region. A block that is left at its end only is none, nor is one that is never left; that gives `true`: what
     /// follows it is never reached.
-    fn close(&mut self, end: Node) -> bool {
+    fn close(&mut self, end: &mut Node, before: &mut [Node]) -> bool {
         let Some(region) = self.open.pop() else {
-            self.out.push(end);
             return false;
         };
-        let last = self.out.last().map(|node| &node.instr);
-        let opener = match (region.block, region.exits, last) {
-            (Some(opener), 0, _) => opener,
-            (Some(opener), 1, Some(Instr::Exit { depth: 0, values })) => {
-                for (result, value) in (end.first..end.first + end.count).zip(values.iter()) {
-                    self.became[result as usize] = *value;
-                    self.found.facts[result as usize] = self.found.fact(*value);
-                }
-                self.out.pop();
-                opener
-            }
-            _ => {
-                self.out.push(end);
-                return false;
-            }
+        let Some(opener) = region.block else {
+            return false;
         };
+        match (region.exits, &mut before[self.last].instr) {
+            (0, _) => {}
+            (1, exit @ Instr::Exit { depth: 0, .. }) => {
+                if let Instr::Exit { values, .. } = std::mem::replace(exit, GONE) {
+                    for (result, value) in (end.first..end.first + end.count).zip(values.iter()) {
+                        self.found.uses[value.0 as usize] -= 1;
+                        self.stands_for(result, *value);
+                    }
+                }
+            }
+            _ => return false,
+        }
         let mut inside = 0;
-        for node in &mut self.out[opener + 1..] {
+        for node in &mut before[opener + 1..] {
             match &mut node.instr {
                 Instr::Exit { depth, .. } | Instr::Next { depth, .. } if *depth > inside => {
                     *depth -= 1;
@@ -402,91 +421,78 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        self.out[opener].instr = GONE;
-        self.sweep = true;
+        before[opener].instr = GONE;
+        end.instr = GONE;
+        self.simpler = true;
         region.exits == 0
     }
 
-    /// Does what can be done of an instruction; gives whether that is all.
-    fn done(&mut self, node: &mut Node) -> bool {
+    /// Does what can be done of an instruction.
+    fn simplify(&mut self, node: &mut Node) {
         match &mut node.instr {
-            Instr::Op { op, .. } => {
-                let fact = self.found.facts[node.first as usize];
-                match fact {
-                    Fact::Int(value) => node.instr = Instr::ConstI64(value),
-                    Fact::Bool(value) => node.instr = Instr::ConstBool(value),
-                    Fact::Compared(at) if matches!(op, Op::BoolNot) => {
-                        let (op, left, right) = self.found.compared[at as usize];
-                        let args = [left, right].map(|value| self.became[value.0 as usize]);
-                        let (args, ty) = (args.into(), None);
-                        node.instr = Instr::Op { op, ty, args };
-                    }
-                    _ => {}
+            Instr::Op { op, .. } => match self.found.facts[node.first as usize] {
+                Fact::Int(value) => node.instr = Instr::ConstI64(value),
+                Fact::Bool(value) => node.instr = Instr::ConstBool(value),
+                Fact::Compared(at) if *op == Op::BoolNot => {
+                    let (op, left, right) = self.found.compared[at as usize];
+                    let args = [left, right].map(|value| self.became[value.0 as usize]);
+                    let (args, ty) = (args.into(), None);
+                    node.instr = Instr::Op { op, ty, args };
                 }
-                false
-            }
+                _ => {}
+            },
             Instr::New { parts, .. } => {
-                let Fact::Made(at) = self.found.facts[node.first as usize] else {
-                    return false;
-                };
-                self.found.made[at as usize].parts = std::mem::take(parts);
-                true
+                if let Fact::Made(at) = self.found.facts[node.first as usize] {
+                    self.found.made[at as usize].parts = std::mem::take(parts);
+                    node.instr = GONE;
+                }
             }
             Instr::Tag(value) => {
                 if let Some(made) = self.parts(*value) {
                     node.instr = Instr::ConstI64(i64::from(made.variant));
                 }
-                false
             }
             Instr::Drop(value) => {
-                let Some(made) = self.parts(*value) else {
-                    return false;
-                };
-                for part in made.parts.clone().iter() {
-                    if !self.known.is_copy(self.draft.ty(*part)) {
-                        self.out.push(Node {
-                            instr: Instr::Drop(*part),
-                            ..*node
-                        });
-                    }
+                if let Some(made) = self.parts(*value) {
+                    node.instr = match made.owner.and_then(|at| made.parts.get(at)) {
+                        Some(owner) => Instr::Drop(*owner),
+                        None => GONE,
+                    };
                 }
-                true
             }
             Instr::Open { value, .. } => {
-                let Some(made) = self.parts(*value) else {
-                    return false;
+                let Fact::Made(at) = self.found.fact(*value) else {
+                    return;
                 };
-                let parts = made.parts.clone();
+                let parts = std::mem::take(&mut self.found.made[at as usize].parts);
                 for (value, part) in (node.first..node.first + node.count).zip(parts.iter()) {
                     self.stands_for(value, *part);
                 }
-                true
+                self.found.made[at as usize].parts = parts;
+                node.instr = GONE;
             }
             Instr::Get { value, path } => {
-                let Fact::Made(at) = self.found.facts[value.0 as usize] else {
-                    return false;
-                };
-                let steps = match &path[..] {
+                let (field, rest) = match &path[..] {
                     [Step::Variant(_), Step::Field(field), rest @ ..]
-                    | [Step::Field(field), rest @ ..] => Some((*field, rest.to_vec())),
-                    _ => None,
+                    | [Step::Field(field), rest @ ..] => (*field, rest),
+                    _ => return,
                 };
-                let Some((field, rest)) = steps else {
-                    return false;
-                };
-                let made = &self.found.made[at as usize];
-                let Some(&part) = made.parts.get(field as usize) else {
-                    return false;
-                };
-                if rest.is_empty() {
-                    self.stands_for(node.first, part);
-                    return true;
+                let part = self
+                    .parts(*value)
+                    .and_then(|made| made.parts.get(field as usize));
+                match part.copied() {
+                    Some(part) if rest.is_empty() => {
+                        self.stands_for(node.first, part);
+                        node.instr = GONE;
+                    }
+                    Some(part) => {
+                        *value = part;
+                        *path = rest.to_vec().into();
+                    }
+                    None => {}
                 }
-                *value = part;
-                *path = rest.into();
-                false
             }
-            _ => false,
+            _ => {}
         }
     }
 
@@ -496,35 +502,24 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Steps over the rest of an arm: gives the `else` or `arm` that follows, or the end of the region.
-fn skip(code: &mut impl Iterator<Item = Node>) -> Option<Node> {
+/// Takes out the rest of an arm: gives where the `else` or `arm` is that follows, or the end of the region or the body.
+fn skip(code: &mut [Node], from: usize) -> usize {
     let mut inside = 0;
-    for node in code {
-        match node.instr {
-            Instr::End | Instr::Else | Instr::Arm if inside == 0 => return Some(node),
+    for (at, node) in code.iter_mut().enumerate().skip(from) {
+        match &node.instr {
+            Instr::End | Instr::Else | Instr::Arm if inside == 0 => return at,
             Instr::End => inside -= 1,
-            ref instr if opens(instr) => inside += 1,
+            instr if opens(instr) => inside += 1,
             _ => {}
         }
+        node.instr = GONE;
     }
-    None
-}
-
-/// Steps over the rest of a region, and gives its end.
-fn skip_to_end(code: &mut impl Iterator<Item = Node>) -> Option<Node> {
-    loop {
-        let node = skip(code)?;
-        if matches!(node.instr, Instr::End) {
-            return Some(node);
-        }
-    }
+    code.len()
 }
 
 /// Takes out what nobody uses and cannot trap, the last first.
-fn unused(draft: &mut Draft, known: &mut Known, uses: &mut [u32]) {
-    let mut any = false;
-    for at in (0..draft.code.len()).rev() {
-        let node = &draft.code[at];
+fn unused(code: &mut [Node], types: &[TypeId], known: &mut Known, uses: &mut [u32]) {
+    for node in code.iter_mut().rev() {
         let defined = node.first..node.first + node.count;
         if node.count == 0 || defined.into_iter().any(|value| uses[value as usize] > 0) {
             continue;
@@ -538,18 +533,14 @@ fn unused(draft: &mut Draft, known: &mut Known, uses: &mut [u32]) {
             | Instr::Tag(_) => true,
             Instr::Get { path, .. } => path.iter().all(|step| matches!(step, Step::Field(_))),
             Instr::Op { op, .. } => {
-                op.row().traps.is_empty() && known.is_copy(draft.values[node.first as usize])
+                op.row().traps.is_empty() && known.is_copy(types[node.first as usize])
             }
             Instr::New { ty, .. } => known.is_copy(*ty),
             _ => false,
         };
         if idle {
             each_operand(&node.instr, &mut |value| uses[value.0 as usize] -= 1);
-            draft.code[at].instr = GONE;
-            any = true;
+            node.instr = GONE;
         }
-    }
-    if any {
-        sweep(&mut draft.code);
     }
 }
