@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 use cop_bytecode::limits::WRITE_BYTES;
 
-use crate::codec::{CodecError, Reader, Writer};
+use crate::codec::{CodecError, Problem, Reader, Writer};
 use crate::host::kv::RESERVED;
 use crate::store::state::Fingerprint;
 use crate::store::writes::{Write, fingerprint};
@@ -236,13 +236,23 @@ impl Head {
         reader.array::<8>()?;
         let (size, hash, links) = (reader.int()?, reader.text()?, reader.bytes()?);
         reader.end()?;
-        let links = links.as_chunks::<LINK_BYTES>().0.to_vec();
-        let size = usize::try_from(size).unwrap_or_default();
-        Ok(Head {
-            size: size.min(FILE_BYTES),
-            hash: hash.to_owned(),
-            links,
-        })
+        let (links, rest) = links.as_chunks::<LINK_BYTES>();
+        match usize::try_from(size) {
+            // A link for each whole part: what is added later is hashed with them.
+            Ok(size)
+                if size <= FILE_BYTES && links.len() == size / PART_BYTES && rest.is_empty() =>
+            {
+                Ok(Head {
+                    size,
+                    hash: hash.to_owned(),
+                    links: links.to_vec(),
+                })
+            }
+            _ => Err(CodecError {
+                offset: 0,
+                problem: Problem::Value,
+            }),
+        }
     }
 }
 
@@ -337,6 +347,24 @@ mod tests {
                 };
                 assert_eq!(Head::of_stored(&value), Ok(second.head));
             }
+        }
+    }
+
+    /// State may have been imported from what somebody wrote.
+    #[test]
+    fn links_belong_to_the_size() {
+        let part = [0; LINK_BYTES];
+        for (size, links) in [
+            (PART_BYTES as i64, &[][..]),
+            (1, &part[..]),
+            (PART_BYTES as i64, &part[1..]),
+            (-1, &[]),
+            (i64::MAX, &[]),
+        ] {
+            let mut writer = Writer::new();
+            writer.raw(&fingerprint(HEAD_SHAPE)).int(size).text("");
+            writer.bytes(links);
+            assert!(Head::of_stored(&writer.finish()).is_err());
         }
     }
 
