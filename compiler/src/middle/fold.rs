@@ -51,9 +51,8 @@ struct Made {
     value: u32,
     variant: u32,
     parts: Values,
-    /// How many of the parts have owners, and which is the last of these.
-    owned: u32,
-    owner: Option<usize>,
+    /// Which of the parts have owners, as bits.
+    owned: u64,
     /// How often it is taken apart, looked into or dropped.
     taken: u32,
 }
@@ -102,21 +101,20 @@ impl Found {
             Instr::ConstI64(value) => Fact::Int(*value),
             Instr::ConstBool(value) => Fact::Bool(*value),
             Instr::New { variant, parts, .. } => {
-                let mut made = Made {
+                if parts.len() > 64 {
+                    return;
+                }
+                let owned = parts
+                    .iter()
+                    .enumerate()
+                    .map(|(at, part)| u64::from(!known.is_copy(draft.ty(*part))) << at);
+                self.made.push(Made {
                     value: node.first,
                     variant: *variant,
-                    owned: 0,
-                    owner: None,
                     parts: Values::new(),
+                    owned: owned.sum(),
                     taken: 0,
-                };
-                for (at, part) in parts.iter().enumerate() {
-                    if !known.is_copy(draft.ty(*part)) {
-                        made.owned += 1;
-                        made.owner = Some(at);
-                    }
-                }
-                self.made.push(made);
+                });
                 Fact::Made(self.made.len() as u32 - 1)
             }
             Instr::Op { op, args, .. } => self.of_operation(*op, args),
@@ -142,16 +140,7 @@ impl Found {
                 self.open.pop();
                 return;
             }
-            Instr::Tag(value) => return self.take(*value, None),
-            // One drop becomes one, or none.
-            Instr::Drop(value) => {
-                if let Fact::Made(at) = self.fact(*value)
-                    && self.made[at as usize].owned <= 1
-                {
-                    self.take(*value, None);
-                }
-                return;
-            }
+            Instr::Tag(value) | Instr::Drop(value) => return self.take(*value, None),
             Instr::Open { value, variant, .. } => return self.take(*value, Some(*variant)),
             Instr::Get { value, path } => {
                 let variant = match &path[..] {
@@ -167,7 +156,7 @@ impl Found {
     }
 
     /// Changes the code; gives whether another walk may find more.
-    fn walk(&mut self, code: &mut [Node]) -> bool {
+    fn walk(&mut self, code: &mut Vec<Node>) -> bool {
         let mut became = std::mem::take(&mut self.became);
         became.clear();
         became.extend((0..self.facts.len() as u32).map(Value));
@@ -176,9 +165,16 @@ impl Found {
             open: vec![],
             became,
             last: 0,
+            drops: vec![],
             simpler: false,
         };
-        walk.go(code)
+        let (drops, simpler) = walk.go(code);
+        // From the last on, so that the places of the others stay.
+        for (at, part) in drops.into_iter().rev() {
+            let instr = Instr::Drop(part);
+            code.insert(at + 1, Node { instr, ..code[at] });
+        }
+        simpler
     }
 
     fn fact(&self, value: Value) -> Fact {
@@ -295,13 +291,15 @@ struct Walk<'a> {
     became: Vec<Value>,
     /// The last instruction that stays.
     last: usize,
+    /// Where a drop became several: what else is dropped behind the instruction there.
+    drops: Vec<(usize, Value)>,
     /// Whether a region has gone, so that more may be known.
     simpler: bool,
 }
 
 impl Walk<'_> {
-    /// Gives whether another walk may find more.
-    fn go(mut self, code: &mut [Node]) -> bool {
+    /// Gives what is to be dropped in addition, and whether another walk may find more.
+    fn go(mut self, code: &mut [Node]) -> (Vec<(usize, Value)>, bool) {
         self.found.uses.iter_mut().for_each(|uses| *uses = 0);
         let mut at = 0;
         while at < code.len() {
@@ -344,7 +342,7 @@ impl Walk<'_> {
                     only_arm: false,
                     exits: 0,
                 }),
-                _ => self.simplify(node),
+                _ => self.simplify(node, at - 1),
             }
             if !node.is_gone() {
                 self.last = at - 1;
@@ -353,7 +351,7 @@ impl Walk<'_> {
             }
         }
         self.found.became = self.became;
-        self.simpler
+        (self.drops, self.simpler)
     }
 
     /// The arm that an instruction is known to take.
@@ -428,7 +426,7 @@ impl Walk<'_> {
     }
 
     /// Does what can be done of an instruction.
-    fn simplify(&mut self, node: &mut Node) {
+    fn simplify(&mut self, node: &mut Node, at: usize) {
         match &mut node.instr {
             Instr::Op { op, .. } => match self.found.facts[node.first as usize] {
                 Fact::Int(value) => node.instr = Instr::ConstI64(value),
@@ -453,11 +451,17 @@ impl Walk<'_> {
                 }
             }
             Instr::Drop(value) => {
-                if let Some(made) = self.parts(*value) {
-                    node.instr = match made.owner.and_then(|at| made.parts.get(at)) {
-                        Some(owner) => Instr::Drop(*owner),
-                        None => GONE,
-                    };
+                let Fact::Made(made) = self.found.fact(*value) else {
+                    return;
+                };
+                let Made { parts, owned, .. } = &self.found.made[made as usize];
+                let owned =
+                    |(part, value): (usize, &Value)| (owned >> part & 1 == 1).then_some(*value);
+                let mut owners = parts.iter().enumerate().filter_map(owned);
+                node.instr = owners.next().map_or(GONE, Instr::Drop);
+                for owner in owners {
+                    self.found.uses[owner.0 as usize] += 1;
+                    self.drops.push((at, owner));
                 }
             }
             Instr::Open { value, .. } => {
