@@ -42,7 +42,7 @@ impl Kind {
 pub struct Open {
     pub kind: Kind,
     pub at: Range<usize>,
-    /// Where its line starts, of a `{`.
+    /// Where its line starts, of a `{` in a file whose brackets do not match.
     pub line: usize,
     /// Whether it is the `(` of `for (`.
     pub of_for: bool,
@@ -63,16 +63,16 @@ impl Scanner<'_> {
             _ => Kind::Brace,
         };
         self.push(token, at.clone());
-        let before = self.out.tokens.iter().rev().nth(1);
         let line = match kind {
-            Kind::Brace => self.line_start(at.start),
+            Kind::Brace if self.anchored => self.line_start(at.start),
             _ => 0,
         };
         self.enter(Open {
             kind,
             line,
             at,
-            of_for: kind == Kind::Paren && matches!(before, Some((_, Token::For, _))),
+            of_for: kind == Kind::Paren
+                && matches!(&self.out.tokens[..], [.., (_, Token::For, _), _]),
             block: None,
         });
     }
@@ -119,7 +119,10 @@ impl Scanner<'_> {
             return self.string(false, at, open.block);
         }
         let is_brace = open.kind == Kind::Brace;
-        if is_brace && self.blanks(open.line, open.at.start) != self.indentation(at.start) {
+        if is_brace
+            && self.anchored
+            && self.blanks(open.line, open.at.start) != self.indentation(at.start)
+        {
             self.crooked.push((open.at.start, at.start));
         }
         self.push(token, at);

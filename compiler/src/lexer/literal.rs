@@ -30,12 +30,28 @@ fn malformed(title: &str, help: &str, instead: Option<String>) -> Fault {
 
 /// The value of a number as it was written, without a sign.
 pub fn number(text: &str) -> Result<Number, Fault> {
+    if let Some(value) = plain(text) {
+        return Ok(Number::Int(Integer::Decimal(value)));
+    }
     match text.get(..2) {
         Some("0x" | "0X") => bits(text, 16, "hexadecimal"),
         Some("0b" | "0B") => bits(text, 2, "binary"),
         Some("0o" | "0O") => bits(text, 8, "octal"),
         _ => decimal(text),
     }
+}
+
+/// The value of a number that is nothing but a few digits, as most are.
+fn plain(text: &str) -> Option<i64> {
+    let leading_zero = text.len() > 1 && text.starts_with('0');
+    // What is longer may not fit.
+    if text.is_empty() || text.len() > 18 || leading_zero {
+        return None;
+    }
+    text.bytes().try_fold(0, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| value * 10 + i64::from(digit))
+    })
 }
 
 fn bits(text: &str, radix: u32, kind: &str) -> Result<Number, Fault> {

@@ -114,7 +114,8 @@ struct Scanner<'s> {
     unbalanced: bool,
     /// Words that start items and statements close what is open.
     anchored: bool,
-    /// Pairs of a `{` and a `}` in different columns: one of them may be the wrong partner.
+    /// Pairs of a `{` and a `}` in different columns: one of them may be the wrong partner. Only who knows already that
+    /// brackets do not match, and so is `anchored`, looks for them.
     crooked: Vec<(usize, usize)>,
     /// The byte at which a line starts, and one in that line up to which there is no other.
     line: Cell<(usize, usize)>,
@@ -128,14 +129,14 @@ struct Scanner<'s> {
 
 impl<'s> Scanner<'s> {
     fn new(file: FileId, text: &'s str, anchored: bool) -> Self {
-        Scanner::behind(file, text, 0, anchored)
+        Scanner::behind(file, text, 0, anchored, text.len() / 4)
     }
 
-    /// For what stands behind the first `start` bytes, which have been looked at before.
-    fn behind(file: FileId, text: &'s str, start: usize, anchored: bool) -> Self {
+    /// For what stands behind the first `start` bytes, which have been looked at before, and has about so many tokens.
+    fn behind(file: FileId, text: &'s str, start: usize, anchored: bool, tokens: usize) -> Self {
         let out = Lexed {
             // Moving costs more than room that is not used, until that has to be cleared: a page at least.
-            tokens: Vec::with_capacity(((text.len() - start) / 4).min(MAX_TOKENS)),
+            tokens: Vec::with_capacity(tokens.min(MAX_TOKENS)),
             docs: BTreeMap::new(),
             module_docs: None,
             mended: Vec::new(),
@@ -258,7 +259,7 @@ impl<'s> Scanner<'s> {
     }
 
     fn token(&mut self, token: Token, span: Range<usize>) {
-        if self.leave_out(&token, &span) {
+        if self.outline.is_some() && self.leave_out(&token, &span) {
             return;
         }
         match token {

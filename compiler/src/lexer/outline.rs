@@ -13,12 +13,11 @@ pub fn outline(file: FileId, text: &str) -> Lexed {
 }
 
 fn outlining(file: FileId, text: &str) -> Scanner<'_> {
-    let mut scanner = Scanner::new(file, text, false);
+    // A good part of a file is in bodies.
+    let mut scanner = Scanner::behind(file, text, 0, false, text.len() / 10);
     scanner.outline = Some(Outline {
         in_signature: false,
     });
-    // Most of a file is in bodies.
-    scanner.out.tokens = Vec::with_capacity(text.len() / 32);
     scanner
 }
 
@@ -35,7 +34,8 @@ pub fn outline_in_order(file: FileId, text: &str) -> Option<Lexed> {
 /// Reads a part of a file, such as a body that was left out, with the names met before. `None` if it is not in order, or is
 /// so deep that what stands around it matters.
 pub fn part(file: FileId, text: &str, range: Range<usize>, names: Names) -> Option<Lexed> {
-    let mut scanner = Scanner::behind(file, &text[..range.end], range.start, false);
+    let tokens = range.len() / 4;
+    let mut scanner = Scanner::behind(file, &text[..range.end], range.start, false, tokens);
     scanner.logos.extras = names;
     scanner.most_open = MAX_NESTING - AROUND;
     let (lexed, unbalanced) = scanner.run();
