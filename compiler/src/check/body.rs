@@ -373,14 +373,14 @@ impl<'a> Checker<'a> {
             (_, Some(span)) => Why::Return(span),
             (_, None) => Why::NoResult(info.signature),
         };
-        let (names, parameter_spans) =
-            (&self.program.fns[id.index()], info.parameter_spans.clone());
-        let generics: Rc<[Generic]> = names.generics.clone().into();
-        let params = names.params.clone();
-        let ret = names.ret.clone();
         if let Source::Nothing = source {
             return;
         }
+        let spans = info.parameters.clone();
+        let function = &self.program.fns[id.index()];
+        let generics: Rc<[Generic]> = function.generics.clone().into();
+        let params = function.params.clone();
+        let ret = function.ret.clone();
         let entry =
             info_module == 0 && matches!(&*self.program.fns[id.index()].name, "main" | "handle");
         let free = matches!(self.fns[id.index()].owner, Owner::File | Owner::Type(_)) && !entry;
@@ -392,8 +392,9 @@ impl<'a> Checker<'a> {
             captures: Vec::new(),
             loops: Vec::new(),
         });
-        for (param, span) in params.iter().zip(parameter_spans) {
-            let local = cx.new_local(param.name.clone(), param.ty.clone(), param.mutable, span);
+        for (param, span) in params.iter().zip(spans) {
+            let (name, ty) = (param.name.clone(), param.ty.clone());
+            let local = cx.new_local(name, ty, param.mutable, span.name);
             cx.locals[local.index()].parameter = true;
             cx.bind(&param.name, local);
         }

@@ -350,7 +350,7 @@ impl BodyCx<'_, '_> {
                 name: param.name.clone(),
                 mutable: param.mutable,
                 ty: param.ty.substitute(args),
-                declared: info.parameter_type_spans.get(index).copied(),
+                declared: info.parameters.get(index).map(|parameter| parameter.ty),
             })
             .collect();
         Target {

@@ -21,15 +21,28 @@ const SHELLS: &[(&str, usize)] = &[
 /// The names of one list, such as the fields of a struct, to find those that are declared twice.
 #[derive(Default)]
 pub(super) struct Once {
-    places: FxHashMap<Rc<str>, Span>,
+    /// The first ones, which are looked at one by one: most lists have no more.
+    few: Vec<(Rc<str>, Span)>,
+    others: FxHashMap<Rc<str>, Span>,
 }
+
+/// So many names are looked at one by one.
+const FEW: usize = 8;
 
 impl Once {
     /// Where the name was declared before, if it was.
     pub(super) fn first(&mut self, name: &Name) -> Option<Span> {
-        let known = self.places.get(&name.text).copied();
+        let mut few = self.few.iter();
+        if let Some((_, first)) = few.find(|(known, _)| *known == name.text) {
+            return Some(*first);
+        }
+        if self.few.len() < FEW {
+            self.few.push((name.text.clone(), name.span));
+            return None;
+        }
+        let known = self.others.get(&name.text).copied();
         if known.is_none() {
-            self.places.insert(name.text.clone(), name.span);
+            self.others.insert(name.text.clone(), name.span);
         }
         known
     }
@@ -108,7 +121,7 @@ impl<'a> Checker<'a> {
             ItemKind::Import(_) | ItemKind::Impl(_) | ItemKind::Test(_) => {}
             ItemKind::Function(function) => {
                 let id = self.new_function(
-                    &function.signature.name.text,
+                    function.signature.name.text.clone(),
                     module,
                     function.signature.name.span,
                 );
@@ -204,7 +217,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Makes room for a function whose signature comes later.
-    pub(super) fn new_function(&mut self, name: &str, module: usize, span: Span) -> FnId {
+    pub(super) fn new_function(&mut self, name: Rc<str>, module: usize, span: Span) -> FnId {
         let id = FnId(self.fns.len() as u32);
         self.fns.push(FnInfo {
             source: Source::Nothing,
@@ -213,18 +226,17 @@ impl<'a> Checker<'a> {
             owner: Owner::File,
             public: false,
             receiver: Receiver::None,
-            scope: Rc::default(),
+            scope: self.unknown_scope.clone(),
             inherited: 0,
             equal: Vec::new(),
             deprecated: None,
             checked: false,
             constant: false,
             used: Cell::new(false),
-            parameter_spans: Vec::new(),
-            parameter_type_spans: Vec::new(),
+            parameters: Vec::new(),
         });
         self.program.fns.push(hir::Function {
-            name: rc(name),
+            name,
             module: module as u32,
             generics: Vec::new(),
             params: Vec::new(),
@@ -404,6 +416,11 @@ impl<T: Copy> Entry<T> {
 /// A name of the syntax tree for the typed tree.
 pub(super) fn rc(text: &str) -> Rc<str> {
     Rc::from(text)
+}
+
+/// A name made of others.
+pub(super) fn joined(parts: &[&str]) -> Rc<str> {
+    parts.concat().into()
 }
 
 /// Enters a name, unless it is there already: then where it was declared first.

@@ -67,7 +67,7 @@ impl Checker<'_> {
             && ty != Ty::Error
         {
             let shown = self.show(&ty, &[]);
-            let at = self.fns[id.index()].parameter_type_spans[0];
+            let at = self.fns[id.index()].parameters[0].ty;
             self.report(
                 Diagnostic::error(
                     "E0714",
@@ -117,11 +117,8 @@ impl Checker<'_> {
             .as_ref()
             .is_some_and(|ty| *ty == Ty::Error || self.is_web(ty, "Request"))
         {
-            let at = self.fns[id.index()]
-                .parameter_type_spans
-                .first()
-                .copied()
-                .unwrap_or(span);
+            let at = self.fns[id.index()].parameters.first();
+            let at = at.map_or(span, |parameter| parameter.ty);
             self.report(
                 Diagnostic::error("E0714", "`handle` takes a `Request` first")
                     .at(at, "not a `Request`")
@@ -177,7 +174,7 @@ impl Checker<'_> {
             .collect();
         let mut seen: Vec<(Ty, Span)> = Vec::new();
         for (index, (ty, name)) in params.into_iter().enumerate().skip(from) {
-            let span = self.fns[id.index()].parameter_type_spans[index];
+            let span = self.fns[id.index()].parameters[index].ty;
             match &ty {
                 Ty::Host(host) if &**host != "request" => {
                     if let Some((_, first)) = seen.iter().find(|(other, _)| *other == ty) {

@@ -319,7 +319,7 @@ impl Checker<'_> {
             return;
         }
         for (position, (want, have)) in want_params.iter().zip(&have_params).enumerate() {
-            let at = self.fns[mine.index()].parameter_type_spans[position];
+            let at = self.fns[mine.index()].parameters[position].ty;
             let broken = infer::any_part(&have.1, &mut |part| *part == Ty::Error)
                 || infer::any_part(&want.1, &mut |part| *part == Ty::Error);
             if want.0 != have.0 {

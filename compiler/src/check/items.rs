@@ -1,7 +1,7 @@
 //! What items say about types: parameters and their bounds, fields, signatures, impls.
 
 use super::attributes::Place;
-use super::declare::Once;
+use super::declare::{Once, joined};
 use super::types::{Spot, params_of};
 use super::*;
 use crate::ast::{Item, ItemKind, Method, Payload, Signature};
@@ -17,6 +17,7 @@ impl<'a> Checker<'a> {
             self.alias(alias, span);
         }
         self.make_bounds();
+        self.make_room();
         let loaded = self.loaded;
         for (module, file) in loaded.iter().enumerate() {
             for item in &file.ast.items {
@@ -28,6 +29,23 @@ impl<'a> Checker<'a> {
             self.check_impl(index);
         }
         self.check_finite();
+    }
+
+    /// Makes room for all functions at once: they are many, and large.
+    fn make_room(&mut self) {
+        let items = self.loaded.iter().flat_map(|file| &file.ast.items);
+        let functions = items.map(|item| match &item.kind {
+            ItemKind::Struct(decl) => decl.methods.len(),
+            ItemKind::Enum(decl) => decl.methods.len(),
+            ItemKind::Trait(decl) => decl.functions.len(),
+            ItemKind::Impl(decl) => decl.functions.len(),
+            ItemKind::Test(_) => 1,
+            // Those of a file have their ids.
+            _ => 0,
+        });
+        let count = functions.sum();
+        self.fns.reserve(count);
+        self.program.fns.reserve(count);
     }
 
     fn make_scopes(&mut self) {
@@ -145,11 +163,11 @@ impl<'a> Checker<'a> {
                 let Some(id) = self.own_function(module, &function.signature) else {
                     return;
                 };
-                let scope = TypeScope {
+                let scope = Rc::new(TypeScope {
                     module,
                     params: Vec::new(),
                     self_ty: None,
-                };
+                });
                 self.function(
                     id,
                     &function.signature,
@@ -174,14 +192,17 @@ impl<'a> Checker<'a> {
             ItemKind::Test(_) if !self.is_own(module) && !self.is_std(module) => {}
             ItemKind::Test(decl) => {
                 self.attributes(&item.attributes, Place::Other, module);
-                let id =
-                    self.new_function(&format!("test \"{}\"", decl.name), module, decl.name_span);
+                let id = self.new_function(
+                    joined(&["test \"", &decl.name, "\""]),
+                    module,
+                    decl.name_span,
+                );
                 let scope = TypeScope {
                     module,
                     params: Vec::new(),
                     self_ty: None,
                 };
-                self.parameters(id, &decl.parameters, &scope);
+                self.parameters(id, &decl.parameters, &scope, &Rc::from([]));
                 let info = &mut self.fns[id.index()];
                 info.source = Source::Block(decl.body.span);
                 info.owner = Owner::Test;
@@ -264,7 +285,7 @@ impl<'a> Checker<'a> {
                     self.written(&ty, field.ty.span, &generics);
                     defaults.push(field.default.as_ref().map(|default| {
                         let name = format!("default of {}.{}", decl.name.text, field.name.text);
-                        let function = self.new_function(&name, module, field.name.span);
+                        let function = self.new_function(name.into(), module, field.name.span);
                         let info = &mut self.fns[function.index()];
                         info.source = Source::Expr(default);
                         info.owner = Owner::Default;
@@ -438,13 +459,13 @@ impl<'a> Checker<'a> {
         methods: &'a [Method],
         head: Head,
         type_name: &str,
-        scope: &TypeScope,
+        scope: &Rc<TypeScope>,
         generics: &[Generic],
     ) {
         for method in methods {
             let signature = &method.function.signature;
             let id = self.new_function(
-                &format!("{type_name}.{}", signature.name.text),
+                joined(&[type_name, ".", &signature.name.text]),
                 module,
                 signature.name.span,
             );
@@ -510,8 +531,8 @@ impl<'a> Checker<'a> {
         generics.extend(own);
         for function in &decl.functions {
             let signature = &function.signature;
-            let name = format!("{}.{}", decl.name.text, signature.name.text);
-            let fn_id = self.new_function(&name, module, signature.name.span);
+            let name = joined(&[&decl.name.text, ".", &signature.name.text]);
+            let fn_id = self.new_function(name, module, signature.name.span);
             self.function(
                 fn_id,
                 signature,
@@ -587,8 +608,14 @@ impl<'a> Checker<'a> {
         let mut functions = Vec::new();
         for method in &decl.functions {
             let signature = &method.function.signature;
-            let name = format!("{shown_trait} for {shown_type}.{}", signature.name.text);
-            let id = self.new_function(&name, module, signature.name.span);
+            let name = joined(&[
+                &shown_trait,
+                " for ",
+                &shown_type,
+                ".",
+                &signature.name.text,
+            ]);
+            let id = self.new_function(name, module, signature.name.span);
             self.function(
                 id,
                 signature,

@@ -182,6 +182,8 @@ struct Checker<'a> {
     bodies: Vec<Option<Rc<hir::Body>>>,
     adts: Vec<AdtInfo<'a>>,
     fns: Vec<FnInfo<'a>>,
+    /// The scope of functions whose own is not known yet.
+    unknown_scope: Rc<TypeScope>,
     traits: Vec<TraitInfo<'a>>,
     impls: Vec<ImplInfo<'a>>,
     consts: Vec<ConstInfo<'a>>,
@@ -467,8 +469,14 @@ struct FnInfo<'a> {
     /// `@constant`: named without parentheses.
     constant: bool,
     used: Cell<bool>,
-    parameter_spans: Vec<Span>,
-    parameter_type_spans: Vec<Span>,
+    parameters: Vec<ParameterSpans>,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy)]
+struct ParameterSpans {
+    name: Span,
+    ty: Span,
 }
 
 /// The type names that hold somewhere besides those of the module.
@@ -492,6 +500,7 @@ impl<'a> Checker<'a> {
             bodies: Vec::new(),
             adts: Vec::new(),
             fns: Vec::new(),
+            unknown_scope: Rc::default(),
             traits: Vec::new(),
             impls: Vec::new(),
             consts: Vec::new(),

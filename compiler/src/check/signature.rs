@@ -14,7 +14,7 @@ impl<'a> Checker<'a> {
         id: FnId,
         signature: &'a Signature,
         attributes: &'a [ast::Attribute],
-        outer: &TypeScope,
+        outer: &Rc<TypeScope>,
         inherited: Vec<Generic>,
         owner: Owner,
     ) {
@@ -23,14 +23,19 @@ impl<'a> Checker<'a> {
         self.unique_generics(&outer.params, &signature.generics);
         let first = inherited.len();
         let mut scope = outer.clone();
-        scope.params.extend(params_of(&signature.generics, first));
         let mut generics = inherited;
-        let own = self.generics(&signature.generics, &scope);
-        generics.extend(own);
         let mut equal = Vec::new();
-        for (text, span) in &said.conditions {
-            self.conditions(text, *span, &mut scope, &mut generics, &mut equal);
+        // Most functions share the scope of what surrounds them.
+        if !(signature.generics.is_empty() && said.conditions.is_empty()) {
+            let scope = Rc::make_mut(&mut scope);
+            scope.params.extend(params_of(&signature.generics, first));
+            let own = self.generics(&signature.generics, scope);
+            generics.extend(own);
+            for (text, span) in &said.conditions {
+                self.conditions(text, *span, scope, &mut generics, &mut equal);
+            }
         }
+        let count = signature.parameters.len() + usize::from(signature.receiver.is_some());
         let info = &mut self.fns[id.index()];
         info.signature = signature.span;
         info.result = signature.result.as_ref().map(|result| result.span);
@@ -39,12 +44,16 @@ impl<'a> Checker<'a> {
         info.equal = equal;
         info.deprecated = said.deprecated;
         info.constant = said.constant;
+        info.parameters.reserve_exact(count);
         info.receiver = match &signature.receiver {
             None => Receiver::None,
             Some(receiver) if receiver.mutable.is_some() => Receiver::Mutable,
             Some(_) => Receiver::Value,
         };
-        self.program.fns[id.index()].generics = generics;
+        let shared: Rc<[Generic]> = generics.clone().into();
+        let function = &mut self.program.fns[id.index()];
+        function.generics = generics;
+        function.params.reserve_exact(count);
         if let Some(name) = said.lang {
             self.program.lang.fns.insert(name, id);
         }
@@ -57,29 +66,29 @@ impl<'a> Checker<'a> {
                 mutable: receiver.mutable.is_some(),
                 ty: scope.self_ty.clone().unwrap_or(Ty::Error),
             });
-            self.fns[id.index()].parameter_spans.push(receiver.span);
-            self.fns[id.index()]
-                .parameter_type_spans
-                .push(receiver.span);
+            self.fns[id.index()].parameters.push(ParameterSpans {
+                name: receiver.span,
+                ty: receiver.span,
+            });
         }
-        self.parameters(id, &signature.parameters, &scope);
-        let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
+        self.parameters(id, &signature.parameters, &scope, &shared);
         let ret = signature.result.as_ref().map_or_else(Ty::unit, |result| {
             let ty = self.resolve(result, &scope, Spot::Plain);
             self.written(&ty, result.span, &shared);
             ty
         });
         self.program.fns[id.index()].ret = ret;
-        self.fns[id.index()].scope = Rc::new(scope);
+        self.fns[id.index()].scope = scope;
     }
 
+    /// Fills in parameters, `self` aside, of a function with these generics.
     pub(super) fn parameters(
         &mut self,
         id: FnId,
         parameters: &'a [ast::Parameter],
         scope: &TypeScope,
+        generics: &Rc<[Generic]>,
     ) {
-        let shared: Rc<[Generic]> = self.program.fns[id.index()].generics.clone().into();
         let mut once = Once::default();
         for parameter in parameters {
             if &*parameter.name.text != "_"
@@ -88,18 +97,16 @@ impl<'a> Checker<'a> {
                 self.twice(&parameter.name, first);
             }
             let ty = self.resolve(&parameter.ty, scope, Spot::Parameter);
-            self.written(&ty, parameter.ty.span, &shared);
+            self.written(&ty, parameter.ty.span, generics);
             self.program.fns[id.index()].params.push(Param {
                 name: parameter.name.text.clone(),
                 mutable: parameter.mutable.is_some(),
                 ty,
             });
-            self.fns[id.index()]
-                .parameter_spans
-                .push(parameter.name.span);
-            self.fns[id.index()]
-                .parameter_type_spans
-                .push(parameter.ty.span);
+            self.fns[id.index()].parameters.push(ParameterSpans {
+                name: parameter.name.span,
+                ty: parameter.ty.span,
+            });
         }
     }
 

@@ -207,7 +207,11 @@ impl Context {
         &mut self,
         members: Vec<Box<Member>>,
     ) -> (Vec<Field>, Vec<Variant>, Vec<Method>) {
-        let (mut fields, mut variants, mut methods) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut fields, mut variants) = (Vec::new(), Vec::new());
+        // They are large, and mostly the last of the members.
+        let kinds = members.iter().map(|member| &**member);
+        let found = kinds.filter(|kind| matches!(kind, Member::Method(_)));
+        let mut methods = Vec::with_capacity(found.count());
         for member in members {
             match *member {
                 Member::Field(field) => fields.push(field),
