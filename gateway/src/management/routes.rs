@@ -45,475 +45,249 @@ pub(super) fn routes(
             Some(others) => others.or(route).unify().boxed(),
         });
     };
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "health"),
-            names: &[],
-            about: "that the node works, and its figures",
-            query: &[],
-            answer: Kind::Fields(&[
-                "ok boolean",
-                "node string",
-                "public string",
-                "writable boolean",
-                "programs integer",
-                "publishers integer",
-                "store_bytes integer",
-                "workers integer",
-                "running integer",
-                "queued integer",
-                "waiting integer",
-                "messages integer",
-                "runs integer",
-                "traps integer",
-                "refused integer",
-                "cache_hits integer",
-                "cache_misses integer",
-                "cache_bytes integer",
-                "disagreements integer",
-                "engine string",
-            ]),
-        },
-        warp::path!("v1" / "health")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(health)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "programs"),
-            names: &[],
-            about: "every published name with its newest release",
-            query: &[],
-            answer: Kind::Fields(&["programs array"]),
-        },
-        warp::path!("v1" / "programs")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(programs)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "releases" / String / String),
-            names: &["address", "name"],
-            about: "the newest release, and what the next one must say",
-            query: &[],
-            answer: Kind::Fields(&[
-                "newest object?",
-                "next integer",
-                "previous string?",
-                "published object?",
-            ]),
-        },
-        warp::path!("v1" / "releases" / String / String)
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(release)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "releases" / String / String / "list"),
-            names: &["address", "name"],
-            about: "releases of a name, newest first",
-            query: &["before"],
-            answer: Kind::Fields(&["releases array"]),
-        },
-        warp::path!("v1" / "releases" / String / String / "list")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(releases)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "runs"),
-            names: &[],
-            about: "the newest runs that are remembered",
-            query: &["program", "count"],
-            answer: Kind::Fields(&["runs array"]),
-        },
-        warp::path!("v1" / "runs")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(runs::newest)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "runs" / String),
-            names: &["run"],
-            about: "the record of a run",
-            query: &["private"],
-            answer: Kind::Other("application/octet-stream"),
-        },
-        warp::path!("v1" / "runs" / String)
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(runs::recorded)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "runs" / String / "receipt"),
-            names: &["run"],
-            about: "the receipt of a run with its questions and answers",
-            query: &["private"],
-            answer: Kind::Other("application/octet-stream"),
-        },
-        warp::path!("v1" / "runs" / String / "receipt")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(runs::opened_receipt)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "runs" / String / "told"),
-            names: &["run"],
-            about: "what a run was told and what came of it",
-            query: &[],
-            answer: Kind::Fields(&[
-                "run string",
-                "at_ms integer",
-                "request string",
-                "answers array",
-                "writes array",
-                "log array",
-            ]),
-        },
-        warp::path!("v1" / "runs" / String / "told")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(runs::told)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "state" / String / String),
-            names: &["address", "name"],
-            about: "what a program keeps",
-            query: &["prefix", "after"],
-            answer: Kind::Fields(&[
-                "commit integer",
-                "bytes integer",
-                "keys array",
-                "more boolean",
-            ]),
-        },
-        warp::path!("v1" / "state" / String / String)
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(state::list)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "state" / String / String / "history"),
-            names: &["address", "name"],
-            about: "the commits that changed it, newest first",
-            query: &["before"],
-            answer: Kind::Fields(&["commits array"]),
-        },
-        warp::path!("v1" / "state" / String / String / "history")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(state::history)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "post",
-            segments: stringify!("v1" / "state" / String / String / "undo" / u64),
-            names: &["address", "name", "number"],
-            about: "undoes a commit",
-            query: &[],
-            answer: Kind::Fields(&["commit integer"]),
-        },
-        warp::path!("v1" / "state" / String / String / "undo" / u64)
-            .and(warp::post())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(state::undo)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "state" / String / String / "at" / u64),
-            names: &["address", "name", "number"],
-            about: "what a program kept behind a commit",
-            query: &["prefix", "after"],
-            answer: Kind::Fields(&[
-                "commit integer",
-                "bytes integer",
-                "keys array",
-                "more boolean",
-            ]),
-        },
-        warp::path!("v1" / "state" / String / String / "at" / u64)
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(states::at)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "state" / String / String / "diff"),
-            names: &["address", "name"],
-            about: "what differs between two commits, or what a run changed",
-            query: &["from", "to", "run"],
-            answer: Kind::Fields(&["from integer", "to integer", "keys array"]),
-        },
-        warp::path!("v1" / "state" / String / String / "diff")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(states::difference)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "state" / String / String / "root"),
-            names: &["address", "name"],
-            about: "the root of a state",
-            query: &["at"],
-            answer: Kind::Fields(&["line string", "commit integer", "root string"]),
-        },
-        warp::path!("v1" / "state" / String / String / "root")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(states::root)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "state" / String / String / "export"),
-            names: &["address", "name"],
-            about: "a state on file",
-            query: &["at"],
-            answer: Kind::Other("application/octet-stream"),
-        },
-        warp::path!("v1" / "state" / String / String / "export")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(states::export)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "post",
-            segments: stringify!("v1" / "state" / String / String / "import"),
-            names: &["address", "name"],
-            about: "takes a state on file",
-            query: &["replace"],
-            answer: Kind::Fields(&["line string", "commit integer", "keys integer"]),
-        },
-        warp::path!("v1" / "state" / String / String / "import")
-            .and(warp::post())
-            .and(allowed.clone())
-            .and(warp::body::stream())
-            .and(with.clone())
-            .and_then(states::import)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "cache" / String / String),
-            names: &["address", "name"],
-            about: "what is remembered of a program",
-            query: &[],
-            answer: Kind::Fields(&[
-                "release integer",
-                "outcomes integer",
-                "bytes integer",
-                "places integer",
-                "hits integer",
-                "misses integer",
-                "stored_outcomes integer",
-                "stored_bytes integer",
-                "closed array",
-            ]),
-        },
-        warp::path!("v1" / "cache" / String / String)
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(cache::remembered)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "messages" / String / String),
-            names: &["address", "name"],
-            about: "messages that a program has sent and nobody has taken",
-            query: &[],
-            answer: Kind::Fields(&["messages array"]),
-        },
-        warp::path!("v1" / "messages" / String / String)
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(messages::list)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "post",
-            segments: stringify!("v1" / "messages" / String / String / "retry" / String),
-            names: &["address", "name", "id"],
-            about: "has a message tried again",
-            query: &[],
-            answer: Kind::Fields(&["ok boolean"]),
-        },
-        warp::path!("v1" / "messages" / String / String / "retry" / String)
-            .and(warp::post())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(messages::retry)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "post",
-            segments: stringify!("v1" / "backup"),
-            names: &[],
-            about: "a backup of what is on disk, in the folder of the node",
-            query: &["without_key"],
-            answer: Kind::Fields(&[
-                "path string",
-                "bytes integer",
-                "rows integer",
-                "has_key boolean",
-            ]),
-        },
-        warp::path!("v1" / "backup")
-            .and(warp::post())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(backup::make)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("metrics"),
-            names: &[],
-            about: "figures for Prometheus",
-            query: &[],
-            answer: Kind::Other("text/plain"),
-        },
-        warp::path!("metrics")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(metrics::metrics)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "log-level"),
-            names: &[],
-            about: "the level of the log",
-            query: &[],
-            answer: Kind::Fields(&["level string"]),
-        },
-        warp::path!("v1" / "log-level")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(events::level)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "post",
-            segments: stringify!("v1" / "log-level"),
-            names: &[],
-            about: "changes the level of the log until the next start",
-            query: &["level"],
-            answer: Kind::Fields(&["level string"]),
-        },
-        warp::path!("v1" / "log-level")
-            .and(warp::post())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(events::set_level)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "post",
-            segments: stringify!("v1" / "publish"),
-            names: &[],
-            about: "stores a release with its bundle",
-            query: &[],
-            answer: Kind::Fields(&[
-                "address string",
-                "name string",
-                "release integer",
-                "release_hash string",
-                "bundle string",
-                "program string",
-                "already boolean",
-                "urls object",
-            ]),
-        },
-        warp::path!("v1" / "publish")
-            .and(warp::post())
-            .and(allowed.clone())
-            .and(warp::body::stream())
-            .and(with.clone())
-            .and_then(publish)
-            .boxed(),
-    );
-    add(
-        Row {
-            method: "get",
-            segments: stringify!("v1" / "openapi.json"),
-            names: &[],
-            about: "this description",
-            query: &[],
-            answer: Kind::Other("application/json"),
-        },
-        warp::path!("v1" / "openapi.json")
-            .and(warp::get())
-            .and(allowed.clone())
-            .and(with.clone())
-            .and_then(description)
-            .boxed(),
-    );
+    // What stands in the table is what is asked for: both come of the same words.
+    macro_rules! route {
+        (
+            $method:ident $($path:tt)/+ => {
+                names: $names:expr,
+                about: $about:expr,
+                query: $query:expr,
+                answer: $answer:expr,
+            } $route:ident $($rest:tt)+
+        ) => {
+            add(
+                Row {
+                    method: stringify!($method),
+                    segments: stringify!($($path)/+),
+                    names: $names,
+                    about: $about,
+                    query: $query,
+                    answer: $answer,
+                },
+                {
+                    let $route = warp::path!($($path)/+).and(warp::$method());
+                    $route $($rest)+.boxed()
+                },
+            );
+        };
+    }
+    route!(get "v1" / "health" => {
+        names: &[],
+        about: "that the node works, and its figures",
+        query: &[],
+        answer: Kind::Fields(&[
+            "ok boolean",
+            "node string",
+            "public string",
+            "writable boolean",
+            "programs integer",
+            "publishers integer",
+            "store_bytes integer",
+            "workers integer",
+            "running integer",
+            "queued integer",
+            "waiting integer",
+            "messages integer",
+            "runs integer",
+            "traps integer",
+            "refused integer",
+            "cache_hits integer",
+            "cache_misses integer",
+            "cache_bytes integer",
+            "disagreements integer",
+            "engine string",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(health));
+    route!(get "v1" / "programs" => {
+        names: &[],
+        about: "every published name with its newest release",
+        query: &[],
+        answer: Kind::Fields(&["programs array"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(programs));
+    route!(get "v1" / "releases" / String / String => {
+        names: &["address", "name"],
+        about: "the newest release, and what the next one must say",
+        query: &[],
+        answer: Kind::Fields(&[
+            "newest object?",
+            "next integer",
+            "previous string?",
+            "published object?",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(release));
+    route!(get "v1" / "releases" / String / String / "list" => {
+        names: &["address", "name"],
+        about: "releases of a name, newest first",
+        query: &["before"],
+        answer: Kind::Fields(&["releases array"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(releases));
+    route!(get "v1" / "runs" => {
+        names: &[],
+        about: "the newest runs that are remembered",
+        query: &["program", "count"],
+        answer: Kind::Fields(&["runs array"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(runs::newest));
+    route!(get "v1" / "runs" / String => {
+        names: &["run"],
+        about: "the record of a run",
+        query: &["private"],
+        answer: Kind::Other("application/octet-stream"),
+    } route.and(allowed.clone()).and(with.clone()).and_then(runs::recorded));
+    route!(get "v1" / "runs" / String / "receipt" => {
+        names: &["run"],
+        about: "the receipt of a run with its questions and answers",
+        query: &["private"],
+        answer: Kind::Other("application/octet-stream"),
+    } route.and(allowed.clone()).and(with.clone()).and_then(runs::opened_receipt));
+    route!(get "v1" / "runs" / String / "told" => {
+        names: &["run"],
+        about: "what a run was told and what came of it",
+        query: &[],
+        answer: Kind::Fields(&[
+            "run string",
+            "at_ms integer",
+            "request string",
+            "answers array",
+            "writes array",
+            "log array",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(runs::told));
+    route!(get "v1" / "state" / String / String => {
+        names: &["address", "name"],
+        about: "what a program keeps",
+        query: &["prefix", "after"],
+        answer: Kind::Fields(&[
+            "commit integer",
+            "bytes integer",
+            "keys array",
+            "more boolean",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(state::list));
+    route!(get "v1" / "state" / String / String / "history" => {
+        names: &["address", "name"],
+        about: "the commits that changed it, newest first",
+        query: &["before"],
+        answer: Kind::Fields(&["commits array"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(state::history));
+    route!(post "v1" / "state" / String / String / "undo" / u64 => {
+        names: &["address", "name", "number"],
+        about: "undoes a commit",
+        query: &[],
+        answer: Kind::Fields(&["commit integer"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(state::undo));
+    route!(get "v1" / "state" / String / String / "at" / u64 => {
+        names: &["address", "name", "number"],
+        about: "what a program kept behind a commit",
+        query: &["prefix", "after"],
+        answer: Kind::Fields(&[
+            "commit integer",
+            "bytes integer",
+            "keys array",
+            "more boolean",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(states::at));
+    route!(get "v1" / "state" / String / String / "diff" => {
+        names: &["address", "name"],
+        about: "what differs between two commits, or what a run changed",
+        query: &["from", "to", "run"],
+        answer: Kind::Fields(&["from integer", "to integer", "keys array"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(states::difference));
+    route!(get "v1" / "state" / String / String / "root" => {
+        names: &["address", "name"],
+        about: "the root of a state",
+        query: &["at"],
+        answer: Kind::Fields(&["line string", "commit integer", "root string"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(states::root));
+    route!(get "v1" / "state" / String / String / "export" => {
+        names: &["address", "name"],
+        about: "a state on file",
+        query: &["at"],
+        answer: Kind::Other("application/octet-stream"),
+    } route.and(allowed.clone()).and(with.clone()).and_then(states::export));
+    route!(post "v1" / "state" / String / String / "import" => {
+        names: &["address", "name"],
+        about: "takes a state on file",
+        query: &["replace"],
+        answer: Kind::Fields(&["line string", "commit integer", "keys integer"]),
+    } route.and(allowed.clone()).and(warp::body::stream()).and(with.clone()).and_then(states::import));
+    route!(get "v1" / "cache" / String / String => {
+        names: &["address", "name"],
+        about: "what is remembered of a program",
+        query: &[],
+        answer: Kind::Fields(&[
+            "release integer",
+            "outcomes integer",
+            "bytes integer",
+            "places integer",
+            "hits integer",
+            "misses integer",
+            "stored_outcomes integer",
+            "stored_bytes integer",
+            "closed array",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(cache::remembered));
+    route!(get "v1" / "messages" / String / String => {
+        names: &["address", "name"],
+        about: "messages that a program has sent and nobody has taken",
+        query: &[],
+        answer: Kind::Fields(&["messages array"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(messages::list));
+    route!(post "v1" / "messages" / String / String / "retry" / String => {
+        names: &["address", "name", "id"],
+        about: "has a message tried again",
+        query: &[],
+        answer: Kind::Fields(&["ok boolean"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(messages::retry));
+    route!(post "v1" / "backup" => {
+        names: &[],
+        about: "a backup of what is on disk, in the folder of the node",
+        query: &["without_key"],
+        answer: Kind::Fields(&[
+            "path string",
+            "bytes integer",
+            "rows integer",
+            "has_key boolean",
+        ]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(backup::make));
+    route!(get "metrics" => {
+        names: &[],
+        about: "figures for Prometheus",
+        query: &[],
+        answer: Kind::Other("text/plain"),
+    } route.and(allowed.clone()).and(with.clone()).and_then(metrics::metrics));
+    route!(get "v1" / "log-level" => {
+        names: &[],
+        about: "the level of the log",
+        query: &[],
+        answer: Kind::Fields(&["level string"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(events::level));
+    route!(post "v1" / "log-level" => {
+        names: &[],
+        about: "changes the level of the log until the next start",
+        query: &["level"],
+        answer: Kind::Fields(&["level string"]),
+    } route.and(allowed.clone()).and(with.clone()).and_then(events::set_level));
+    route!(post "v1" / "publish" => {
+        names: &[],
+        about: "stores a release with its bundle",
+        query: &[],
+        answer: Kind::Fields(&[
+            "address string",
+            "name string",
+            "release integer",
+            "release_hash string",
+            "bundle string",
+            "program string",
+            "already boolean",
+            "urls object",
+        ]),
+    } route.and(allowed.clone()).and(warp::body::stream()).and(with.clone()).and_then(publish));
+    route!(get "v1" / "openapi.json" => {
+        names: &[],
+        about: "this description",
+        query: &[],
+        answer: Kind::Other("application/json"),
+    } route.and(allowed.clone()).and(with.clone()).and_then(description));
     rows.push(Row {
         method: "get",
         segments: stringify!("v1" / "events"),
