@@ -7,6 +7,24 @@ use crate::daemon::{Daemon, copd, run};
 use crate::http::get;
 use crate::publishing::{home, published, text};
 
+/// A flag is named where `copd start` has it.
+#[test]
+fn flags_that_are_explained_are_there() {
+    let (_, help, _) = run(&["start", "--help"]);
+    let (_, shown, _) = run(&["config", "show", "--data", "nowhere"]);
+    let keys: Vec<&str> = shown
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(keys.len() > 10, "{shown}");
+    for key in keys {
+        let (_, explained, _) = run(&["config", "explain", key]);
+        let flag = format!("--{} ", key.replace('_', "-"));
+        let named = explained.contains(&format!("flag      {}\n", flag.trim_end()));
+        assert_eq!(named, help.contains(&flag), "{explained}");
+    }
+}
+
 #[test]
 fn settings_are_shown_checked_and_explained() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::CommandFactory;
 use coputer::node_file::default_data_dir;
 use coputer::settings::{FILE, KEYS, Key, Settings, unknown};
 use coputer::tls;
 use serde_json::{Value, json};
 
+use crate::Arguments;
 use crate::arguments::ConfigCommand;
 use crate::say::say;
 
@@ -73,6 +75,17 @@ fn show(data: Option<PathBuf>, origin: bool, json: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether `copd start` takes a flag of that name.
+fn starts_with(flag: &str) -> bool {
+    let command = Arguments::command();
+    let start = command.find_subcommand("start");
+    start.is_some_and(|start| {
+        start
+            .get_arguments()
+            .any(|one| one.get_long() == Some(flag))
+    })
+}
+
 fn explain(name: &str) -> Result<(), String> {
     let key = Key::find(name).ok_or_else(|| unknown(name))?;
     say!("{}: {}", key.name, key.about);
@@ -80,7 +93,10 @@ fn explain(name: &str) -> Result<(), String> {
     say!("file      {FILE} in the node's folder: {} = …", key.name);
     if let Some(variable) = key.variable {
         say!("variable  {variable}");
-        say!("flag      --{}", key.name.replace('_', "-"));
+    }
+    let flag = key.name.replace('_', "-");
+    if starts_with(&flag) {
+        say!("flag      --{flag}");
     }
     Ok(())
 }
