@@ -47,6 +47,11 @@ pub(super) fn routes(
     };
     // What stands in the table is what is asked for: both come of the same words.
     macro_rules! route {
+        // The owner asks, and one function answers.
+        ($method:ident $($path:tt)/+ => $row:tt by $answers:path) => {
+            route!($method $($path)/+ => $row
+                route.and(allowed.clone()).and(with.clone()).and_then($answers))
+        };
         (
             $method:ident $($path:tt)/+ => {
                 names: $names:expr,
@@ -97,13 +102,13 @@ pub(super) fn routes(
             "disagreements integer",
             "engine string",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(health));
+    } by health);
     route!(get "v1" / "programs" => {
         names: &[],
         about: "every published name with its newest release",
         query: &[],
         answer: Kind::Fields(&["programs array"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(programs));
+    } by programs);
     route!(get "v1" / "releases" / String / String => {
         names: &["address", "name"],
         about: "the newest release, and what the next one must say",
@@ -114,31 +119,31 @@ pub(super) fn routes(
             "previous string?",
             "published object?",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(release));
+    } by release);
     route!(get "v1" / "releases" / String / String / "list" => {
         names: &["address", "name"],
         about: "releases of a name, newest first",
         query: &["before"],
         answer: Kind::Fields(&["releases array"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(releases));
+    } by releases);
     route!(get "v1" / "runs" => {
         names: &[],
         about: "the newest runs that are remembered",
         query: &["program", "count"],
         answer: Kind::Fields(&["runs array"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(runs::newest));
+    } by runs::newest);
     route!(get "v1" / "runs" / String => {
         names: &["run"],
         about: "the record of a run",
         query: &["private"],
         answer: Kind::Other("application/octet-stream"),
-    } route.and(allowed.clone()).and(with.clone()).and_then(runs::recorded));
+    } by runs::recorded);
     route!(get "v1" / "runs" / String / "receipt" => {
         names: &["run"],
         about: "the receipt of a run with its questions and answers",
         query: &["private"],
         answer: Kind::Other("application/octet-stream"),
-    } route.and(allowed.clone()).and(with.clone()).and_then(runs::opened_receipt));
+    } by runs::opened_receipt);
     route!(get "v1" / "runs" / String / "told" => {
         names: &["run"],
         about: "what a run was told and what came of it",
@@ -151,7 +156,7 @@ pub(super) fn routes(
             "writes array",
             "log array",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(runs::told));
+    } by runs::told);
     route!(get "v1" / "state" / String / String => {
         names: &["address", "name"],
         about: "what a program keeps",
@@ -162,19 +167,19 @@ pub(super) fn routes(
             "keys array",
             "more boolean",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(state::list));
+    } by state::list);
     route!(get "v1" / "state" / String / String / "history" => {
         names: &["address", "name"],
         about: "the commits that changed it, newest first",
         query: &["before"],
         answer: Kind::Fields(&["commits array"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(state::history));
+    } by state::history);
     route!(post "v1" / "state" / String / String / "undo" / u64 => {
         names: &["address", "name", "number"],
         about: "undoes a commit",
         query: &[],
         answer: Kind::Fields(&["commit integer"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(state::undo));
+    } by state::undo);
     route!(get "v1" / "state" / String / String / "at" / u64 => {
         names: &["address", "name", "number"],
         about: "what a program kept behind a commit",
@@ -185,25 +190,25 @@ pub(super) fn routes(
             "keys array",
             "more boolean",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(states::at));
+    } by states::at);
     route!(get "v1" / "state" / String / String / "diff" => {
         names: &["address", "name"],
         about: "what differs between two commits, or what a run changed",
         query: &["from", "to", "run"],
         answer: Kind::Fields(&["from integer", "to integer", "keys array"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(states::difference));
+    } by states::difference);
     route!(get "v1" / "state" / String / String / "root" => {
         names: &["address", "name"],
         about: "the root of a state",
         query: &["at"],
         answer: Kind::Fields(&["line string", "commit integer", "root string"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(states::root));
+    } by states::root);
     route!(get "v1" / "state" / String / String / "export" => {
         names: &["address", "name"],
         about: "a state on file",
         query: &["at"],
         answer: Kind::Other("application/octet-stream"),
-    } route.and(allowed.clone()).and(with.clone()).and_then(states::export));
+    } by states::export);
     route!(post "v1" / "state" / String / String / "import" => {
         names: &["address", "name"],
         about: "takes a state on file",
@@ -225,19 +230,19 @@ pub(super) fn routes(
             "stored_bytes integer",
             "closed array",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(cache::remembered));
+    } by cache::remembered);
     route!(get "v1" / "messages" / String / String => {
         names: &["address", "name"],
         about: "messages that a program has sent and nobody has taken",
         query: &[],
         answer: Kind::Fields(&["messages array"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(messages::list));
+    } by messages::list);
     route!(post "v1" / "messages" / String / String / "retry" / String => {
         names: &["address", "name", "id"],
         about: "has a message tried again",
         query: &[],
         answer: Kind::Fields(&["ok boolean"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(messages::retry));
+    } by messages::retry);
     route!(post "v1" / "backup" => {
         names: &[],
         about: "a backup of what is on disk, in the folder of the node",
@@ -248,25 +253,25 @@ pub(super) fn routes(
             "rows integer",
             "has_key boolean",
         ]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(backup::make));
+    } by backup::make);
     route!(get "metrics" => {
         names: &[],
         about: "figures for Prometheus",
         query: &[],
         answer: Kind::Other("text/plain"),
-    } route.and(allowed.clone()).and(with.clone()).and_then(metrics::metrics));
+    } by metrics::metrics);
     route!(get "v1" / "log-level" => {
         names: &[],
         about: "the level of the log",
         query: &[],
         answer: Kind::Fields(&["level string"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(events::level));
+    } by events::level);
     route!(post "v1" / "log-level" => {
         names: &[],
         about: "changes the level of the log until the next start",
         query: &["level"],
         answer: Kind::Fields(&["level string"]),
-    } route.and(allowed.clone()).and(with.clone()).and_then(events::set_level));
+    } by events::set_level);
     route!(post "v1" / "publish" => {
         names: &[],
         about: "stores a release with its bundle",
@@ -287,7 +292,7 @@ pub(super) fn routes(
         about: "this description",
         query: &[],
         answer: Kind::Other("application/json"),
-    } route.and(allowed.clone()).and(with.clone()).and_then(description));
+    } by description);
     rows.push(Row {
         method: "get",
         segments: stringify!("v1" / "events"),
